@@ -106,7 +106,7 @@ class SampleComplexity(Experiment):
             off = abs(ratio[order[-1]] - 1)
             if verdict == "confirmed" and off > AGREEMENT:
                 verdict = "inconclusive"
-                reason += f"; but the metric is {off:.0%} off the formula at the end of the sweep"
+            reason += f"; the metric is {off:.2%} off the formula at the end of the sweep, {AGREEMENT:.0%} are allowed"
         else:
             # an upper bound on a metric is a lower bound on its reciprocal
             upper = (claim.kind == "upper-bound") != rises

@@ -23,6 +23,9 @@ LABELS = {"eps": "score error eps_score", "T": "steps T", "omega": "frequency om
 BULK = (0.002, 0.998)
 """Quantiles between which a field is drawn."""
 
+VISIBLE = 1.0
+"""The largest eps_score at which a field is drawn."""
+
 
 def figures(case: Case, rows: Sequence[Row]) -> list[Figure]:
     """All figures that the case's sweep and field allow."""
@@ -70,6 +73,8 @@ def field_figure(case: Case) -> Figure:
     point = {name: values[len(values) // 2] for name, values in case.sweep.items()} | {
         "T": case.sweep["T"][0]
     }
+    if "eps" in point:  # large enough to be seen
+        point["eps"] = max((eps for eps in case.sweep["eps"] if eps <= VISIBLE), default=point["eps"])
     spec = {k: v for k, v in (case.score_error or {}).items() if k not in ("versus", "budget")}
     spec |= {key: point[key] for key in ("eps", "omega", "delta") if key in point}
     target = targets.build(case.target | ({"dim": point["d"]} if "d" in point else {}))

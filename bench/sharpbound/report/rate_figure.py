@@ -22,6 +22,7 @@ from sharpbound.report.wording import (
     plain,
     rate_latex,
     symbol,
+    vanishing,
     variable_label,
 )
 
@@ -122,10 +123,18 @@ def _bound_label(document: Document) -> str:
         rate = f"\\exp(-{document.predicted:g}\\,{symbol(document.swept) or 'x'})"
     elif document.predicted is not None and not _in_formula(document):
         exponent, logs = document.claim.decay(document.swept)
-        falling = (exponent or 1.0) > 0
+        falling = exponent > 0 if exponent else _bound_falls(document)
         scale = abs(document.predicted / exponent) if exponent else 0.0
         rate = rate_latex(document.swept, abs(document.predicted), falling, scale * logs)
     return f"{name}, scaled to touch" + (f"\n$\\propto\\;{rate}$" if rate else "")
+
+
+def _bound_falls(document: Document) -> bool:
+    """Whether the bound's rows fall in the swept variable's limit, where its formula does not say so alone."""
+    known = sorted((p.x, p.bound) for p in document.points if p.x is not None and p.bound is not None)
+    if len(known) < 2:
+        return True
+    return (known[0][1] > known[-1][1]) != vanishing(document.swept)
 
 
 def _draw_floor(axes: Axes, x: np.ndarray, points: Sequence[Point], heights: list[float]) -> None:

@@ -77,6 +77,11 @@ def metric_label(metric: str) -> str:
     return METRICS.get(metric, plain(metric) or "value")
 
 
+def vanishing(variable: str) -> bool:
+    """Whether rates in the variable are stated in the limit of its going to zero."""
+    return variable in VARIABLES and VARIABLES[variable].limit == "0"
+
+
 def rate_latex(variable: str, exponent: float, falling: bool, log_power: float) -> str:
     r"""A rate in its limit: ``T^{-1}\,\log^{4}T``; for a variable that tends to 0 ``\delta\,\log(1/\delta)``.
 
@@ -85,11 +90,11 @@ def rate_latex(variable: str, exponent: float, falling: bool, log_power: float) 
     name = symbol(variable)
     if not name or exponent == log_power == 0:
         return ""
-    vanishing = VARIABLES[variable].limit == "0"
-    power = exponent if falling == vanishing else -exponent
+    small = vanishing(variable)
+    power = exponent if falling == small else -exponent
     base = "" if power == 0 else name if power == 1 else f"{{{name}}}^{{{power:g}}}"
     logs = "\\log" if log_power == 1 else f"\\log^{{{log_power:g}}}"
-    return base + (f"\\,{logs}" + (f"(1/{name})" if vanishing else f"\\,{name}") if log_power else "")
+    return base + (f"\\,{logs}" + (f"(1/{name})" if small else f"\\,{name}") if log_power else "")
 
 
 def inequality(kind: str, metric: str, latex: str) -> str:
