@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -239,14 +239,13 @@ def report(
     print(f"written to {render(source, output or source, track=_track)}", file=sys.stderr)
 
 
-def _track(things: Sequence[Any]) -> Iterable[Any]:
+def _track(things: Iterable[Any], total: int) -> Iterable[Any]:
     """The things, with a progress bar on standard error where that is a terminal."""
     from rich.console import Console
     from rich.progress import track
 
-    return track(
-        things, "drawing", console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()
-    )
+    console, silent = Console(stderr=True), not sys.stderr.isatty()
+    return track(things, "drawing", total=total, console=console, transient=True, disable=silent)
 
 
 def _every_case(full: bool = False) -> list[Case]:

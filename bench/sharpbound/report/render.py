@@ -1,4 +1,8 @@
-"""``render``: a run's result files in, a report out. Everything is drawn before anything is written."""
+"""``render``: a run's result files in, a report out. Everything is drawn before anything is written.
+
+Each subject (a case, or the overview of a claim) is drawn alone, so they are drawn in as many processes
+as there are cores: equal inputs give equal bytes all the same.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from joblib import Parallel, cpu_count, delayed
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
@@ -20,7 +25,12 @@ from sharpbound.report.style import FORMATS, Glyphs, encode, styled
 from sharpbound.report.values import entries, slug, table
 
 Subject = Document | ClaimGroup
-Track = Callable[[Sequence[Subject]], Iterable[Subject]]
+Encoded = tuple[str, str, dict[str, bytes]]
+"""Stem of a figure's files, its caption, and the bytes of each format."""
+Track = Callable[[Iterable[list[Encoded]], int], Iterable[list[Encoded]]]
+
+FEW = 12
+"""Subjects up to which starting processes costs more than it saves."""
 
 
 @dataclass(frozen=True)
@@ -32,13 +42,20 @@ class Drawing:
     caption: str
 
 
+def _untracked(drawn: Iterable[list[Encoded]], total: int) -> Iterable[list[Encoded]]:
+    return drawn
+
+
 def render(
-    input_dir: Path | str, output_dir: Path | str, formats: Sequence[str] = FORMATS, track: Track = iter
+    input_dir: Path | str,
+    output_dir: Path | str,
+    formats: Sequence[str] = FORMATS,
+    track: Track = _untracked,
 ) -> Path:
     """Write ``index.html``, ``figures/``, ``table.tex``, ``references.bib``, ``verdicts.*``.
 
-    ``formats`` are the kinds of figure files, among svg, png and pdf; ``track`` wraps the sequence of
-    things to draw, for a progress bar (``rich.progress.track``). Equal inputs give equal bytes. Returns
+    ``formats`` are the kinds of figure files, among svg, png and pdf; ``track`` wraps what is drawn,
+    given its number, for a progress bar (``rich.progress.track``). Equal inputs give equal bytes. Returns
     the path of the page. Raises InputError if there are no results in ``input_dir`` or a figure that a
     case declares cannot be drawn; nothing is written then.
     """
@@ -47,22 +64,21 @@ def render(
         raise InputError(f"unknown format {unknown[0]!r}; choose among {', '.join(FORMATS)}", key="formats")
     documents, environment = load(Path(input_dir))
     groups = [group for chapter in arrange(documents) for group in chapter.groups]
+    subjects: list[Subject] = [*groups, *documents]
+    processes = cpu_count() if len(subjects) > FEW else 1
+    drawn = Parallel(n_jobs=processes, return_as="generator")(
+        delayed(_draw)(subject, ("svg", *formats)) for subject in subjects
+    )
     glyphs = Glyphs()
     shown: dict[str, list[Shown]] = {}
     files: dict[str, bytes] = {}
-    with styled():
-        for item in track([*groups, *documents]):
-            drawings = _overviews(item) if isinstance(item, ClaimGroup) else _case_figures(item)
-            title = item.claim.id if isinstance(item, ClaimGroup) else item.title
-            for drawing in drawings:
-                svg = encode(drawing.figure, "svg", drawing.stem)
-                names = {f"figures/{drawing.stem}.{f}": f for f in formats}
-                files |= {
-                    name: svg if f == "svg" else encode(drawing.figure, f, drawing.stem)
-                    for name, f in names.items()
-                }
-                picture = Markup(glyphs.inline(svg, label(title, "Figure")))
-                shown.setdefault(item.anchor, []).append(Shown(picture, drawing.caption, list(names)))
+    for subject, figures in zip(subjects, track(drawn, len(subjects)), strict=True):
+        title = subject.claim.id if isinstance(subject, ClaimGroup) else subject.title
+        for stem, caption, encoded in figures:
+            names = {f"figures/{stem}.{f}": encoded[f] for f in formats}
+            files |= names
+            picture = Markup(glyphs.inline(encoded["svg"], label(title, "Figure")))
+            shown.setdefault(subject.anchor, []).append(Shown(picture, caption, list(names)))
     page = build_page(documents, environment, shown, glyphs.sheet())
     ordered = [d for group in groups for d in group.documents]
     texts = {
@@ -79,6 +95,16 @@ def render(
     for name, text in texts.items():
         (output / name).write_text(text, encoding="utf-8", errors="replace", newline="\n")
     return output / "index.html"
+
+
+def _draw(subject: Subject, formats: Sequence[str]) -> list[Encoded]:
+    """The figures of a subject as bytes."""
+    with styled():
+        drawings = _overviews(subject) if isinstance(subject, ClaimGroup) else _case_figures(subject)
+        return [
+            (one.stem, one.caption, {f: encode(one.figure, f, one.stem) for f in dict.fromkeys(formats)})
+            for one in drawings
+        ]
 
 
 def _case_figures(document: Document) -> Iterable[Drawing]:
