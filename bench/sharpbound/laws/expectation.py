@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from sharpbound.quadrature import Panels, resolve
+from sharpbound.quadrature import Array, Panels, resolve
 from sharpbound.targets.base import Target1D
 
 LOG_TAIL = -40.0
@@ -40,7 +40,15 @@ def law_panels(target: Target1D, a: float, sigma: float) -> Panels:
     lo, hi = (float(target.quantile_from_log(tail, a, sigma, upper=upper)) for upper in (False, True))
     marks = target.landmarks(a, sigma).numpy()
     edges = np.unique(np.concatenate([[lo, hi], marks[(marks > lo) & (marks < hi)]]))
+    return _resolved(target, a, sigma, edges)
 
+
+def refined(panels: Panels, target: Target1D, a: float, sigma: float) -> Panels:
+    """Panels of a marginal near by, cut in two where they do not resolve the one at (a, sigma)."""
+    return _resolved(target, a, sigma, np.append(panels.lo, panels.hi[-1]))
+
+
+def _resolved(target: Target1D, a: float, sigma: float, edges: Array) -> Panels:
     def unresolved(panels: Panels) -> NDArray[np.bool_]:
         x = torch.from_numpy(panels.nodes)
         density = target.derivative(x, a, sigma, 0).exp().numpy()
