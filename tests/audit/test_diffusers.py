@@ -11,6 +11,7 @@ import pytest
 from sharpbound import experiments, forward, laws, samplers, targets
 from sharpbound.audit import diffusers_run
 from sharpbound.audit.diffusers_run import CONVENTIONS, build_scheduler, measure
+from sharpbound.audit.probe import Quantiles
 from sharpbound.errors import InputError
 from sharpbound.experiments.base import Cell
 from sharpbound.forward import Ladder
@@ -43,7 +44,7 @@ def test_ddim_has_the_w2_that_the_exact_law_of_our_ddim_has() -> None:
     ladder = own_ladder(20)
     law = laws.output_law(MIXTURE, ladder, samplers.build({"name": "ddim"}), init="exact")
     exact = laws.distance(law, "w2")
-    found = measure(MIXTURE, "DDIMScheduler", 20, options=DDIM)
+    found = measure(Quantiles(MIXTURE), "DDIMScheduler", 20, options=DDIM)
     # both couple equal quantiles; float32 tables, and quantiles beyond 6 standard deviations left out
     assert found.value == pytest.approx(exact.value, rel=1e-5)
 
@@ -51,8 +52,8 @@ def test_ddim_has_the_w2_that_the_exact_law_of_our_ddim_has() -> None:
 @with_diffusers
 @pytest.mark.parametrize("kind", ["v_prediction", "sample"])
 def test_prediction_types_are_one_sampler(kind: str) -> None:
-    plain = measure(MIXTURE, "DDIMScheduler", 20, options=DDIM)
-    other = measure(MIXTURE, "DDIMScheduler", 20, options=DDIM | {"prediction_type": kind})
+    plain = measure(Quantiles(MIXTURE), "DDIMScheduler", 20, options=DDIM)
+    other = measure(Quantiles(MIXTURE), "DDIMScheduler", 20, options=DDIM | {"prediction_type": kind})
     assert other.value == pytest.approx(plain.value, abs=other.floor + plain.floor)
 
 
@@ -60,12 +61,12 @@ def test_prediction_types_are_one_sampler(kind: str) -> None:
 def test_special_cases_are_one_sampler() -> None:
     """Euler in sigma/a is DDIM is DPM-Solver-1, from the same levels to the same levels."""
     euler = measure(
-        MIXTURE,
+        Quantiles(MIXTURE),
         "EulerDiscreteScheduler",
         20,
         options={"final_sigmas_type": "sigma_min", "timestep_spacing": "leading"},
     )
-    ddim = measure(MIXTURE, "DDIMScheduler", 20, options=DDIM)
+    ddim = measure(Quantiles(MIXTURE), "DDIMScheduler", 20, options=DDIM)
     # Euler's state ends in units where a = 1, at sigma = 0.02: the same up to a = 0.9998
     assert euler.value == pytest.approx(ddim.value, rel=1e-3)
 
@@ -88,7 +89,7 @@ def test_a_stochastic_scheduler_agrees_with_monte_carlo() -> None:
         x = scheduler.step(convention.predict(GAUSSIAN, x, t), t, x, eta=1.0, generator=generator).prev_sample
     mean, std = float(x.mean()), float(x.std())
     w2 = math.hypot(mean - 0.5 * a1, std - math.hypot(0.5 * a1, s1))
-    exact = measure(GAUSSIAN, "DDIMScheduler", T, options=DDIM, step={"eta": 1.0}, stochastic=True)
+    exact = measure(Quantiles(GAUSSIAN), "DDIMScheduler", T, options=DDIM, step={"eta": 1.0}, stochastic=True)
     assert w2 == pytest.approx(exact.value, abs=4 * std / math.sqrt(n))
 
 
@@ -96,7 +97,7 @@ def test_a_stochastic_scheduler_agrees_with_monte_carlo() -> None:
 def test_trailing_spacing_stalls_where_the_steps_do_not_divide_1000() -> None:
     options = DDIM | {"timestep_spacing": "trailing"}
     w2 = {
-        T: measure(MIXTURE, "DDIMScheduler", T, schedule="linear", options=options).value
+        T: measure(Quantiles(MIXTURE), "DDIMScheduler", T, schedule="linear", options=options).value
         for T in (50, 100, 160, 320)
     }
     assert w2[100] < 0.6 * w2[50]  # divides: first order
@@ -106,9 +107,9 @@ def test_trailing_spacing_stalls_where_the_steps_do_not_divide_1000() -> None:
 @with_diffusers
 def test_float32_is_recognised() -> None:
     """DEIS of order 3 cancels in float32: the error is its floor, not its order."""
-    found = measure(MIXTURE, "DEISMultistepScheduler", 160, options={"solver_order": 3})
+    found = measure(Quantiles(MIXTURE), "DEISMultistepScheduler", 160, options={"solver_order": 3})
     assert found.floor > 0.5 * found.value
-    calm = measure(MIXTURE, "DDIMScheduler", 160, options=DDIM)
+    calm = measure(Quantiles(MIXTURE), "DDIMScheduler", 160, options=DDIM)
     assert calm.floor < 1e-3 * calm.value
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from sharpbound.audit.verdict import judge_order
+from sharpbound.audit.verdict import judge_order, order_details
 from sharpbound.rates import estimate
 
 T = 2.0 ** np.arange(4, 11)
@@ -25,3 +25,11 @@ def test_an_error_that_stalls_does_not_reach_its_order(plateau: float) -> None:
 
 def test_a_plateau_at_the_floor_decides_nothing() -> None:
     assert judge_order(estimate(1 / T, T**-2.0 + 1e-3, np.full(len(T), 1e-3)), 2)[0] == "inconclusive"
+
+
+def test_local_slopes_stand_between_values_of_T() -> None:
+    """At the geometric mean of their two T, also where a row between them is left out."""
+    rows = [{"T": t, "w2": t**-2.0, "w2_floor": 1.0 if t == 64 else 0.0} for t in T]
+    places = [slope["x"] for slope in order_details(rows, 2)[2]["local_slopes"]]
+    kept = T[T != 64]
+    np.testing.assert_allclose(places, np.sqrt(kept[1:] * kept[:-1]), rtol=1e-12)

@@ -51,10 +51,14 @@ class Convention(ABC):
 class Discrete(Convention):
     """A table of alpha_bar over integer timesteps; between them, log sigma is linear in the timestep."""
 
+    def __init__(self, scheduler: Any) -> None:
+        super().__init__(scheduler)
+        table = scheduler.alphas_cumprod.double().numpy()
+        self._log_sigma = 0.5 * np.log((1 - table) / table)  # of X/a
+        self._timesteps = np.arange(len(table))
+
     def _level(self, timestep: float) -> Level:
-        table = self.scheduler.alphas_cumprod.double().numpy()
-        log_sigma = 0.5 * np.log((1 - table) / table)  # of X/a
-        return vp(math.exp(float(np.interp(timestep, np.arange(len(table)), log_sigma))))
+        return vp(math.exp(float(np.interp(timestep, self._timesteps, self._log_sigma))))
 
     def start(self) -> Level:
         return self._level(float(self.scheduler.timesteps[0]))

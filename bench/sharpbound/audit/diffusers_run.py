@@ -100,7 +100,7 @@ def build_scheduler(name: str, schedule: str, options: Mapping[str, Any]) -> Any
                 _BUILT[key] = getattr(diffusers, name)(**{**made, **options})
             except (TypeError, ValueError, NotImplementedError) as error:
                 raise InputError(f"{name} refuses its options: {error}", key="audit.options") from None
-    return copy.deepcopy(_BUILT[key])
+    return _copied(_BUILT[key])
 
 
 _BUILT: dict[tuple[str, str, str], Any] = {}
@@ -108,7 +108,7 @@ _BUILT: dict[tuple[str, str, str], Any] = {}
 
 
 def measure(
-    target: Target1D,
+    quantiles: Quantiles,
     name: str,
     T: int,
     *,
@@ -127,13 +127,12 @@ def measure(
     one rounding per step for what the scheduler casts to float32 itself. Raises NotMeasured where it fails.
     """
     scheduler = build_scheduler(name, schedule, options or {})
-    quantiles = Quantiles(target)
     with quiet():
         try:
             scheduler.set_timesteps(T)
             single, double = (
                 _measured(quantiles, each, final, dict(step or {}), stochastic)
-                for each in (copy.deepcopy(scheduler), _doubled(scheduler))
+                for each in (_copied(scheduler), _doubled(scheduler))
             )
         except (ValueError, IndexError, RuntimeError, FloatingPointError) as error:
             raise NotMeasured(f"{type(error).__name__} at T = {T}: {' '.join(str(error).split())}") from None
@@ -156,9 +155,15 @@ def _measured(
     return measure(quantiles, run, convention.start(), convention.end(taken), UNIT, calls)
 
 
+def _copied(scheduler: Any) -> Any:
+    """A copy with a state of its own; the configuration, thousands of betas that nothing writes, is shared."""
+    config = scheduler.config
+    return copy.deepcopy(scheduler, {id(config): config})
+
+
 def _doubled(scheduler: Any) -> Any:
     """A copy with the same values in its tables, kept in float64, as is then all that follows from them."""
-    twin = copy.deepcopy(scheduler)
+    twin = _copied(scheduler)
     for name, value in vars(twin).items():
         if isinstance(value, Tensor) and value.dtype == torch.float32:
             setattr(twin, name, value.double())

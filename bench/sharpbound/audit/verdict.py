@@ -25,10 +25,7 @@ def order_details(
     T = np.array([row["T"] for row in usable], dtype=float)
     found = estimate(1 / T, [row["w2"] for row in usable], [row["w2_floor"] for row in usable])
     verdict, reason = judge_order(found, nominal)
-    details = rate_details(found, T, "T", nominal, reason)
-    for slope in details["local_slopes"]:
-        slope["x"] = 1 / slope["x"]  # from the step to T
-    return verdict, found, details
+    return verdict, found, rate_details(found, T, "T", nominal, reason, h=1 / T)
 
 
 def judge_order(found: RateEstimate, nominal: float) -> tuple[str, str]:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from sharpbound import targets
 from sharpbound.audit import diffusers_run
+from sharpbound.audit.probe import Quantiles
 from sharpbound.audit.verdict import order_details
 from sharpbound.errors import InputError
 from sharpbound.experiments.base import Cell, Conclusion, Experiment, Row
@@ -32,6 +35,14 @@ OPTIONS: dict[str, Any] = {
 ``tau`` >= 0 is the constant that SA-Solver wants as a function, which a case file cannot hold."""
 
 SCHEDULES = ("uniform-log-snr", *diffusers_run.SCHEDULES)
+
+
+@cache
+def _quantiles(spec: str) -> Quantiles:
+    """Of the target whose table ``spec`` is, in JSON: its cells share most of their levels."""
+    target = targets.build(json.loads(spec))
+    assert isinstance(target, Target1D)  # checked by validate
+    return Quantiles(target)
 
 
 class Audit(Experiment):
@@ -71,11 +82,9 @@ class Audit(Experiment):
         options = dict(wanted["options"])
         if wanted["tau"] >= 0:
             options["tau_func"] = lambda t: wanted["tau"]
-        target = targets.build(wanted["target"])
-        assert isinstance(target, Target1D)  # checked by validate
         try:
             found: Any = diffusers_run.measure(
-                target,
+                _quantiles(json.dumps(wanted["target"])),
                 wanted["scheduler"],
                 wanted["T"],
                 schedule=wanted["schedule"],
