@@ -16,8 +16,9 @@ from sharpbound.errors import InputError
 # (excess of the variance, shift), p = N(0, 1): from identical for all practical purposes to far apart
 PAIRS = [
     (1e-9, 0.0), (0.0, 1e-9), (1e-9, 1e-9), (-1e-7, 3e-9), (1e-6, -1e-3), (1e-12, 0.4),
-    (0.3, 0.2), (-0.5, 1.0), (50.0, 3.0), (-0.99, 0.01),
+    (0.3, 0.2), (-0.5, 1.0), (0.7, 0.1), (50.0, 3.0), (-0.99, 0.01), (1e6, 2.0),
 ]  # fmt: skip
+DEGENERATE = [(1e17, 0.0), (1e17, 1e5), (-1 + 1e-12, 0.0)]
 
 
 def pair_1d(excess: float, shift: float) -> GaussianPair:
@@ -36,7 +37,7 @@ def mp_tv(excess: float, shift: float) -> mp.mpf:
     return abs(gap[0] - gap[1])
 
 
-@pytest.mark.parametrize(("excess", "shift"), PAIRS)
+@pytest.mark.parametrize(("excess", "shift"), [*PAIRS, *DEGENERATE])
 def test_one_dimensional_divergences(excess: float, shift: float) -> None:
     with mp.workdps(50):
         lam, d = 1 + mp.mpf(excess), mp.mpf(shift)

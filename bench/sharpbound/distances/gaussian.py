@@ -90,10 +90,15 @@ class GaussianPair:
 def log_transform(excess: Any, shift: Any, s: Any) -> Any:
     """log H(s) of N(0, 1) against N(shift, 1 + excess), elementwise; s may be complex.
 
-    The two logarithms agree to first order in the excess, so their remainders are subtracted.
+    The two logarithms agree to first order in a small excess, so their remainders are subtracted; of a large
+    one, where the remainders are the excess itself, the logarithms are.
     """
     u = 1.0 - s
-    return 0.5 * (u * log1p_minus(excess) - log1p_minus(u * excess) - s * u * shift**2 / (1.0 + u * excess))
+    small = np.abs(excess) < 0.5
+    near, far = np.where(small, excess, 0.0), np.where(small, 0.0, excess)
+    remainders = u * log1p_minus(near) - log1p_minus(u * near)
+    spread = np.where(small, remainders, u * np.log1p(far) - np.log(1.0 + u * far))
+    return 0.5 * (spread - s * u * shift**2 / (1.0 + u * excess))
 
 
 def kl(pair: GaussianPair) -> Measured:
@@ -140,9 +145,13 @@ def hellinger(pair: GaussianPair) -> Measured:
 
 
 def _second_order(value: float, pair: GaussianPair, scale: float = 1.0) -> Measured:
-    """A divergence ~ |(eps, delta)|^2: an error e of (eps, delta) moves it by about 2 e sqrt(value) + e^2."""
+    """A divergence ~ |(eps, delta)|^2: an error e of (eps, delta) moves it by about 2 e sqrt(value) + e^2.
+
+    Where q is far away e is relative to (eps, delta), which adds e value.
+    """
     error = pair.uncertainty
-    return Measured(value, scale * (2 * error * math.sqrt(max(value, 0.0)) + error**2))
+    root = math.sqrt(max(value, 0.0))
+    return Measured(value, scale * error * (2 * root + error + value))
 
 
 # -- total variation -------------------------------------------------------------------------
@@ -249,7 +258,7 @@ def w1(pair: GaussianPair) -> Measured:
         value = s * math.sqrt(2 / math.pi) * math.exp(-0.5 * (m / s) ** 2) + m * float(
             erf(m / s / math.sqrt(2))
         )
-    return Measured(value, pair.rounding * (float(std[0]) + abs(float(pair.mean[0]))))
+    return Measured(value, pair.rounding * (float(std[0]) + abs(float(pair.mean[0])) + value))
 
 
 def w2(pair: GaussianPair) -> Measured:
@@ -272,10 +281,8 @@ def w2(pair: GaussianPair) -> Measured:
         left, _, right = np.linalg.svd(factor.T @ root)
         spread = float(((root - factor @ (left @ right)) ** 2).sum())
         size = math.sqrt(float(np.trace(pair.cov)))
-    return Measured(
-        math.sqrt(float(pair.mean_error @ pair.mean_error) + spread),
-        pair.rounding * (size + float(np.linalg.norm(pair.mean))),
-    )
+    value = math.sqrt(float(pair.mean_error @ pair.mean_error) + spread)
+    return Measured(value, pair.rounding * (size + float(np.linalg.norm(pair.mean)) + value))
 
 
 def _std_error(var: Array, var_error: Array) -> tuple[Array, Array]:
