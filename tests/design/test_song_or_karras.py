@@ -29,7 +29,7 @@ def test_song_wins_only_for_good_scores_on_sharp_data():
 
 def test_output_law_against_particles():
     v = variances(schedules.named("edm", 12, 0.1, 5.0))
-    law = gaussian_output(0.25, v, error=0.3, churn=0.6, exact_start=True)
+    law = gaussian_output(0.25, v, error=0.3, churn=0.6)
     generator = torch.Generator().manual_seed(0)
     n = 400_000
     x = math.sqrt(0.25 + v[0]) * torch.randn(n, generator=generator, dtype=torch.float64)
@@ -62,7 +62,7 @@ def test_the_output_is_far_better_than_the_path():
     for name in ("exponential", "edm"):
         v = variances(schedules.named(name, 200, *SIGMAS))
         path = discretisation_error(info, v)
-        output = gaussian_output(0.25, v, exact_start=True).kl
+        output = gaussian_output(0.25, v).kl
         assert path == pytest.approx(path_loss(v, 0.5, 0.0), rel=1e-12)
         assert output == pytest.approx(output_loss(v, 0.5, 0.0), rel=1e-12)
         assert output < path / 100

@@ -12,7 +12,9 @@ from sharpbound.design.fisher import GaussianInformation, information
 from sharpbound.design.schedules import named, optimal
 from sharpbound.errors import InputError
 from sharpbound.experiments.design_space import DesignSpace
+from sharpbound.experiments.design_space.candidates import candidate
 from sharpbound.experiments.design_space.constants import worst_discretisation
+from sharpbound.experiments.design_space.song_or_karras import _grown
 from sharpbound.experiments.value_verdict import judge_values, limit
 from sharpbound.suite import load_case, load_theory
 
@@ -170,3 +172,27 @@ def test_mistakes_are_named(tmp_path, design, metric, sweep, key):
     with pytest.raises(InputError) as caught:
         conclude(tmp_path, "wang2024.well-trained", design, metric, sweep)
     assert caught.value.key == key
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("edm/0.5", "churn-0.5"),
+        ("churn-x", "churn-0.5"),
+        ("edm/churn--1", "number >= 0"),
+        ("line", "schedule"),
+    ],
+)
+def test_candidates_are_named_in_one_way(name, message):
+    options = {"T": 5, "sigma_min": 0.1, "sigma_max": 2.0}
+    with pytest.raises(InputError, match=message):
+        candidate(name, options)
+    assert candidate("churn-0.5", options)[1] == 0.5
+    assert candidate("edm/churn-0.5", options)[0].name == candidate("edm", options)[0].name
+
+
+def test_lengths_of_every_family_are_scaled():
+    nested = {"family": "product", "factor": {"family": "laplace", "scale": 2.0, "loc": -1.0}, "dim": 2}
+    assert _grown(nested, 3.0)["factor"] == {"family": "laplace", "scale": 6.0, "loc": -3.0}
+    plane = {"family": "gaussian", "mean": [1.0, 0.0], "cov": [[2.0, 0.0], [0.0, 1.0]]}
+    assert _grown(plane, 3.0) == plane | {"mean": [3.0, 0.0], "cov": [[18.0, 0.0], [0.0, 9.0]]}

@@ -11,7 +11,7 @@ from scipy import integrate, stats
 from sharpbound import forward, samplers
 from sharpbound.diffusion_time.auxiliary import FITS, ModelStart
 from sharpbound.diffusion_time.elbo import Normal, level
-from sharpbound.diffusion_time.gap import class_gap, optimal_gap
+from sharpbound.diffusion_time.gap import ClassGap, optimal_gap
 from sharpbound.errors import InputError
 from sharpbound.experiments.diffusion_time import DiffusionTime
 from sharpbound.laws import distance
@@ -50,14 +50,14 @@ def test_gap_is_the_integral_of_the_score_error(toy):
         return float((p * error**2).sum() * (x[1] - x[0]))
 
     expected = 0.5 * integrate.quad(squared_error, 1e-9, end, epsabs=1e-9)[0]
-    assert class_gap(toy, "vp", end, start) == pytest.approx(expected, rel=1e-7)
+    assert ClassGap(toy, "vp", end)(start) == pytest.approx(expected, rel=1e-7)
 
 
 def test_optimal_gap_is_a_minimum_and_grows(toy):
     best = optimal_gap(toy, "vp", 0.5)
     for shift, widen in ((0.01, 1.0), (-0.01, 1.0), (0.0, 1.01), (0.0, 0.99)):
         other = Normal(best.start.mean + shift, best.start.std * widen)
-        assert class_gap(toy, "vp", 0.5, other) > best.value
+        assert ClassGap(toy, "vp", 0.5)(other) > best.value
     assert best.value < optimal_gap(toy, "vp", 1.0).value
 
 

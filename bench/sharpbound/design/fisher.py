@@ -10,16 +10,20 @@ both positive, so that everything the design space needs is a sum of positive te
 
 from __future__ import annotations
 
+import json
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import torch
-from numpy.polynomial import Chebyshev
+from numpy.polynomial import Chebyshev, legendre
 from numpy.typing import ArrayLike, NDArray
 from scipy.fft import dct
 
+from sharpbound import targets
 from sharpbound.errors import InputError
 from sharpbound.laws.expectation import law_nodes
 from sharpbound.quadrature import Panels
@@ -45,6 +49,10 @@ class Information(ABC):
     def decay(self, v: ArrayLike) -> Array:
         """J(v) = -I'(v) = E |grad score|_F^2, elementwise."""
 
+    def both(self, v: ArrayLike) -> tuple[Array, Array]:
+        """I(v) and J(v)."""
+        return self.value(v), self.decay(v)
+
     def bayes_loss(self, v: ArrayLike) -> Array:
         """Least denoising loss min_S E |sqrt(v) S(X) + xi|^2 = d - v I(v)."""
         v = np.asarray(v, dtype=np.float64)
@@ -62,12 +70,13 @@ class GaussianInformation(Information):
         if not (np.isfinite(self.eigenvalues).all() and (self.eigenvalues >= 0).all()):
             raise InputError("a covariance has finite eigenvalues >= 0", key="target.cov")
         self.dim = len(self.eigenvalues)
+        self._distinct, self._counts = np.unique(self.eigenvalues, return_counts=True)
 
     def value(self, v: ArrayLike) -> Array:
-        return (1 / (self.eigenvalues + np.asarray(v, dtype=np.float64)[..., None])).sum(-1)
+        return (1 / (self._distinct + np.asarray(v, dtype=np.float64)[..., None])) @ self._counts
 
     def decay(self, v: ArrayLike) -> Array:
-        return (1 / (self.eigenvalues + np.asarray(v, dtype=np.float64)[..., None]) ** 2).sum(-1)
+        return (1 / (self._distinct + np.asarray(v, dtype=np.float64)[..., None]) ** 2) @ self._counts
 
 
 class LineInformation(Information):
@@ -89,7 +98,8 @@ class LineInformation(Information):
         log_value, log_decay = _chebyshev(lambda u: self._quadrature(math.exp(u)), *ends, tolerance)
         # short polynomials on panels say the same and are evaluated in no time
         self._panels = Panels.between(np.linspace(*ends, 2 + log_value.degree() // 8))
-        self._log_value, self._log_decay = (f(self._panels.nodes) for f in (log_value, log_decay))
+        nodes = self._panels.nodes
+        self._coefficients = np.stack([self._panels.coefficients(f(nodes)) for f in (log_value, log_decay)])
 
     def _quadrature(self, v: float) -> tuple[float, float]:
         """(log v I, log v^2 J) by panels on the law itself."""
@@ -108,13 +118,24 @@ class LineInformation(Information):
             )
         return np.log(np.clip(v, lo, hi))
 
-    def value(self, v: ArrayLike) -> Array:
+    def _series(self, v: ArrayLike, which: slice) -> tuple[Array, Array]:
+        """log v, and log(v I) or log(v^2 J) or both there, stacked."""
         u = self._log(v)
-        return np.exp(self._panels.interpolate(self._log_value, u) - u)
+        index, local = self._panels.locate(u)
+        basis = legendre.legvander(local, self._panels.n - 1)
+        return u, np.einsum("...k,f...k->f...", basis, self._coefficients[which][:, index])
+
+    def value(self, v: ArrayLike) -> Array:
+        u, (log_value,) = self._series(v, slice(0, 1))
+        return np.exp(log_value - u)
 
     def decay(self, v: ArrayLike) -> Array:
-        u = self._log(v)
-        return np.exp(self._panels.interpolate(self._log_decay, u) - 2 * u)
+        u, (log_decay,) = self._series(v, slice(1, 2))
+        return np.exp(log_decay - 2 * u)
+
+    def both(self, v: ArrayLike) -> tuple[Array, Array]:
+        u, (log_value, log_decay) = self._series(v, slice(0, 2))
+        return np.exp(log_value - u), np.exp(log_decay - 2 * u)
 
 
 class ProductInformation(Information):
@@ -151,6 +172,18 @@ def information(
         "use a target on the line, a product or a Gaussian",
         key="target.family",
     )
+
+
+@lru_cache(maxsize=32)
+def _tabulated(spec: str, v_min: float, v_max: float, tolerance: float) -> Information:
+    return information(targets.build(json.loads(spec)), v_min, v_max, tolerance)
+
+
+def tabulated(
+    spec: Mapping[str, Any], v_min: float, v_max: float, tolerance: float = SERIES_TOLERANCE
+) -> Information:
+    """`information` of the target that a ``[target]`` table describes, kept for the next case that asks."""
+    return _tabulated(json.dumps(spec, sort_keys=True), v_min, v_max, tolerance)
 
 
 def _chebyshev(

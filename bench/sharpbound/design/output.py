@@ -1,4 +1,4 @@
-"""Output law of the frozen-score sampler on N(0, lambda), closed form, with its stochasticity as a dial.
+"""Output law of the frozen-score sampler with its stochasticity as a dial; closed form on N(m, lambda).
 
 The reverse process of noise variance v = sigma^2 may be run with any amount of fresh noise ("churn") eta:
 
@@ -11,15 +11,73 @@ are kept or forgotten.
 
 from __future__ import annotations
 
+import itertools
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 
 from sharpbound.distances.stable import log1p_minus
+from sharpbound.errors import InputError
+from sharpbound.forward import Ladder
+from sharpbound.laws import output_law
+from sharpbound.samplers.base import ExactScore, Sampler, Stage, Step
+from sharpbound.targets.base import Target
 
 Array = NDArray[np.float64]
+
+
+def drift_gain(sigma: float, sigma_next: float, churn: float) -> float:
+    """The factor of the score in one step: eta^2 D + (1 - eta^2) sigma (sigma - sigma')."""
+    return churn**2 * (sigma**2 - sigma_next**2) + (1 - churn**2) * sigma * (sigma - sigma_next)
+
+
+@dataclass(frozen=True)
+class Churned(Sampler):
+    """The sampler of this module as a program for the engines of `sharpbound.laws`, in x = y/a."""
+
+    churn: float
+
+    name = "churned"
+    title = "Euler with churn"
+    nfe = 1
+    order = 1
+    source = "Song et al., arXiv:2011.13456, and Karras et al., arXiv:2206.00364, section 4"
+    kinds = frozenset({"vp", "sub-vp", "ve"})
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.churn) and self.churn >= 0):
+            raise InputError(f"the churn is a finite number >= 0, got {self.churn:g}", key="design")
+
+    @property
+    def deterministic(self) -> bool:
+        return self.churn == 0
+
+    def stages(self, step: Step) -> Sequence[Stage]:
+        t, s, ratio = step.t, step.score, step.a_next / step.a
+        here, below = step.sigma / step.a, step.sigma_next / step.a_next
+        gain = step.a * step.a_next * drift_gain(here, below, self.churn)
+        noise = self.churn * step.a_next * math.sqrt(here**2 - below**2)
+        return [Stage(lambda y: ratio * y + gain * s(t, y), noise)]
+
+
+@dataclass(frozen=True)
+class ShiftedScore(ExactScore):
+    """The exact score plus a constant field of normalised squared error (sigma/a)^2 E|a e|^2 = ``error``."""
+
+    error: float
+
+    def __call__(self, t: int, y: Tensor) -> Tensor:
+        return super().__call__(t, y) + math.sqrt(self.error / y.shape[-1]) / float(self.ladder.sigma[t])
+
+
+def churned_law(target: Target, ladder: Ladder, error: float, churn: float, init: str) -> Any:
+    """The output law of `Churned`, by the engine that suits the target (`sharpbound.laws.output_law`)."""
+    return output_law(target, ladder, Churned(churn), ShiftedScore(target, ladder, error), init)
 
 
 @dataclass(frozen=True)
@@ -43,19 +101,21 @@ class GaussianOutput:
 
 
 def gaussian_output(
-    variance: float, v: Array, error: float = 0.0, churn: float = 1.0, exact_start: bool = False
+    variance: float,
+    v: Array,
+    error: float = 0.0,
+    churn: float = 1.0,
+    start: tuple[float, float] | None = None,
 ) -> GaussianOutput:
-    """Output on N(0, ``variance``) along the decreasing ladder ``v`` (one dimension).
+    """Output on N(m, ``variance``) along the decreasing ladder ``v`` (one dimension), seen from m.
 
     The score carries the constant error sqrt(error/v_k): normalised squared error v_k E|s-score|^2 =
-    ``error`` at every level. Starts from N(0, v_0), or from the true law with ``exact_start``.
+    ``error`` at every level. ``start``: mean, seen from m, and variance; by default those of the true law.
     """
-    mean, spread = 0.0, v[0] + variance * exact_start
-    sigma = np.sqrt(v)
-    deterministic = -np.diff(sigma) * sigma[:-1]
-    for here, step, euler in zip(v[:-1], -np.diff(v), deterministic, strict=True):
-        drift = churn**2 * step + (1 - churn**2) * euler
+    mean, spread = (0.0, v[0] + variance) if start is None else start
+    for here, below in itertools.pairwise(v.tolist()):
+        drift = drift_gain(math.sqrt(here), math.sqrt(below), churn)
         shrink = 1 - drift / (variance + here)
         mean = shrink * mean + drift * math.sqrt(error / here)
-        spread = shrink**2 * spread + churn**2 * step
+        spread = shrink**2 * spread + churn**2 * (here - below)
     return GaussianOutput(float(mean), float(spread), float(variance + v[-1]))

@@ -32,7 +32,7 @@ def path_loss(v: Array, scale: float, error: float) -> float:
 
 def output_loss(v: Array, scale: float, error: float, churn: float = 1.0) -> float:
     """KL(true || output) from the exact p_{v_0}, the score error being constant in space."""
-    return gaussian_output(scale**2, v, error, churn, exact_start=True).kl
+    return gaussian_output(scale**2, v, error, churn).kl
 
 
 def crossover_scale(

@@ -85,29 +85,43 @@ class Density(Protocol):
         """The x with these log tail probabilities, from the smaller of the two."""
 
 
-def divergence(target: Target1D, a: float, sigma: float, model: Density) -> float:
-    """KL[p | model], p the law of a X0 + sigma W, to relative precision.
+class Marginal:
+    """The law p of a X0 + sigma W with the nodes that its divergences are computed on."""
 
-    int p (e^r - 1 - r), r = log(model/p): the integrand is non-negative and of second order in r, so the
-    divergence keeps its digits when it is 1e-20. The model's mass outside the range of p counts as itself.
-    Raises InputError where p's tails are so heavy that what lies beyond the range, where log(p/model) grows
-    like x^2, is more than 1e-10 of the whole.
-    """
-    panels = law_panels(target, a, sigma)
-    x = torch.from_numpy(panels.nodes)
-    log_p, log_q = target.derivative(x, a, sigma, 0), model.log_density(x)
-    r = (log_q - log_p).numpy()
-    far = (log_q.exp() - log_p.exp()).numpy() - log_p.exp().numpy() * r
-    integrand = np.where(np.abs(r) < 0.5, log_p.exp().numpy() * expm1_minus(np.clip(r, -0.5, 0.5)), far)
-    value = panels.integrate(integrand) + model.mass_outside(float(panels.lo[0]), float(panels.hi[-1]))
-    beyond = math.exp(LOG_TAIL) * float(np.abs(r[[0, -1], [0, -1]]).sum())
-    if beyond > max(1e-14, 1e-10 * value):
-        raise InputError(
-            f"the tails of {target.family} are too heavy for an exact KL against a law with Gaussian tails; "
-            "use a target with exponential moments",
-            key="target.family",
-        )
-    return value
+    def __init__(self, target: Target1D, a: float, sigma: float) -> None:
+        self._family = target.family
+        self._panels = law_panels(target, a, sigma)
+        self._x = torch.from_numpy(self._panels.nodes)
+        self._log_p = target.derivative(self._x, a, sigma, 0)
+
+    def divergence(self, model: Density) -> float:
+        """KL[p | model] to relative precision.
+
+        int p (e^r - 1 - r), r = log(model/p): the integrand is non-negative and of second order in r, so
+        the divergence keeps its digits when it is 1e-20. The model's mass outside the range of p counts as
+        itself. Raises InputError where p's tails are so heavy that what lies beyond the range, where
+        log(p/model) grows like x^2, is more than 1e-10 of the whole.
+        """
+        log_p, log_q = self._log_p, model.log_density(self._x)
+        r = (log_q - log_p).numpy()
+        p = log_p.exp().numpy()
+        far = log_q.exp().numpy() - p - p * r
+        integrand = np.where(np.abs(r) < 0.5, p * expm1_minus(np.clip(r, -0.5, 0.5)), far)
+        ends = float(self._panels.lo[0]), float(self._panels.hi[-1])
+        value = self._panels.integrate(integrand) + model.mass_outside(*ends)
+        beyond = math.exp(LOG_TAIL) * float(np.abs(r[[0, -1], [0, -1]]).sum())
+        if beyond > max(1e-14, 1e-10 * value):
+            raise InputError(
+                f"the tails of {self._family} are too heavy for an exact KL against a law with Gaussian "
+                "tails; use a target with exponential moments",
+                key="target.family",
+            )
+        return value
+
+
+def divergence(target: Target1D, a: float, sigma: float, model: Density) -> float:
+    """KL[p | model], p the law of a X0 + sigma W (`Marginal.divergence`)."""
+    return Marginal(target, a, sigma).divergence(model)
 
 
 def relative_information(target: Target1D, a: float, sigma: float, std: float) -> float:
@@ -121,6 +135,15 @@ def relative_information(target: Target1D, a: float, sigma: float, std: float) -
 def kl_to_noise(target: Target1D, process: Process, time: float) -> float:
     """KL[p_T | p_noise]."""
     return divergence(target, *level(process, time), Normal(0.0, noise_std(process, time)))
+
+
+def log_likelihood(target: Target1D) -> float | None:
+    """E log p_data, the ELBO of perfect scores and an infinite time; None for data without a density."""
+    if not target.has_density:
+        return None
+    panels = law_panels(target, 1.0, 0.0)
+    log_p = target.derivative(torch.from_numpy(panels.nodes), 1.0, 0.0, 0)
+    return panels.integrate((log_p.exp() * log_p).numpy())
 
 
 def kl_bound(second_moment: float, dim: int, process: Process, time: float) -> float:

@@ -17,7 +17,7 @@ from typing import Any
 from scipy.optimize import minimize
 
 from sharpbound.diffusion_time.auxiliary import fit_gaussian
-from sharpbound.diffusion_time.elbo import Normal, Process, divergence, level
+from sharpbound.diffusion_time.elbo import Marginal, Normal, Process, level
 from sharpbound.targets.base import Target1D
 
 
@@ -29,21 +29,27 @@ class OptimalGap:
     start: Normal
 
 
-def class_gap(target: Target1D, process: Process, time: float, start: Normal) -> float:
-    """G of the scores of nu_t, nu_0 = ``start``, up to diffusion time ``time``."""
-    a, sigma = level(process, time)
-    end = Normal(a * start.mean, math.hypot(a * start.std, sigma))
-    return divergence(target, 1.0, 0.0, start) - divergence(target, a, sigma, end)
+class ClassGap:
+    """G of the scores of nu_t up to diffusion time ``time``, as a function of nu_0."""
+
+    def __init__(self, target: Target1D, process: Process, time: float) -> None:
+        self._a, self._sigma = level(process, time)
+        self._first, self._last = Marginal(target, 1.0, 0.0), Marginal(target, self._a, self._sigma)
+
+    def __call__(self, start: Normal) -> float:
+        end = Normal(self._a * start.mean, math.hypot(self._a * start.std, self._sigma))
+        return self._first.divergence(start) - self._last.divergence(end)
 
 
 def optimal_gap(target: Target1D, process: Process, time: float) -> OptimalGap:
     """The least gap of the class, from the Gaussian with the moments of the data."""
+    class_gap = ClassGap(target, process, time)
 
     def law(parameters: Any) -> Normal:
         return Normal(float(parameters[0]), math.exp(float(parameters[1])))
 
     def loss(parameters: Any) -> float:
-        return class_gap(target, process, time, law(parameters))
+        return class_gap(law(parameters))
 
     fitted = fit_gaussian(target, 1.0, 0.0)
     start: Any = [fitted.mean, math.log(fitted.std)]

@@ -34,13 +34,24 @@ class PopulationLoss:
         return self.bayes + self.score_error
 
 
+class Population:
+    """Nodes of the noised law at each of the levels ``sigma`` (N,), for any number of networks."""
+
+    def __init__(self, target: Target1D, sigma: Array) -> None:
+        self._levels = []
+        for level in sigma.tolist():
+            x, weight = law_nodes(target, 1.0, level)
+            score = target.derivative(x, 1.0, level, 1).numpy()
+            z = features(x.numpy()[:, None], np.full(len(x), level))
+            self._levels.append((level**2, z, score, weight.numpy()))
+        self._bayes = np.array([1 - v * float(weight @ score**2) for v, _, score, weight in self._levels])
+
+    def loss(self, network: Network) -> PopulationLoss:
+        """Exact loss of ``network`` at each level on fresh data and noise."""
+        error = [v * float(weight @ (network(z)[:, 0] - score) ** 2) for v, z, score, weight in self._levels]
+        return PopulationLoss(self._bayes, np.array(error))
+
+
 def population_loss(network: Network, target: Target1D, sigma: Array) -> PopulationLoss:
     """Exact loss of ``network`` at each level of ``sigma`` (N,) on fresh data and noise."""
-    bayes, error = [], []
-    for level in sigma:
-        x, weight = law_nodes(target, 1.0, float(level))
-        score = target.derivative(x, 1.0, float(level), 1).numpy()
-        output = network(features(x.numpy()[:, None], np.full(len(x), level)))[:, 0]
-        bayes.append(1 - level**2 * float(weight.numpy() @ score**2))
-        error.append(level**2 * float(weight.numpy() @ (output - score) ** 2))
-    return PopulationLoss(np.array(bayes), np.array(error))
+    return Population(target, sigma).loss(network)

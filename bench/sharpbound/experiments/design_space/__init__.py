@@ -3,6 +3,7 @@
 from typing import ClassVar
 
 from sharpbound.experiments.base import Experiment
+from sharpbound.experiments.design_space.complexity import Complexity
 from sharpbound.experiments.design_space.constants import Constants
 from sharpbound.experiments.design_space.decomposition import Decomposition
 from sharpbound.experiments.design_space.path_kl import PathParts
@@ -19,6 +20,7 @@ class DesignSpace(Studies):
     studies: ClassVar[dict[str, Experiment]] = {
         "path-kl": PathParts(),
         "constants": Constants(),
+        "complexity": Complexity(),
         "decomposition": Decomposition(),
         "schedules": Schedules(),
         "song-or-karras": SongOrKarras(),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -23,9 +24,8 @@ if TYPE_CHECKING:
 DEFAULTS: dict[str, Any] = {"study": "constants", "sigma_min": 0.002, "sigma_max": 80.0}
 """[design]: the two ends of the noise."""
 
-STEPS = 2 ** np.arange(15, 23)
-"""Numbers of steps from which the limit is extrapolated: sigma uniform is asymptotic only once its steps are
-finer than sigma_min, from 80/.002 = 4e4 on."""
+DOUBLINGS = 2 ** np.arange(8)
+"""Numbers of steps from which the limit is extrapolated, in units of the first that resolves the smallest noise."""
 TOLERANCE = 1e-8
 ROUNDING = 1e-12
 """Of sums of millions of small terms, relative."""
@@ -57,7 +57,8 @@ class Constants(Experiment):
         def cost(steps: int) -> float:
             return steps * worst_discretisation(_schedule(settings, steps))
 
-        value, doubt = limit(1 / STEPS, [cost(int(steps)) for steps in STEPS])
+        counts = _resolving(settings) * DOUBLINGS
+        value, doubt = limit(1 / counts, [cost(int(steps)) for steps in counts])
         doubt += ROUNDING * value
         row: Row = {**cell.params["point"], "step-cost": value, "step-cost_floor": doubt, "floor": doubt}
         return [row | {"at-32-steps": cost(32), "at-1024-steps": cost(1024)}]
@@ -97,6 +98,13 @@ class Constants(Experiment):
 def _schedule(settings: dict[str, Any], steps: int) -> tuple[str, int, float, float]:
     name = f"polynomial-{settings['rho']}" if "rho" in settings else "exponential"
     return name, steps, settings["sigma_min"], settings["sigma_max"]
+
+
+def _resolving(settings: dict[str, Any]) -> int:
+    """The number of steps of which the last is as large as sigma_min: rho (e^(L/rho) - 1), L if exponential."""
+    log_range = math.log(settings["sigma_max"] / settings["sigma_min"])
+    rho = settings.get("rho", math.inf)
+    return max(16, math.ceil(rho * math.expm1(log_range / rho) if math.isfinite(rho) else log_range))
 
 
 def worst_discretisation(schedule: tuple[str, int, float, float]) -> float:

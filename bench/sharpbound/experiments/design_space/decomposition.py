@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-
-import torch
 
 from sharpbound import forward, samplers, targets
 from sharpbound.design.decomposition import decompose, variances
+from sharpbound.design.output import ShiftedScore
 from sharpbound.errors import InputError
 from sharpbound.experiments.base import Cell, Conclusion, Experiment, Row
 from sharpbound.experiments.figures import axis, bars, series
@@ -26,16 +23,6 @@ if TYPE_CHECKING:
 DEFAULTS: dict[str, Any] = {"study": "decomposition", "score_error": 0.0}
 """[design]: v E|s - score|^2 at every level."""
 TOLERANCE = 1e-9
-
-
-@dataclass(frozen=True)
-class ShiftedScore(ExactScore):
-    """The exact score plus a constant field of normalised squared error (sigma/a)^2 E|a e|^2 = ``error``."""
-
-    error: float
-
-    def __call__(self, t: int, y: torch.Tensor) -> torch.Tensor:
-        return super().__call__(t, y) + math.sqrt(self.error / y.shape[-1]) / float(self.ladder.sigma[t])
 
 
 class Decomposition(Experiment):

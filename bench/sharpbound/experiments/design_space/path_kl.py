@@ -4,10 +4,8 @@ side.
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,14 +18,17 @@ from sharpbound.design.decomposition import (
     score_error,
     variances,
 )
-from sharpbound.design.fisher import Information, information
-from sharpbound.design.output import gaussian_output
+from sharpbound.design.fisher import tabulated
+from sharpbound.design.output import Churned, churned_law, gaussian_output
 from sharpbound.errors import InputError
 from sharpbound.experiments.base import Cell, Conclusion, Experiment, Row
 from sharpbound.experiments.figures import axis, lines, series
 from sharpbound.experiments.options import read_options, sweep_points
 from sharpbound.experiments.rate_verdict import conclude_rate
+from sharpbound.forward import Ladder
+from sharpbound.laws import NotMeasured, distances, finite_or_note
 from sharpbound.rates import judge_ordering
+from sharpbound.targets.base import Target
 
 if TYPE_CHECKING:
     from sharpbound.suite.case import Case
@@ -46,14 +47,18 @@ DEFAULTS: dict[str, Any] = {
 }
 """[design]: ``schedule`` (exponential, polynomial-<a>, edm, cosine, tangent-<c>, vp-linear, optimal);
 ``versus``, a second one to compare with; ``score_error``, v E|s - score|^2 at every level; ``init``;
-``churn`` (output law of Gaussian targets)."""
+``churn``, the fresh noise of the sampler whose output law is ``kl`` and ``w2``: 1 is that of the path KL."""
 
 SWEEPABLE = ("T", "score_error", "sigma", "d", "sigma_max", "churn")
 """``sigma`` stands for target.std and ``d`` for target.dim of a Gaussian target."""
 
-METRICS = ("path-kl", "discretisation", "initialisation", "score", "kl", "w2")
+PARTS = ("path-kl", "discretisation", "initialisation", "score")
+OUTPUT = ("kl", "w2")
+METRICS = (*PARTS, *OUTPUT)
 RELATIVE_FLOOR = 1e-11
 """What quadrature and the tabulated Fisher information leave of each part (tests hold it to that)."""
+ROUNDING = 1e-13
+"""Of the mean and the variance of a Gaussian output law, relative: enters its KL divergence by its root."""
 
 
 class PathParts(Experiment):
@@ -82,10 +87,7 @@ class PathParts(Experiment):
                 raise InputError("must be normal or exact", key="design.init")
             if settings["init"] == "normal":  # heavy tails are refused before anything is run
                 initialisation_error(target, schedules.named("exponential", *ends))
-            if {"kl", "w2"} & set(case.metrics) and (target.family != "gaussian" or target.dim != 1):
-                raise InputError(
-                    "the output law is known for Gaussian targets on the line", key="measure.metric"
-                )
+            Churned(settings["churn"])
         if claim.kind == "ordering" and not options["versus"]:
             raise InputError("an ordering needs a second schedule to compare with", key="design.versus")
 
@@ -105,21 +107,24 @@ class PathParts(Experiment):
         row: Row = dict(point)
         for suffix, name in (("", settings["schedule"]), ("_versus", settings["versus"])):
             if name:
-                values = _measure(spec, name, settings, metrics)
-                for metric in metrics:
-                    row[metric + suffix] = values[metric]
-                    row[f"{metric}{suffix}_floor"] = RELATIVE_FLOOR * values[metric]
+                for metric, (value, floor, note) in _measure(spec, name, settings, metrics).items():
+                    row |= {metric + suffix: value, f"{metric}{suffix}_floor": floor}
+                    row |= {"note": note} if note else {}
         row["floor"] = row[f"{metrics[0]}_floor"]
         return [row]
 
     def conclude(self, case: Case, claim: Claim, rows: Sequence[Row]) -> Conclusion:
         metric = case.metrics[0]
-        values = np.array([row[metric] for row in rows])
-        floors = np.array([row["floor"] for row in rows])
         if claim.kind == "ordering":
-            other = np.array([row[f"{metric}_versus"] for row in rows])
-            verdict = judge_ordering(values, other, floors, RELATIVE_FLOOR * other)
-            details: dict[str, Any] = {"reason": _where(case, rows, values, other) + verdict.reason}
+            pair = (metric, f"{metric}_versus")
+            rows = [row for row in rows if None not in (row[pair[0]], row[pair[1]])]
+            if not rows:
+                return Conclusion("inconclusive", None, None, {"reason": "no row has both output laws"})
+            values, other, *floors = (
+                np.array([row[key] for row in rows]) for key in (*pair, *(f"{key}_floor" for key in pair))
+            )
+            verdict = judge_ordering(values, other, *floors)
+            details: dict[str, Any] = {"reason": _where(case, rows) + verdict.reason}
             details |= {"ratio": (values / other).tolist(), "figures": [_duel(case, rows, values, other)]}
             return Conclusion(verdict.verdict, None, None, details)
         moments = targets.build(case.target).moments()
@@ -128,7 +133,7 @@ class PathParts(Experiment):
         return conclude_rate(claim, rows, swept=case.swept, metric=metric, values=known)
 
 
-def _where(case: Case, rows: Sequence[Row], values: Any, other: Any) -> str:
+def _where(case: Case, rows: Sequence[Row]) -> str:
     """Where along the sweep the first schedule is the better one, in words."""
     better = [
         f"{row[case.swept]:g}" for row in rows if row[f"{case.metrics[0]}_versus"] > row[case.metrics[0]]
@@ -162,34 +167,52 @@ def _problem(spec: dict[str, Any], settings: dict[str, Any]) -> tuple[dict[str, 
     return spec, settings
 
 
-@lru_cache(maxsize=4)
-def _tabulated(spec: str, v_min: float, v_max: float) -> Information:
-    """The Fisher information, tabulated once for all ladders of a case."""
-    return information(targets.build(json.loads(spec)), v_min, v_max)
+Value = tuple[float | None, float | None, str | None]
+"""Value, floor, and the reason where there is none."""
 
 
 def _measure(
     spec: dict[str, Any], name: str, settings: dict[str, Any], metrics: Sequence[str]
-) -> dict[str, float]:
+) -> dict[str, Value]:
     """The parts of the path KL, and of the output law, that ``metrics`` ask for."""
     target, ends = targets.build(spec), (settings["sigma_min"], settings["sigma_max"])
     wanted = {"path-kl", "discretisation"} & set(metrics)
     if wanted or name == "optimal":
-        info = _tabulated(json.dumps(spec), ends[0] ** 2, ends[1] ** 2)
+        info = tabulated(spec, ends[0] ** 2, ends[1] ** 2)
     ladder = (
         schedules.optimal(info, settings["T"], *ends)
         if name == "optimal"
         else schedules.named(name, settings["T"], *ends)
     )
     v, error, exact = variances(ladder), settings["score_error"], settings["init"] == "exact"
-    values = {
+    parts = {
         "initialisation": 0.0 if exact else initialisation_error(target, ladder),
         "score": score_error(v, error / v[:-1]),
     }
     if wanted:
-        values["discretisation"] = discretisation_error(info, v)
-        values["path-kl"] = sum(values.values())
+        parts["discretisation"] = discretisation_error(info, v)
+        parts["path-kl"] = sum(parts.values())
+    values: dict[str, Value] = {key: (part, RELATIVE_FLOOR * part, None) for key, part in parts.items()}
+    if set(OUTPUT) & set(metrics):
+        values |= _output(target, ladder, settings)
+    return {metric: values[metric] for metric in metrics}
+
+
+def _output(target: Target, ladder: Ladder, settings: dict[str, Any]) -> dict[str, Value]:
+    """KL divergence and W2 distance of the samples: closed form on N(m, lambda), else by the engine."""
+    error, churn, init = (settings[key] for key in ("score_error", "churn", "init"))
     if target.family == "gaussian" and target.dim == 1:
-        law = gaussian_output(float(target.moments().cov[0, 0]), v, error, settings["churn"], exact)
-        values |= {"kl": law.kl, "w2": law.w2}
-    return values
+        moments, a = target.moments(), float(ladder.a[-1])
+        start = None if init == "exact" else (-float(moments.mean[0]), (ladder.prior_std / a) ** 2)
+        law = gaussian_output(float(moments.cov[0, 0]), variances(ladder), error, churn, start)
+        stop = float(ladder.a[ladder.stop])
+        w2 = stop * law.w2  # the closed form is in x/a
+        return {
+            "kl": (law.kl, RELATIVE_FLOOR * law.kl + ROUNDING * math.sqrt(law.kl), None),
+            "w2": (w2, RELATIVE_FLOOR * w2 + ROUNDING * stop * math.sqrt(law.true_variance), None),
+        }
+    try:
+        found = distances(churned_law(target, ladder, error, churn, init), OUTPUT)
+    except NotMeasured as reason:
+        return {metric: (None, None, str(reason)) for metric in OUTPUT}
+    return {metric: finite_or_note(value) for metric, value in found.items()}

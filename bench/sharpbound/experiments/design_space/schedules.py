@@ -9,7 +9,7 @@ import numpy as np
 
 from sharpbound import targets
 from sharpbound.design.decomposition import discretisation_error, initialisation_error, variances
-from sharpbound.design.fisher import information
+from sharpbound.design.fisher import tabulated
 from sharpbound.design.schedules import named, optimal, optimal_constant
 from sharpbound.errors import InputError
 from sharpbound.experiments.base import Cell, Conclusion, Experiment, Row
@@ -56,7 +56,7 @@ class Schedules(Experiment):
         options = cell.params["options"]
         ends = options["sigma_min"], options["sigma_max"]
         target = targets.build(cell.params["target"])
-        info = information(target, ends[0] ** 2, ends[1] ** 2)
+        info = tabulated(cell.params["target"], ends[0] ** 2, ends[1] ** 2)
         limit = optimal_constant(info, ends[0] ** 2, ends[1] ** 2)
         rows = []
         for steps in cell.params["T"]:
@@ -90,7 +90,7 @@ def _shown(case: Case, rows: Sequence[Row], names: Sequence[str]) -> dict[str, A
     steps = [row["T"] for row in rows]
     options = read_options(case.options, DEFAULTS, "design")
     ends = options["sigma_min"], options["sigma_max"]
-    info = information(targets.build(case.target), ends[0] ** 2, ends[1] ** 2, tolerance=1e-4)  # of a figure
+    info = tabulated(case.target, ends[0] ** 2, ends[1] ** 2, tolerance=1e-4)  # of a figure
     ladders = {name: named(name, SHOWN, *ends) for name in names} | {"optimal": optimal(info, SHOWN, *ends)}
     costs = [series(name, steps, [row["T"] * row[name] for row in rows]) for name in names]
     costs.append(series("optimal", steps, [row["T"] * row["discretisation"] for row in rows]))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from sharpbound import targets
-from sharpbound.diffusion_time.elbo import kl_to_noise
+from sharpbound.diffusion_time.elbo import kl_to_noise, log_likelihood
 from sharpbound.diffusion_time.gap import optimal_gap
 from sharpbound.errors import InputError
 from sharpbound.experiments.base import Cell, Conclusion, Experiment, Row
@@ -57,10 +57,9 @@ class Gap(Experiment):
         target, time = cast(Target1D, targets.build(cell.params["target"])), cell.params["horizon"]
         best = optimal_gap(target, "vp", time)
         row: Row = {"horizon": time, "gap": best.value, "gap_floor": FLOOR, "floor": FLOOR}
-        return [
-            row
-            | {"noise-kl": kl_to_noise(target, "vp", time), "mean": best.start.mean, "std": best.start.std}
-        ]
+        noise = kl_to_noise(target, "vp", time)
+        row |= {"noise-kl": noise, "mean": best.start.mean, "std": best.start.std}
+        return [row | {"elbo": cast(float, log_likelihood(target)) - best.value - noise}]
 
     def conclude(self, case: Case, claim: Claim, rows: Sequence[Row]) -> Conclusion:
         time, gaps, noise = (np.array([row[key] for row in rows]) for key in ("horizon", "gap", "noise-kl"))

@@ -16,6 +16,7 @@ from sharpbound.diffusion_time.elbo import (
     kl_bound,
     kl_leading,
     kl_to_noise,
+    log_likelihood,
     optimal_time,
 )
 from sharpbound.errors import InputError
@@ -44,6 +45,7 @@ error, constant in time, of the gap."""
 METRICS = ("noise-kl", "optimal-time")
 SWEPT = {"horizon": "noise-kl", "sigma_max": "noise-kl", "eps_score": "optimal-time"}
 """What is measured along each variable: VP time ``horizon``, VE noise level ``sigma_max``, score error."""
+PROCESSES = {"horizon": ("vp",), "sigma_max": ("ve",), "eps_score": ("vp", "ve")}
 RELATIVE_FLOOR = 1e-11
 
 
@@ -56,9 +58,9 @@ class Noise(Experiment):
         options = read_options(case.options, DEFAULTS, "diffusion_time")
         if len(case.sweep) != 1 or case.swept not in SWEPT:
             raise InputError(f"sweep one of {', '.join(SWEPT)}", key="sweep")
-        if options["process"] != ("ve" if case.swept == "sigma_max" else "vp"):
+        if options["process"] not in PROCESSES[case.swept]:
             raise InputError(
-                "horizon and eps_score go with vp, sigma_max with ve", key="diffusion_time.process"
+                "horizon goes with vp, sigma_max with ve, eps_score with either", key="diffusion_time.process"
             )
         if case.metrics != [SWEPT[case.swept]]:
             raise InputError(f"along {case.swept} measure {SWEPT[case.swept]}", key="measure.metric")
@@ -100,6 +102,9 @@ class Noise(Experiment):
             "leading": kl_leading(float(moments.mean @ moments.mean), process, time),
             "gap": gap(options["eps_score"] ** 2, time),
         }
+        row["elbo"] = (
+            None if (best := log_likelihood(target)) is None else best - row["gap"] - row["noise-kl"]
+        )
         if options["model"]:
             row["model-kl"] = auxiliary_kl(target, process, time, options["model"])
         row["floor"] = row["noise-kl_floor"] = RELATIVE_FLOOR * row["noise-kl"]
@@ -107,6 +112,7 @@ class Noise(Experiment):
 
     def conclude(self, case: Case, claim: Claim, rows: Sequence[Row]) -> Conclusion:
         metric, swept = case.metrics[0], case.swept
+        options = read_options(case.options, DEFAULTS, "diffusion_time")
         x = np.array([row[swept] for row in rows], dtype=float)
         values, floors = (np.array([row[key] for row in rows], dtype=float) for key in (metric, "floor"))
         if claim.kind == "ordering":
@@ -115,10 +121,12 @@ class Noise(Experiment):
             figures = [_against_noise(case, x, values, model)]
             return Conclusion(judged.verdict, None, None, {"reason": judged.reason, "figures": figures})
         if swept == "eps_score":
-            # T* = 2 log(1/eps) + const is the power law exp(-T*) ~ eps^2; its coefficient is what is claimed
+            # VP: T* = 2 log(1/eps) + const is the power law exp(-T*) ~ eps^2, with its coefficient as the
+            # power; VE: 1/T* ~ eps
             order = np.argsort(-x)
-            found = estimate(x[order], np.exp(-values[order]), floors[order])
-            predicted = claim.predict({"eps_score": math.exp(-1)})
+            small = np.exp(-values) if options["process"] == "vp" else 1 / values
+            found = estimate(x[order], small[order], floors[order] * small[order])
+            predicted = math.log(_smallness(claim, options, 1.0) / _smallness(claim, options, math.exp(-1)))
             judged = judge_equality(found, predicted)
             x = x[order]
             details = rate_details(found, x, swept, predicted, judged.reason)
@@ -139,6 +147,12 @@ class Noise(Experiment):
         return Conclusion(judged.verdict, found.exponent, found.interval, details)
 
 
+def _smallness(claim: Claim, options: dict[str, Any], eps_score: float) -> float:
+    """exp(-T*) (VP) or 1/T* (VE) as the claim has it."""
+    time = claim.predict({"eps_score": eps_score})
+    return math.exp(-time) if options["process"] == "vp" else 1 / time
+
+
 def _optimum(target: Target1D, process: Process, eps_score: float, model: str) -> Row:
     """T*, its leading order, what the ELBO loses there, and how far a model lets T shrink."""
     best = optimal_time(target, process, eps_score**2)
@@ -148,8 +162,8 @@ def _optimum(target: Target1D, process: Process, eps_score: float, model: str) -
         "leading": best.leading,
         "gap": best.gap,
         "noise-kl": best.kl,
-        "floor": RELATIVE_FLOOR,  # of exp(-T*): the root is found to 1e-13
-        "optimal-time_floor": RELATIVE_FLOOR,
+        "floor": RELATIVE_FLOOR * max(1.0, best.time),  # the root is found to 1e-13 of it
+        "optimal-time_floor": RELATIVE_FLOOR * max(1.0, best.time),
     }
     if model:
         row["model-time"] = equivalent_time(target, process, eps_score**2, model)
@@ -192,9 +206,11 @@ def _against_noise(case: Case, x: Any, noise: Any, model: Any) -> Figure:
 def _optima(case: Case, rows: Sequence[Row]) -> list[Figure]:
     """T* against the score error, and the loss of the ELBO whose least value it is."""
     eps = [row["eps_score"] for row in rows]
+    process = cast(Process, read_options(case.options, DEFAULTS, "diffusion_time")["process"])
     curves = [series("T*", eps, [row["optimal-time"] for row in rows])]
     if any(row["leading"] for row in rows):
-        curves.append(series("log(|E x|²/ε²)", eps, [row["leading"] for row in rows], "dashed"))
+        label = "log(|E x|²/ε²)" if process == "vp" else "|E x|/ε"
+        curves.append(series(label, eps, [row["leading"] for row in rows], "dashed"))
     if any("model-time" in row for row in rows):
         name = f"T at which a fitted {case.options['model']} is as good"
         curves.append(series(name, eps, [row["model-time"] for row in rows]))
@@ -202,13 +218,14 @@ def _optima(case: Case, rows: Sequence[Row]) -> list[Figure]:
         "optimum",
         f"{case.title}: the time that maximises the ELBO",
         axis("score error ε", "log"),
-        axis("diffusion time"),
+        axis("diffusion time T", "linear" if process == "vp" else "log"),
         curves,
         "Root of the derivative of gap + KL[p_T | noise].",
     )
     target = cast(Target1D, targets.build(case.target))
-    times = np.geomspace(0.3, 15.0, 40)
-    noise = np.array([kl_to_noise(target, "vp", time) for time in times])
+    best = [row["optimal-time"] for row in rows]
+    times = np.geomspace(0.1 * min(best), 2 * max(best), 40)
+    noise = np.array([kl_to_noise(target, process, time) for time in times])
     losses = lines(
         "loss",
         f"{case.title}: what the ELBO loses",

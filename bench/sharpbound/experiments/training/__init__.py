@@ -6,6 +6,9 @@ from sharpbound.experiments.base import Experiment
 from sharpbound.experiments.studies import Studies
 from sharpbound.experiments.training.bell import Bell
 from sharpbound.experiments.training.descent import Descent
+from sharpbound.experiments.training.em import ExpectationMaximisation
+from sharpbound.experiments.training.floor import Floor
+from sharpbound.experiments.training.lazy import Lazy
 from sharpbound.experiments.training.regimes import Collapse, Speciation
 from sharpbound.experiments.training.two_gaussians import PowerIteration, TwoGaussians
 from sharpbound.experiments.training.weightings import Weightings
@@ -18,10 +21,13 @@ class Training(Studies):
     table = "training"
     studies: ClassVar[dict[str, Experiment]] = {
         "descent": Descent(),
+        "lazy": Lazy(),
+        "floor": Floor(),
         "bell": Bell(),
         "weightings": Weightings(),
         "power-iteration": PowerIteration(),
         "two-gaussians": TwoGaussians(),
+        "em": ExpectationMaximisation(),
         "speciation": Speciation(),
         "collapse": Collapse(),
     }

@@ -9,7 +9,7 @@ import numpy as np
 
 from sharpbound import targets
 from sharpbound.design.decomposition import discretisation_error, score_error, variances
-from sharpbound.design.fisher import information
+from sharpbound.design.fisher import tabulated
 from sharpbound.errors import InputError
 from sharpbound.experiments.base import Cell, Conclusion, Experiment, Row
 from sharpbound.experiments.figures import axis, bars, lines, series, table
@@ -20,7 +20,7 @@ from sharpbound.rates import judge_ordering
 from sharpbound.targets.base import Target1D
 from sharpbound.training.descent import descend, predict
 from sharpbound.training.output import POINTS, sampled
-from sharpbound.training.population import population_loss
+from sharpbound.training.population import Population
 from sharpbound.training.score import network_score
 from sharpbound.training.weighting import WEIGHTINGS
 
@@ -86,7 +86,8 @@ class Weightings(Experiment):
         steps = options["refine"] * (options["levels"] - 1)
         ladder = ve_exponential(steps, options["sigma_min"], options["sigma_max"])
         v = variances(ladder)
-        fixed = discretisation_error(information(target, v[-1], v[0]), v)
+        fixed = discretisation_error(tabulated(cell.params["target"], v[-1], v[0]), v)
+        population = Population(target, np.sqrt(v[:-1]))
         fraction_at: int | None = None
         rows: list[Row] = []
         done, first = 0, 0.0
@@ -97,7 +98,7 @@ class Weightings(Experiment):
             if fraction_at is None and len(below):
                 fraction_at = done + int(below[0])
             network, done = run.network, t
-            error = population_loss(network, target, np.sqrt(v[:-1])).score_error
+            error = population.loss(network).score_error
             total = fixed + score_error(v, error / v[:-1])
             rows.append(
                 {"t": t, "weighting": name, "path-kl": total, "loss": float(run.losses[-1]) / first}
