@@ -45,6 +45,18 @@ class Mine(Euler):
         (stage,) = super().stages(step)
         return [Stage(lambda y: y + self.factor * (stage.mean(y) - y))]
 
+def ddim(score, x, a, sigma):
+    for i in range(len(a) - 1):
+        eps = -sigma[i] * score(x, a[i], sigma[i])
+        x = a[i + 1] * (x - sigma[i] * eps) / a[i] + sigma[i + 1] * eps
+    return x
+
+def too_short(score, x, a, sigma):
+    return x + 0.99 * (ddim(score, x, a, sigma) - x)
+
+def shapeless(score, x, a, sigma):
+    return x[:, 0]
+
 class Slower(Mine):
     "Every step is too short by 1 %: it does not converge."
     factor = 0.99
@@ -88,6 +100,43 @@ def test_a_right_sampler_passes_and_a_wrong_one_is_told_by_its_numbers(project: 
     result.stdout.fnmatch_lines(
         ["*weak-error.order1-tv on euler-gaussian: *, not sharp or loose or confirmed*"]
     )
+
+
+W2 = MARK.replace("case.toml", "w2.toml").replace("-tv", "-w2")
+
+
+def test_a_function_has_the_rate_of_the_sampler_that_it_is(project: pytest.Pytester) -> None:
+    """Measured by probes, against the exact law: equal to the floor of the quantiles beyond six deviations."""
+    (project.path / "w2.toml").write_text(CASE.replace('"tv"', '"w2"').replace("order1-tv", "order1-w2"))
+    body = """
+mine, exact = rate.check(sampler=ddim), rate.check(sampler="ddim")
+assert rate.check(sampler=ddim, arrays="torch")["rows"] == mine["rows"]
+for a, b in zip(mine["rows"], exact["rows"]):
+    assert a["w2"] == pytest.approx(b["w2"], rel=1e-6)
+"""
+    run(project, body.strip(), mark=W2).assert_outcomes(passed=1)
+    run(project, "rate.check(sampler=too_short)", mark=W2).assert_outcomes(failed=1)
+
+
+@pytest.mark.parametrize(
+    ("mark", "function", "message"),
+    [
+        (
+            MARK,
+            "ddim",
+            "*InputError: *euler-gaussian: measure.metric: a function is measured on cases with metric*",
+        ),
+        (W2, "shapeless", "*InputError: *shapeless: it must return shape (*, 1), not (*,)*"),
+        (W2, "len", "*InputError: *len: must take (score, x, a, sigma)*"),
+    ],
+)
+def test_a_function_that_does_not_fit_is_told(
+    project: pytest.Pytester, mark: str, function: str, message: str
+) -> None:
+    (project.path / "w2.toml").write_text(CASE.replace('"tv"', '"w2"').replace("order1-tv", "order1-w2"))
+    result = run(project, f"rate.check(sampler={function})", mark=mark)
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines([message])
 
 
 def test_the_expected_verdict_can_be_another(project: pytest.Pytester) -> None:

@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from sharpbound import forward
-from sharpbound.audit.contract import SCHEDULE, measure_rows, user_sampler
+from sharpbound.audit.contract import SCHEDULE, measure_rows, own_target, user_sampler
 from sharpbound.audit.load import load_object
 from sharpbound.audit.verdict import order_details
 from sharpbound.errors import InputError
@@ -26,7 +26,7 @@ def audit_user(named: str, order: float | None, arrays: str, schedule: str | Non
     found = load_object(named)
     sampler = user_sampler(found, named, arrays)
     nominal = _nominal(getattr(found, "order", None) if order is None else order, named)
-    rows = measure_rows(sampler, spec)
+    rows = measure_rows(sampler, own_target(sampler), spec)
     usable = [row for row in rows if row["w2"] is not None]
     if len(usable) < 2:
         raise InputError(f"it could not be measured: {rows[-1].get('note')}", where=named)
@@ -41,7 +41,7 @@ def audit_user(named: str, order: float | None, arrays: str, schedule: str | Non
         "metrics": ["w2"],
         "swept": "T",
         "schedule": spec,
-        "rows": [row | {"floor": row["w2_floor"]} for row in rows],
+        "rows": rows,
         "details": details,
     }
 

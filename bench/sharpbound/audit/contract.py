@@ -125,15 +125,14 @@ def user_sampler(found: Any, name: str, arrays: str) -> UserSampler:
     return UserSampler(found, name, arrays, stochastic)
 
 
-def check_contract(sampler: UserSampler, schedule: dict[str, Any]) -> None:
+def check_contract(sampler: UserSampler, target: Target1D, ladder: Ladder) -> None:
     """Try the sampler on a small problem; InputError says which part of the contract it breaks."""
-    target = _target(sampler)
-    ladder = forward.build(schedule, 8)
     level = float(ladder.a[-1]), float(ladder.sigma[-1])
     x = torch.from_numpy(Quantiles(target).at(level)[480:1440:8].copy())
     first, again = (sampler.run(target, ladder, x) for _ in range(2))
     if not torch.isfinite(first).all():
-        raise InputError("its output is not finite with 8 steps", where=sampler.name)
+        steps = ladder.T - ladder.stop
+        raise InputError(f"its output is not finite with {steps} steps", where=sampler.name)
     if not torch.equal(first, again):
         raise InputError(
             "two calls gave two results: draw randomness from a fifth argument, noise", where=sampler.name
@@ -158,22 +157,25 @@ def measure_user(sampler: UserSampler, target: Target1D, ladder: Ladder) -> Meas
 
 
 def measure_rows(
-    sampler: UserSampler, schedule: dict[str, Any], steps: Sequence[int] = STEPS
+    sampler: UserSampler, target: Target1D, schedule: dict[str, Any], steps: Sequence[int] = STEPS
 ) -> list[dict[str, Any]]:
-    """Rows T, w2, w2_floor, one per number of steps; a number that cannot be measured is None with a note."""
-    check_contract(sampler, schedule)
-    target = _target(sampler)
+    """Rows T, w2, w2_floor and floor, one per number of steps; what cannot be measured is None with a note.
+
+    Raises InputError where the sampler breaks the contract.
+    """
+    check_contract(sampler, target, forward.build(schedule, min(steps)))
     rows: list[dict[str, Any]] = []
     for T in steps:
         try:
             found = measure_user(sampler, target, forward.build(schedule, T))
-            rows.append({"T": T, "w2": found.value, "w2_floor": found.floor})
+            rows.append({"T": T, "w2": found.value, "w2_floor": found.floor, "floor": found.floor})
         except NotMeasured as reason:
-            rows.append({"T": T, "w2": None, "w2_floor": None, "note": str(reason)})
+            rows.append({"T": T, "w2": None, "w2_floor": None, "floor": None, "note": str(reason)})
     return rows
 
 
-def _target(sampler: UserSampler) -> Target1D:
+def own_target(sampler: UserSampler) -> Target1D:
+    """The target that the command audits the sampler on."""
     target = build(GAUSSIAN if sampler.stochastic else MIXTURE)
     assert isinstance(target, Target1D)
     return target

@@ -17,6 +17,7 @@ from sharpbound.gate.reference import NAME, read_reference, write_reference
 if TYPE_CHECKING:
     from sharpbound.experiments import Row
     from sharpbound.run.document import Document
+    from sharpbound.samplers import Sampler
     from sharpbound.suite import Case, Claim
 
 HOLDS = ("sharp", "loose", "confirmed")
@@ -81,21 +82,24 @@ class Rate:
     def interval(self) -> list[float] | None:
         return self.document["interval"]
 
-    def measure(self, sampler: Any = None) -> Document:
+    def measure(self, sampler: Any = None, *, arrays: str = "numpy") -> Document:
         """The case document with ``sampler`` in the place of the case's own.
 
-        sampler : a `sharpbound.samplers.Sampler` (object or class), the name of a registered one, or a
-        [sampler] table. Raises InputError where it does not fit the case.
-        """
-        return self.document if sampler is None else measure_with(self.case, self.claim, sampler)
+        sampler : a `sharpbound.samplers.Sampler` (object or class), the name of a registered one, a [sampler]
+            table, or a function ``(score, x, a, sigma)`` as of ``sharpbound audit``, which is measured in W2.
+        arrays : "numpy" or "torch", what a function computes with.
 
-    def check(self, sampler: Any = None) -> Document:
+        Raises InputError where it does not fit the case.
+        """
+        return self.document if sampler is None else measure_with(self.case, self.claim, sampler, arrays)
+
+    def check(self, sampler: Any = None, *, arrays: str = "numpy") -> Document:
         """Assert that the claim stands, and that nothing has moved since the rate was recorded.
 
-        Raises AssertionError that names the numbers. Returns the document.
+        Raises AssertionError that names the numbers. Returns the document. Arguments as of `measure`.
         """
         __tracebackhide__ = True
-        found = self.measure(sampler)
+        found = self.measure(sampler, arrays=arrays)
         if found["verdict"] not in self.verdicts:
             raise AssertionError(
                 f"{self.claim.id} on {self.case.id}: {found['verdict']}, not {' or '.join(self.verdicts)}; "
@@ -139,41 +143,75 @@ def _theory() -> dict[str, Claim]:
     return load_theory()
 
 
-def measure_with(case: Case, claim: Claim, sampler: Any) -> Document:
+def measure_with(case: Case, claim: Claim, sampler: Any, arrays: str = "numpy") -> Document:
     """The document of a sampling-rate case with another sampler in its place: exact laws, as in a run."""
-    from sharpbound import forward, targets
-    from sharpbound.experiments.base import Conclusion
-    from sharpbound.experiments.sampling_rate import (
-        at_dimension,
-        case_row,
-        conclude_sweep,
-        measured_row,
-        quantities,
-        sweep_points,
-    )  # fmt: skip
+    from sharpbound.experiments.sampling_rate import conclude_sweep
     from sharpbound.run.document import document
-    from sharpbound.samplers import ExactScore
+    from sharpbound.samplers import Sampler
 
     if case.kind != "sampling-rate":
         raise InputError(f"{case.id} is a {case.kind} case; a sampler is measured on sampling-rate cases")
-    own = as_sampler(sampler)
-    init = case.sampler.get("init", "normal")
     start = time.perf_counter()
+    ours = isinstance(sampler, Sampler) or (isinstance(sampler, type) and issubclass(sampler, Sampler))
+    if callable(sampler) and not ours:
+        rows = _function_rows(case, sampler, arrays)
+    else:
+        rows = _sampler_rows(case, as_sampler(sampler))
+    found = document(case, claim, rows, conclude_sweep(case, claim, rows), time.perf_counter() - start)
+    # without the sampler's name: one that is only renamed, or rewritten, is held to the same numbers
+    init = case.sampler.get("init", "normal")
+    return found | {"spec": found["spec"] | {"sampler": {"init": init}}}
+
+
+def _sampler_rows(case: Case, sampler: Sampler) -> list[Row]:
+    from sharpbound import forward, targets
+    from sharpbound.experiments.sampling_rate import (
+        at_dimension,
+        case_row,
+        measured_row,
+        quantities,
+        sweep_points,
+    )
+    from sharpbound.samplers import ExactScore
+
+    init = case.sampler.get("init", "normal")
     rows: list[Row] = []
     for point in sweep_points(case):
         target = targets.build(at_dimension(case.target, point.get("d")))
         ladder = forward.build(case.forward, point["T"])
-        own.check(ladder)
+        sampler.check(ladder)
         score = ExactScore(target, ladder)
         measured = [
-            [measured_row(target, ladder, own, score, init, quantity)]
+            [measured_row(target, ladder, sampler, score, init, quantity)]
             for quantity in quantities(case.metrics)
         ]
         rows.append(case_row(point, case.metrics, measured))
-    conclusion: Conclusion = conclude_sweep(case, claim, rows)
-    found = document(case, claim, rows, conclusion, time.perf_counter() - start)
-    # without the sampler's name: one that is only renamed, or rewritten, is held to the same numbers
-    return found | {"spec": found["spec"] | {"sampler": {"init": init}}}
+    return rows
+
+
+def _function_rows(case: Case, function: Any, arrays: str) -> list[Row]:
+    """A function has no density: its W2 from the exact start is what the probes of the audit measure."""
+    from sharpbound import targets
+    from sharpbound.audit.contract import measure_rows, user_sampler
+    from sharpbound.targets import Gaussian1D, Target1D
+
+    sampler = user_sampler(function, getattr(function, "__qualname__", type(function).__name__), arrays)
+    target = targets.build(case.target)
+    for fits, key, needed in (
+        (case.metrics == ["w2"], "measure.metric", 'metric = "w2"'),
+        (list(case.sweep) == ["T"], "sweep", "a sweep over T alone"),
+        (case.sampler.get("init") == "exact", "sampler.init", 'init = "exact"'),
+        (isinstance(target, Target1D), "target.family", "a target on the line"),
+        (
+            not sampler.stochastic or isinstance(target, Gaussian1D),
+            "target.family",
+            "a Gaussian target, as it draws noise",
+        ),
+    ):
+        if not fits:
+            raise InputError(f"a function is measured on cases with {needed}", key=key, where=case.id)
+    assert isinstance(target, Target1D)
+    return measure_rows(sampler, target, case.forward, case.sweep["T"])
 
 
 def as_sampler(sampler: Any) -> Any:
@@ -185,7 +223,9 @@ def as_sampler(sampler: Any) -> Any:
     if isinstance(sampler, type) and issubclass(sampler, samplers.Sampler):
         sampler = sampler()
     if not isinstance(sampler, samplers.Sampler):
-        raise InputError(f"{sampler!r} is not a sharpbound.samplers.Sampler, nor the name of one")
+        raise InputError(
+            f"{sampler!r} is not a sharpbound.samplers.Sampler, nor the name of one, nor a function"
+        )
     return sampler
 
 
