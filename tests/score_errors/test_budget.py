@@ -30,7 +30,7 @@ def test_path_kl_is_the_sum(mixture, normal, schedule, name, init):
 def test_total_variation_is_at_most_the_sum(mixture, schedule, name):
     ladder, sampler = forward.build(schedule, 24), samplers.build({"name": name})
     injection = score_errors.build({"field": "hermite", "mode": 2, "eps": 0.1}, mixture, ladder)
-    budget = tv_budget(injection, sampler)
+    budget = tv_budget(law.outputs(injection, sampler), injection, sampler)
     parts = budget.parts
     whole = budget.total
     assert whole <= parts["initialisation"] + parts["discretisation"] + parts["score"]

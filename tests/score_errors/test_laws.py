@@ -93,7 +93,7 @@ def test_three_engines_agree(normal, ladder):
 def test_grid_and_density_engine_agree(mixture, ladder):
     injection = build(mixture, ladder, field="fourier", omega=2.0, eps=0.2)
     score, error = wrong_score(injection), injection.parts[0].error
-    grid = grid_law.grid_law(mixture, ladder, DDPM, score, error, "exact")
+    (grid,) = grid_law.grid_laws(mixture, ladder, DDPM, [score], error, "exact")
     density = density_law(Resolving(mixture, error), ladder, DDPM, score, "exact")
     for metric in ("tv", "kl", "chi2", "w2"):
         assert value(grid, metric) == pytest.approx(value(density, metric), rel=1e-9)

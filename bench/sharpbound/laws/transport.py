@@ -139,7 +139,14 @@ class _Transport:
         x = panels.nodes.copy()
         u = x[~beyond]
         x[~beyond] = self.start.quantile(self._log_cdf(u), self._log_sf(u))
-        return _Pieces(panels, beyond, x, *flow(self.sampler, self.ladder, self.score, x))
+        with np.errstate(all="ignore"):
+            y, slope = flow(self.sampler, self.ladder, self.score, x)
+        if not (np.isfinite(y) & np.isfinite(slope)).all():
+            raise NotMeasured(
+                f"the map of {self.sampler.name} overflows in the tails at T = {self.ladder.T}: the score grows too "
+                "fast there; use a larger T, or a bounded error"
+            )
+        return _Pieces(panels, beyond, x, y, slope)
 
     def _log_cdf(self, u: Array) -> Array:
         return self.target.log_cdf(tensor(u), *self.level).numpy()

@@ -19,16 +19,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sharpbound import laws
 from sharpbound.design.decomposition import initialisation_error
-from sharpbound.distances.base import Measured
 from sharpbound.laws.iid_sum import LineFactor, ProductLaw
 from sharpbound.laws.marginal import log_density, marginal_panels
 from sharpbound.laws.path_kl import path_kl
 from sharpbound.laws.ratio import NotMeasured, Ratio1D
 from sharpbound.samplers.base import ExactScore, Sampler
 from sharpbound.score_errors.injection import Injection
-from sharpbound.score_errors.law import added_law, output_law, path_added, start_law
+from sharpbound.score_errors.law import Law, Outputs, distance, output_law, path_added, start_law
 from sharpbound.targets import Target1D
 
 COLUMNS = ("initialisation", "early-stopping", "discretisation", "score")
@@ -58,17 +56,13 @@ class Budget:
         return max(known, key=lambda name: known[name])
 
 
-def tv_budget(injection: Injection, sampler: Sampler, init: str = "normal") -> Budget:
-    """The four steps from the data to the output in total variation; their sum is at least ``total``."""
-    exact = output_law(injection, sampler, "exact", exact=True)
+def tv_budget(given: Outputs, injection: Injection, sampler: Sampler, init: str = "normal") -> Budget:
+    """The four steps from the data to the output in total variation, of which ``given`` holds the last two;
+    their sum is at least ``total``.
+    """
     start = 0.0 if init == "exact" else _tv(start_law(injection, sampler))
-    return Budget(
-        start,
-        early_stopping(injection),
-        _tv(exact),
-        _tv(added_law(injection, sampler, init)),
-        _tv(output_law(injection, sampler, init)),
-    )
+    exact = given.exact if init == "exact" else output_law(injection, sampler, "exact", exact=True)
+    return Budget(start, early_stopping(injection), _tv(exact), _tv(given.added), _tv(given.wrong))
 
 
 def path_budget(injection: Injection, sampler: Sampler, init: str = "normal") -> Budget:
@@ -102,9 +96,8 @@ def _stopped(target: Target1D, level: tuple[float, float]) -> Ratio1D:
     return Ratio1D(panels, y, y, log_p, log_data - log_p, 0.0, 0.0)
 
 
-def _tv(law: object) -> float | None:
+def _tv(law: Law) -> float | None:
     try:
-        measured: Measured = laws.distance(law, "tv")
+        return distance(law, "tv").value
     except NotMeasured:
         return None
-    return measured.value

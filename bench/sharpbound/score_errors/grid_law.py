@@ -1,17 +1,19 @@
 """Stochastic samplers with a rough score on the line: the output density on panels laid by the score itself.
 
 A noisy stage y -> m(y) + s Z turns q into q'(x) = int q(y) N(x; m(y), s^2) dy. The integral is done by
-Gauss-Legendre panels in y that resolve the field, break where it does, and are cut until m moves by no
-more than 2.5 s over each: then the integrand is a polynomial to rounding, however rough or steep the
-field is. All terms are positive, so q' keeps its *relative* accuracy far into the tails.
+Gauss-Legendre panels in y that resolve the field, break where it does, reach to where q has no mass left,
+and are cut until m moves by no more than 2.5 s over each: then the integrand is a polynomial to rounding,
+however rough or steep the field is, and whether m increases or folds. All terms are positive, so q' keeps
+its *relative* accuracy far into the tails.
 
-`sharpbound.laws.density` does the same on panels that resolve the marginal, with fewer points and for any
-noise, but cannot see a field between its nodes; the two agree where both apply (tests).
+`sharpbound.laws.density` holds log q and m themselves as polynomials: fewer points, and any noise. But it
+needs an increasing m, which a fast wave does not leave, and m resolved on panels laid by the marginal. The
+two agree where both apply (tests); each covers what the other refuses.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import torch
@@ -24,7 +26,7 @@ from sharpbound.laws.transport import Start
 from sharpbound.quadrature import Array, Panels
 from sharpbound.samplers.base import Sampler, ScoreField, Stage
 from sharpbound.score_errors.base import LineError
-from sharpbound.score_errors.resolving import field_panels
+from sharpbound.score_errors.resolving import Reach, field_panels, widened
 from sharpbound.targets.base import Target1D
 
 WIDTH = 2.5
@@ -32,8 +34,14 @@ WIDTH = 2.5
 BAND = 10.0
 """Half width of a kernel, in standard deviations, beyond which it is exp(-50)."""
 MAX_NODES = 400_000
-BLOCK = 500_000
-"""Kernel values worked on at once."""
+BLOCK = 64
+"""Neighbouring points worked on at once."""
+SPENT = 1e-15
+"""Mass on either side beyond which a law is not followed."""
+NOTHING = 1e-80
+"""Mass of a node that adds nothing, however far in a tail."""
+RESOLVED, ROUNDS = 1e-13, 8
+"""Mass that an output panel may leave unresolved, and how often one is halved to that end at most."""
 
 Mean = Callable[[Tensor], Tensor]
 Level = tuple[float, float]
@@ -61,50 +69,96 @@ def at(mean: Mean, y: Array) -> Array:
         return mean(tensor(y.reshape(-1, 1)))[:, 0].numpy().reshape(y.shape)
 
 
-def source_panels(error: LineError, t: int, mean: Mean, std: float, level: Level) -> Panels:
-    """Panels at ``level`` that resolve the field of level t and the kernel N(.; m(y), std^2)."""
-    panels = field_panels(error, error.frame(t, *level), LOG_TAIL)
-    moved = np.abs(at(mean, panels.hi) - at(mean, panels.lo))
-    reach = np.maximum(moved, 2 * panels.half) / min(std, level[1])
-    pieces = np.ceil(reach / WIDTH).astype(int)
-    if pieces.sum() * panels.n > MAX_NODES:
-        raise NotMeasured(f"the noise is too small to be resolved ({pieces.sum() * panels.n} nodes)")
-    return panels.split(np.ones(len(panels), dtype=bool), pieces)
+def grid_laws(
+    target: Target1D,
+    ladder: Ladder,
+    sampler: Sampler,
+    scores: Sequence[ScoreField],
+    error: LineError,
+    init: str,
+) -> list[Ratio1D]:
+    """The output laws under several scores on the same panels, which resolve ``error`` and the mean of each.
 
-
-def push(mass: Array, mean: Array, std: float, x: Array) -> Array:
-    """q'(x) = sum_i w_i q(y_i) N(x; m_i, std^2), over the band of the kernel where m is increasing."""
-    out = np.empty_like(x)
-    if (np.diff(mean) > 0).all():
-        first = np.searchsorted(mean, x - BAND * std)
-        width = np.arange(max(int((np.searchsorted(mean, x + BAND * std) - first).max()), 1))
-    else:
-        first, width = np.zeros(x.size, dtype=np.intp), np.arange(mean.size)
-    for part in np.array_split(np.arange(x.size), 1 + x.size * width.size // BLOCK):
-        index = first[part, None] + width
-        kernel = np.exp(-0.5 * ((x[part, None] - mean.take(index, mode="clip")) / std) ** 2)
-        out[part] = (np.where(index < mean.size, mass.take(index, mode="clip"), 0.0) * kernel).sum(1)
-    return out / (std * np.sqrt(2 * np.pi))
-
-
-def grid_law(
-    target: Target1D, ladder: Ladder, sampler: Sampler, score: ScoreField, error: LineError, init: str
-) -> Ratio1D:
-    """The law of a stochastic sampler's output against the true marginal at ``ladder.stop``.
-
-    ``error`` is the field that the panels must resolve; ``score`` need not carry it (the exact score, for
-    comparison). Raises NotMeasured for stages without constant noise, and for very small noise.
+    Mass that a field drives off so fast that no panels can follow counts as lying outside. Raises
+    NotMeasured for stages without constant noise, and for noise too small for panels of this number.
     """
-    chain = list(transitions(sampler, ladder, score))
-    held = [source_panels(error, *stage) for stage in chain]
-    q = np.exp(Start(target, ladder, init).log_density(held[0].nodes))
+    start = Start(target, ladder, init)
+    spent, rest = np.log(SPENT), np.log1p(-SPENT)
+    low, high = start.quantile(np.array([spent, rest]), np.array([rest, spent]))
+    reach = (float(low), float(high))
+    laws: list[Callable[[Array], Array]] = [lambda x: np.exp(start.log_density(x))] * len(scores)
+    strays: list[float] = []
+    for stages in zip(*(transitions(sampler, ladder, score) for score in scores), strict=True):
+        t, _, std, level = stages[0]
+        means = [mean for _, mean, _, _ in stages]
+        panels, left = source_panels(error, t, means, std, level, reach)
+        strays = at(means[-1], np.array(strays + left)).tolist()
+        pushed = [
+            Pushed((law(panels.nodes) * panels.weights).ravel(), at(mean, panels.nodes).ravel(), std)
+            for law, mean in zip(laws, means, strict=True)
+        ]
+        reach = min(one.reach[0] for one in pushed), max(one.reach[1] for one in pushed)
+        laws = list(pushed)
     level = (float(ladder.a[ladder.stop]), float(ladder.sigma[ladder.stop]))
     panels = output_panels(target, error, level, ladder.stop + 1)
-    for i, (_, mean, std, _) in enumerate(chain):
-        after = held[i + 1] if i + 1 < len(chain) else panels
-        mass = (q * held[i].weights).ravel()
-        q = push(mass, at(mean, held[i].nodes).ravel(), std, after.nodes.ravel()).reshape(after.nodes.shape)
-    return against(target, level, panels, q)
+    if any(panels.lo[0] < y < panels.hi[-1] for y in strays):
+        raise NotMeasured("the error drives states farther off than they can be followed, and back again")
+    edges = widened(np.append(panels.lo, panels.hi[-1]), reach, 2 * panels.half.max())
+    panels, densities = resolved(Panels.between(edges), laws)
+    return [against(target, level, panels, q) for q in densities]
+
+
+def source_panels(
+    error: LineError, t: int, means: Sequence[Mean], std: float, level: Level, reach: Reach
+) -> tuple[Panels, list[float]]:
+    """Panels at ``level`` that resolve the field of level t and the kernels N(.; m(y), std^2), out to ``reach``.
+
+    Where that takes too many, the outermost are left out; also the ends at which that happened.
+    """
+    frame = error.frame(t, *level)
+    panels = field_panels(error, frame, LOG_TAIL, reach)
+    left: list[float] = []
+    low, high = frame.reach(LOG_TAIL)
+    while True:
+        swing = np.max([np.ptp(at(mean, panels.nodes), axis=1) for mean in means], axis=0)
+        with np.errstate(invalid="ignore"):
+            pieces = np.ceil(np.maximum(swing, 2 * panels.half) / (WIDTH * min(std, level[1])))
+        if pieces.sum() * panels.n <= MAX_NODES:
+            return panels.split(np.ones(len(panels), dtype=bool), pieces.astype(int)), left
+        right = panels.hi[-1] - high > low - panels.lo[0]
+        kept = slice(0, -1) if right else slice(1, None)
+        panels = Panels(panels.lo[kept], panels.hi[kept])
+        if not (panels.lo[0] <= low and panels.hi[-1] >= high):
+            raise NotMeasured(f"the noise is too small to be resolved (standard deviation {std:.2g})")
+        left.append(float(panels.hi[-1] if right else panels.lo[0]))
+
+
+class Pushed:
+    """x -> q'(x) = sum_i w_i q(y_i) N(x; m_i, std^2), over the band of the kernel."""
+
+    def __init__(self, mass: Array, mean: Array, std: float) -> None:
+        held = np.flatnonzero(np.isfinite(mean) & (mass > NOTHING))
+        order = held[np.argsort(mean[held])]
+        self.mass, self.mean, self.std = mass[order], mean[order], std
+
+    @property
+    def reach(self) -> Reach:
+        """The interval outside which there is no mass to follow."""
+        first = int(np.searchsorted(np.cumsum(self.mass), SPENT))
+        last = self.mass.size - 1 - int(np.searchsorted(np.cumsum(self.mass[::-1]), SPENT))
+        return float(self.mean[first]) - BAND * self.std, float(self.mean[last]) + BAND * self.std
+
+    def __call__(self, x: Array) -> Array:
+        flat = x.ravel()
+        out = np.empty_like(flat)
+        scale = np.sqrt(0.5) / self.std
+        for part in np.array_split(np.arange(flat.size), 1 + flat.size // BLOCK):
+            ends = flat[part].min() - BAND * self.std, flat[part].max() + BAND * self.std
+            near = slice(*np.searchsorted(self.mean, ends))
+            kernel = (flat[part, None] - self.mean[near]) * scale
+            np.multiply(kernel, -kernel, out=kernel)
+            out[part] = np.exp(kernel, out=kernel) @ self.mass[near]
+        return (out / (self.std * np.sqrt(2 * np.pi))).reshape(x.shape)
 
 
 def output_panels(target: Target1D, error: LineError, level: Level, last: int) -> Panels:
@@ -114,6 +168,22 @@ def output_panels(target: Target1D, error: LineError, level: Level, last: int) -
         return panels
     own = field_panels(error, error.frame(last, *level), LOG_TAIL)
     return Panels.between(np.union1d(np.append(panels.lo, panels.hi[-1]), own.lo[1:]))
+
+
+def resolved(panels: Panels, densities: Sequence[Callable[[Array], Array]]) -> tuple[Panels, list[Array]]:
+    """``panels``, halved until all densities are polynomials on them, and the values there."""
+    values = np.stack([q(panels.nodes) for q in densities])
+    for _ in range(ROUNDS):
+        flagged = np.max([panels.half * panels.tails(q) for q in values], axis=0) > RESOLVED
+        if not flagged.any():
+            break
+        panels = panels.split(flagged)
+        fresh = np.repeat(flagged, np.where(flagged, 2, 1))
+        after = np.empty((len(densities), *panels.nodes.shape))
+        after[:, ~fresh] = values[:, ~flagged]
+        after[:, fresh] = [q(panels.nodes[fresh]) for q in densities]
+        values = after
+    return panels, list(values)
 
 
 def against(target: Target1D, level: Level, panels: Panels, q: Array) -> Ratio1D:

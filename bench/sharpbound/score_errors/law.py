@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.polynomial import legendre
@@ -21,7 +21,7 @@ from sharpbound.laws.ratio import NotMeasured, Ratio1D
 from sharpbound.quadrature import Array, legendre_derivative
 from sharpbound.samplers.base import ExactScore, Mixture, Sampler, ScoreField, Step
 from sharpbound.score_errors.base import PerturbedScore
-from sharpbound.score_errors.grid_law import grid_law
+from sharpbound.score_errors.grid_law import grid_laws
 from sharpbound.score_errors.iid_noise import NoisyScore, step_gains
 from sharpbound.score_errors.injection import Injection, Part
 from sharpbound.score_errors.resolving import Resolving
@@ -33,60 +33,84 @@ Law = Line | ProductLaw
 _NEWTON = 6
 
 
-def output_law(injection: Injection, sampler: Sampler, init: str = "normal", *, exact: bool = False) -> Law:
-    """The law of Y_stop against X_stop, with the wrong score (or the exact one, on the same panels)."""
+class Outputs(NamedTuple):
+    """What a sampler makes of the exact and of the wrong score, and what lies between."""
+
+    exact: Law
+    """With the exact score, against X_stop."""
+    wrong: Law
+    """With the wrong score, against X_stop."""
+    added: Law
+    """With the wrong score, against the output with the exact score. Coordinates without an error are alike
+    in both, independent of the others, and left out."""
+
+
+def outputs(injection: Injection, sampler: Sampler, init: str = "normal") -> Outputs:
+    """All three laws, for the price of two."""
     sampler.check(injection.ladder)
-    return _together(injection, lambda part: _part_law(part, injection.ladder, sampler, init, exact))
+    pairs = [
+        _part_laws(part, injection.ladder, sampler, init, _scores(part, injection.ladder))
+        for part in injection.parts
+    ]
+    perturbed = [i for i, part in enumerate(injection.parts) if part.error is not None]
+    return Outputs(
+        _together(injection.parts, [pair[0] for pair in pairs]),
+        _together(injection.parts, [pair[-1] for pair in pairs]),
+        _together([injection.parts[i] for i in perturbed], [difference(*pairs[i]) for i in perturbed]),
+    )
+
+
+def output_law(injection: Injection, sampler: Sampler, init: str = "normal", *, exact: bool = False) -> Law:
+    """The law of Y_stop against X_stop, with the wrong score or with the exact one."""
+    ladder = injection.ladder
+    sampler.check(ladder)
+    chosen = 0 if exact else -1
+    laws = [
+        _part_laws(part, ladder, sampler, init, [_scores(part, ladder)[chosen]])[0]
+        for part in injection.parts
+    ]
+    return _together(injection.parts, laws)
 
 
 def added_law(injection: Injection, sampler: Sampler, init: str = "normal") -> Law:
-    """What the score error alone does: the law with it against the law with the exact score.
-
-    Coordinates without an error are alike in both, independent of the others, and left out.
-    """
-    ladder = injection.ladder
-    sampler.check(ladder)
-
-    def between(part: Part) -> Line:
-        return difference(*(_part_law(part, ladder, sampler, init, exact) for exact in (True, False)))
-
-    perturbed = [part for part in injection.parts if part.error is not None]
-    return _together(replace(injection, parts=perturbed), between)
+    """What the score error alone does: `Outputs.added`."""
+    return outputs(injection, sampler, init).added
 
 
 def start_law(injection: Injection, sampler: Sampler) -> Law:
     """What the Gaussian start does: the law from it against the law from the exact p_T, exact scores."""
-
-    def between(part: Part) -> Line:
-        found = [_part_law(part, injection.ladder, sampler, init, exact=True) for init in ("exact", "normal")]
-        return difference(*found)
-
-    sampler.check(injection.ladder)
-    return _together(injection, between)
+    ladder = injection.ladder
+    sampler.check(ladder)
+    laws = []
+    for part in injection.parts:
+        score = _scores(part, ladder)[:1]
+        exact, normal = (_part_laws(part, ladder, sampler, init, score)[0] for init in ("exact", "normal"))
+        laws.append(difference(exact, normal))
+    return _together(injection.parts, laws)
 
 
 def noisy_law(injection: Injection, noisy: NoisyScore, init: str = "normal") -> Law:
     """The law with fresh noise on the exact score in place of the field."""
-    return _together(injection, lambda part: _noisy_part(part, injection.ladder, noisy, init))
+    ladder = injection.ladder
+    return _together(injection.parts, [_noisy_part(part, ladder, noisy, init) for part in injection.parts])
 
 
 def noise_added_law(injection: Injection, noisy: NoisyScore, init: str = "normal") -> Law:
     """What the fresh noise alone does: the law with it against the law with the exact score."""
     ladder = injection.ladder
-    return _together(
-        injection,
-        lambda part: difference(
-            _exact_law(part, ladder, noisy.sampler, init), _noisy_part(part, ladder, noisy, init)
-        ),
-    )
+    laws = [
+        difference(_exact_law(part, ladder, noisy.sampler, init), _noisy_part(part, ladder, noisy, init))
+        for part in injection.parts
+    ]
+    return _together(injection.parts, laws)
 
 
 def _noisy_part(part: Part, ladder: Ladder, noisy: NoisyScore, init: str) -> Line:
-    """By equally spaced points: the noise of a deterministic sampler is too small for the density engine."""
+    """On panels as fine as the noise: that of a deterministic sampler is too small for the density engine."""
     if isinstance(part.target, Gaussian1D):
         return _exact_law(part, ladder, noisy, init)
     assert part.error is not None
-    return grid_law(part.target, ladder, noisy, ExactScore(part.target, ladder), part.error, init)
+    return grid_laws(part.target, ladder, noisy, [ExactScore(part.target, ladder)], part.error, init)[0]
 
 
 def _exact_law(part: Part, ladder: Ladder, sampler: Sampler, init: str) -> Line:
@@ -130,29 +154,35 @@ def path_added(injection: Injection, sampler: Sampler) -> Measured:
     return Measured(total, 1e-12 * total)
 
 
-def _together(injection: Injection, law: Callable[[Part], Line]) -> Law:
-    found = [law(part) for part in injection.parts]
-    if len(found) == 1 and injection.parts[0].count == 1:
-        return found[0]
-    factors = [GaussianFactor(one) if isinstance(one, GaussianPair) else LineFactor(one) for one in found]
-    return ProductLaw(factors, [part.count for part in injection.parts])
+def _together(parts: Sequence[Part], laws: Sequence[Line]) -> Law:
+    if len(laws) == 1 and parts[0].count == 1:
+        return laws[0]
+    factors = [GaussianFactor(one) if isinstance(one, GaussianPair) else LineFactor(one) for one in laws]
+    return ProductLaw(factors, [part.count for part in parts])
 
 
-def _part_law(part: Part, ladder: Ladder, sampler: Sampler, init: str, exact: bool) -> Line:
-    score = ExactScore(part.target, ladder)
+def _scores(part: Part, ladder: Ladder) -> list[ScoreField]:
+    """The exact score, and the wrong one where there is an error."""
+    exact = ExactScore(part.target, ladder)
+    return [exact] if part.error is None else [exact, PerturbedScore(exact, part.error)]
+
+
+def _part_laws(
+    part: Part, ladder: Ladder, sampler: Sampler, init: str, scores: Sequence[ScoreField]
+) -> list[Line]:
+    """The law on the line with each of the scores."""
     if part.error is None:
-        return _exact_law(part, ladder, sampler, init)
+        return [_exact_law(part, ladder, sampler, init)]
     if isinstance(part.target, Gaussian1D) and part.error.shape.affine:
-        wrong = score if exact else PerturbedScore(score, part.error)
-        return gaussian_law(part.target, ladder, sampler, wrong, init)
-    given: ScoreField = score if exact else PerturbedScore(score, part.error)
+        return [gaussian_law(part.target, ladder, sampler, score, init) for score in scores]
     if sampler.deterministic:
-        return line_law(part.target, ladder, sampler, given, init)
+        return [line_law(part.target, ladder, sampler, score, init) for score in scores]
     try:
-        law = grid_law(part.target, ladder, sampler, given, part.error, init)
+        laws = grid_laws(part.target, ladder, sampler, scores, part.error, init)
     except NotMeasured:
-        law = line_law(Resolving(part.target, part.error), ladder, sampler, given, init)
-    return _closed(law)
+        target = Resolving(part.target, part.error)
+        laws = [line_law(target, ladder, sampler, score, init) for score in scores]
+    return [_closed(law) for law in laws]
 
 
 def _closed(law: Ratio1D) -> Ratio1D:
@@ -211,20 +241,39 @@ def log_ratio_at(law: Ratio1D, y: Array) -> Array:
 
 ADDED = ("tv", "kl", "kl-reverse", "chi2", "hellinger")
 """Distances between the two outputs."""
+FAR = ("kl-reverse", "chi2", "w1", "w2")
+"""Distances that depend on where a mass goes, however far from the target."""
+LOST, CUT = 1e-12, 1e-8
+"""Mass out of reach, and share of the outermost panels in chi2, from which on these are not given."""
 
 
-def added_distances(law: Law) -> dict[str, Measured | NotMeasured]:
-    """Those of `ADDED`, by the name of the metric with ``-added``."""
-    return {f"{name}-added": value for name, value in laws.distances(law, ADDED).items()}
+def distance(law: Law, metric: str) -> Measured:
+    """`sharpbound.laws.distance`; NotMeasured also where it is decided beyond the reach of the panels."""
+    lines = [law] if isinstance(law, Ratio1D) else []
+    if isinstance(law, ProductLaw):
+        lines = [factor.law for factor in law.factors if isinstance(factor, LineFactor)]
+    for line in lines if metric in FAR else []:
+        if line.outside_q > LOST:
+            raise NotMeasured(
+                f"the error drives a mass {line.outside_q:.1e} off without end, and this depends on where"
+            )
+    found = laws.distance(law, metric)
+    for line in lines if metric == "chi2" and math.isfinite(found.value) else []:
+        with np.errstate(over="ignore", invalid="ignore"):
+            parts = (line.panels.weights * line.p * np.expm1(line.log_ratio) ** 2).sum(1)
+        if not max(parts[0], parts[-1]) <= CUT * parts.sum():
+            raise NotMeasured("it is decided in tails beyond the last panel, if it is finite at all")
+    return found
 
 
 __all__ = [
     "ADDED",
     "NotMeasured",
-    "added_distances",
     "added_law",
     "difference",
+    "distance",
     "output_law",
+    "outputs",
     "path_added",
     "path_divergence",
     "start_law",

@@ -21,21 +21,38 @@ from sharpbound.targets.base import Moments, Target1D
 
 REACH = -60.0
 """log of the tail mass beyond which a field need not be resolved."""
+MAX_DOUBLINGS = 60
 RESOLUTION = 1e-11
 """Last Legendre coefficients of the field, relative to its largest value within reach."""
 
 
-def field_panels(error: LineError, frame: Frame, log_tail: float) -> Panels:
-    """Panels on which the error's shape is a polynomial, out to ``log_tail`` of the marginal's mass."""
+Reach = tuple[float, float]
+"""An interval outside which there is no mass to speak of."""
+
+
+def field_panels(error: LineError, frame: Frame, log_tail: float, reach: Reach | None = None) -> Panels:
+    """Panels on which the error's shape is a polynomial, out to ``log_tail`` of the marginal's mass, and to
+    ``reach`` where that is farther.
+    """
     low, high = frame.reach(log_tail)
     inner = np.concatenate([frame.target.landmarks(frame.a, frame.sigma).numpy(), error.shape.cuts(frame)])
     edges = np.unique(np.concatenate([[low, high], inner[(inner > low) & (inner < high)]]))
 
     def unresolved(panels: Panels) -> NDArray[np.bool_]:
         f = error.shape.derivative(frame, tensor(panels.nodes), 0).numpy()
-        return panels.tails(f) > RESOLUTION * np.abs(f).max()
+        largest = np.abs(f).max(1)
+        bulk = largest[(panels.lo >= low) & (panels.hi <= high)].max()
+        return panels.tails(f) > RESOLUTION * np.maximum(largest, bulk)
 
-    return resolve(unresolved, edges)
+    return resolve(unresolved, widened(edges, reach or (low, high), frame.spread))
+
+
+def widened(edges: NDArray[np.float64], reach: Reach, first: float) -> NDArray[np.float64]:
+    """``edges`` and more of them outwards till they cover ``reach``: ``first`` apart, then doubling."""
+    offsets = first * (2.0 ** np.arange(1, MAX_DOUBLINGS) - 1.0)
+    needs = (edges[0] - reach[0], reach[1] - edges[-1])
+    left, right = (offsets[: np.searchsorted(offsets, need) + 1 if need > 0 else 0] for need in needs)
+    return np.concatenate([(edges[0] - left)[::-1], edges, edges[-1] + right])
 
 
 class Resolving(Target1D):
