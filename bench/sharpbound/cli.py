@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 RESULTS = Path("reports/latest")
 """Where ``run --all`` writes and ``report`` reads."""
 PUBLISHED = Path("reports/published")
-"""The committed reference of ``gate``."""
+"""The committed reference of ``gate``; elsewhere, cases that are named are held to that of the package."""
 
 MEASURED, FAILED, BAD_INPUT, STOPPED = 0, 1, 2, 130
 """Exit statuses: all measured, a case failed while computing, a mistake of the user, Ctrl-C."""
@@ -176,7 +176,9 @@ def gate(
     source: Annotated[
         Path | None, typer.Option("--input", metavar="DIR", help=f"The finished run; by default {RESULTS}.")
     ] = None,
-    against: Annotated[Path, typer.Option("--against", metavar="DIR", help="The reference.")] = PUBLISHED,
+    against: Annotated[
+        Path | None, typer.Option("--against", metavar="DIR", help=f"The reference; by default {PUBLISHED}.")
+    ] = None,
     update: Annotated[bool, typer.Option("--update", help="Rewrite the reference; say what moved.")] = False,
     strict: Annotated[bool, typer.Option("--strict", help="Fail on cases that the reference lacks.")] = False,
     workers: Workers = None,
@@ -184,9 +186,13 @@ def gate(
     """Hold a run to the reference: a rate, verdict or value that moved either way fails."""
     from sharpbound.gate.command import judge, rewrite
     from sharpbound.gate.reference import read_documents, read_reference
+    from sharpbound.suite.loading import default_directory
 
     if names and source:
         raise InputError("--input is a finished run, and named cases are measured anew: give one of them")
+    if against is None:
+        installed = names and not update and not PUBLISHED.is_dir()
+        against = default_directory(str(PUBLISHED)) if installed else PUBLISHED
     if not update:
         read_reference(against)  # a missing reference is told before anything is measured
     if names:

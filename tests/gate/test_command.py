@@ -175,3 +175,15 @@ class TestMeasured:
 
     def test_input_and_names_exclude_each_other(self, gate: Command) -> None:
         assert gate("one", "--input", "x")[0] == 2
+
+
+def test_named_cases_elsewhere_are_held_to_the_reference_of_the_package(
+    folder: Path, gate: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Which here has none: the line says where it was looked for. A finished run has its reference beside it."""
+    monkeypatch.setattr(loading, "_PACKAGE", folder / "installed")
+    place = "_data/reports/published/slopes.jsonl: there is no reference"
+    status, _, err = gate("some-case")
+    assert (status, err.count("\n"), place in err) == (2, 1, True)
+    status, _, err = gate()
+    assert (status, err.count("\n"), place in err) == (2, 1, False)
