@@ -100,6 +100,10 @@ def build_scheduler(name: str, schedule: str, options: Mapping[str, Any]) -> Any
                 _BUILT[key] = getattr(diffusers, name)(**{**made, **options})
             except (TypeError, ValueError, NotImplementedError) as error:
                 raise InputError(f"{name} refuses its options: {error}", key="audit.options") from None
+            except (AttributeError, ImportError) as error:
+                raise InputError(
+                    f"diffusers {version()} does not give {name}: {error}", key="audit.scheduler"
+                ) from None
     return _copied(_BUILT[key])
 
 

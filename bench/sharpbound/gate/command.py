@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +19,9 @@ def judge(folder: Path, documents: Iterable[Mapping[str, Any]], *, partial: bool
     A partial run asks for cases by name, so one that the reference lacks fails as in ``strict``.
     """
     reference, run = read_reference(folder), records(documents)
-    if partial:
-        reference = {case: found for case, found in reference.items() if case in run}
+    absent = reference.keys() - run.keys()
+    absent = absent if partial else _unmeasurable(absent)
+    reference = {case: found for case, found in reference.items() if case not in absent}
     findings = compare(reference, run)
     failed = [finding for finding in findings if finding.kind != "new" or strict or partial]
     for finding in findings:
@@ -31,6 +32,21 @@ def judge(folder: Path, documents: Iterable[Mapping[str, Any]], *, partial: bool
     if any(finding.kind == "new" for finding in failed):
         print("record new cases with: sharpbound gate --update")
     return not failed
+
+
+def _unmeasurable(absent: Collection[str]) -> set[str]:
+    """Those of the ``absent`` cases that no run on this machine has: an extra is missing, which is told."""
+    from sharpbound import experiments
+    from sharpbound.suite import load_cases
+
+    kinds = {case.id: case.kind for case in load_cases() if case.id in absent} if absent else {}
+    left_out: set[str] = set()
+    for kind in sorted(set(kinds.values())):
+        if why := experiments.get(kind).unavailable():
+            of_kind = {case for case, its in kinds.items() if its == kind}
+            print(f"left out: {len(of_kind)} {kind} cases, {why}")
+            left_out |= of_kind
+    return left_out
 
 
 def rewrite(folder: Path, documents: Iterable[Mapping[str, Any]], *, partial: bool) -> bool:
