@@ -7,7 +7,7 @@ Gaussian, any d, exact or affine score moments (`gaussian`)
 on the line                            transport (deterministic), density (stochastic)
 product, exact score                   its factors' laws; log-ratios add (`iid_sum`)
 low-rank mixture of rank one           law on the line times a Gaussian (`low_rank`)
-sphere, deterministic sampler          transport of the radius (`radial`)
+sphere                                 transport (`radial`) or density (`radial_density`) of the radius
 other, deterministic sampler           quasi-Monte Carlo with exact log-determinants (`qmc`)
 other                                  particles (`particles`)
 =====================================  ==========================================================
@@ -26,7 +26,7 @@ from sharpbound.distances.base import Measured
 from sharpbound.distances.gaussian import GaussianPair
 from sharpbound.errors import InputError
 from sharpbound.forward import Ladder
-from sharpbound.laws import particles, qmc, radial
+from sharpbound.laws import particles, qmc, radial, radial_density
 from sharpbound.laws.gaussian import NotAffine, gaussian_law
 from sharpbound.laws.iid_sum import ProductLaw, product_law
 from sharpbound.laws.line import line_law
@@ -61,8 +61,9 @@ def output_law(
         return product_law(target, ladder, sampler, init)
     if exact and isinstance(target, LowRankMixture) and target.k == 1:
         return low_rank_law(target, ladder, sampler, init)
-    if exact and isinstance(target, Sphere) and sampler.deterministic:
-        return radial.radial_law(target, ladder, sampler, init)
+    if exact and isinstance(target, Sphere):
+        engine = radial.radial_law if sampler.deterministic else radial_density.radial_density_law
+        return engine(target, ladder, sampler, init)
     if sampler.deterministic:
         return qmc.qmc_law(target, ladder, sampler, score, init)
     return particles.particle_law(target, ladder, sampler, score, init)

@@ -90,8 +90,8 @@ def radial_law(target: Sphere, ladder: Ladder, sampler: Sampler, init: str = "no
     """
     if not sampler.deterministic:
         raise NotMeasured("radial laws are available for deterministic samplers")
-    truth = _Radius(target, float(ladder.a[ladder.stop]), float(ladder.sigma[ladder.stop]))
-    start = _Exact(target, ladder) if init == "exact" else _Chi(target.dim, ladder.prior_std)
+    truth = Radius(target, float(ladder.a[ladder.stop]), float(ladder.sigma[ladder.stop]))
+    start = _Exact(target, ladder) if init == "exact" else Chi(target.dim, ladder.prior_std)
     score = RadialScore(target, ladder)
 
     def law(panels: Panels) -> Ratio1D:
@@ -114,7 +114,12 @@ def radial_law(target: Sphere, ladder: Ladder, sampler: Sampler, init: str = "no
     return law(resolve(unresolved, start.edges, rounds=_ROUNDS))
 
 
-class _Chi:
+def log_area(dim: int) -> float:
+    """log |S^{dim-1}|."""
+    return math.log(2) + dim / 2 * math.log(math.pi) - float(gammaln(dim / 2))
+
+
+class Chi:
     """Radius of N(0, std^2 I_d)."""
 
     def __init__(self, dim: int, std: float) -> None:
@@ -135,21 +140,20 @@ class _Chi:
         return chdtr(self.dim, (r / self.std) ** 2), chdtrc(self.dim, (r / self.std) ** 2)
 
 
-class _Radius:
+class Radius:
     """The law of |a X0 + sigma W|, on panels of its own."""
 
     def __init__(self, target: Sphere, a: float, sigma: float) -> None:
         self.target, self.a, self.sigma = target, a, sigma
-        d = target.dim
-        self.log_area = math.log(2) + d / 2 * math.log(math.pi) - float(gammaln(d / 2))
         # |a X0 + sigma W| lies within sigma chi_d of the sphere; the chi quantile bounds its spread
-        reach = sigma * math.sqrt(chdtri(d, _TAIL))
+        reach = sigma * math.sqrt(chdtri(target.dim, _TAIL))
         lo = max(a * target.radius - reach, 1e-12 * reach)
         self.edges = np.linspace(lo, a * target.radius + reach, 65)
 
         def unresolved(panels: Panels) -> NDArray[np.bool_]:
             density = np.exp(self.log_density(panels.nodes))
-            return panels.half * panels.tails(density) > 1e-16
+            # log_density is a sum of terms that grow with the dimension, and so does its rounding
+            return panels.half * panels.tails(density) > 1e-16 * (1 + target.dim)
 
         self.panels = resolve(unresolved, self.edges)
         self.density = np.exp(self.log_density(self.panels.nodes))
@@ -158,7 +162,7 @@ class _Radius:
 
     def log_density(self, r: Array) -> Array:
         radial = self.target.radial_log_density(tensor(r), self.a, self.sigma).numpy()
-        return radial + (self.target.dim - 1) * np.log(r) + self.log_area
+        return radial + (self.target.dim - 1) * np.log(r) + log_area(self.target.dim)
 
     def masses(self, r: Array) -> tuple[Array, Array]:
         """Mass below and above r, by the running integrals of the panels."""
@@ -172,18 +176,25 @@ class _Radius:
         return float(max(below[0], 0.0) + max(above[1], 0.0))
 
     def partner(self, y: Array, below: Array, above: Array) -> Array:
-        """The radius with these masses below and above, by Newton's method from y; y itself in far tails."""
-        rho = y.copy()
+        """The radius with these masses below and above, by Newton's method from the nearest nodes.
+
+        Far out in the tails of y, where the masses are rounding, it stays as far from y as it was.
+        """
+        known = np.minimum(below, above) > 1e-13
+        y_known, below, above = y[known], below[known], above[known]
+        nodes = self.panels.nodes.ravel()
+        lower = np.interp(below, self.below.ravel(), nodes)
+        upper = np.interp(above, self.above.ravel()[::-1], nodes[::-1])
+        rho = np.where(below < above, lower, upper)
         for _ in range(8):
             mine_below, mine_above = self.masses(rho)
             excess = np.where(below < above, mine_below - below, above - mine_above)
-            density = np.exp(self.log_density(rho))
-            step = np.where(np.minimum(below, above) > 1e-13, excess / np.maximum(density, 1e-300), 0.0)
+            step = excess / np.maximum(np.exp(self.log_density(rho)), 1e-300)
             rho = np.clip(rho - np.clip(step, -self.sigma, self.sigma), 0.5 * rho, 2.0 * rho)
-        return rho
+        return y + np.interp(y, y_known, rho - y_known)
 
 
-class _Exact(_Radius):
+class _Exact(Radius):
     """The start at the true p_T."""
 
     def __init__(self, target: Sphere, ladder: Ladder) -> None:

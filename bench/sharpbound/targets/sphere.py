@@ -68,6 +68,11 @@ class _Angle:
         return self.mean(centred**order)
 
 
+def log_angular_mean(kappa: Tensor, dim: int) -> Tensor:
+    """log E exp(kappa (cos theta - 1)), theta the angle between a fixed and a uniform direction of R^dim."""
+    return _Angle.at(kappa, dim).log_mass - float(betaln((dim - 1) / 2, 0.5))
+
+
 class Sphere(Target):
     """The uniform law on the sphere |x| = radius in R^dim, dim >= 2."""
 
@@ -82,9 +87,8 @@ class Sphere(Target):
         """log p(x) at |x| = r: the density in R^d, not that of the radius (add (d-1) log r + log area)."""
         self.check(a, sigma)
         rho = a * self.radius
-        constant = 0.5 * self.dim * math.log(2 * math.pi * sigma**2) + float(betaln((self.dim - 1) / 2, 0.5))
-        angle = _Angle.at(r * rho / sigma**2, self.dim)
-        return -0.5 * ((r - rho) / sigma) ** 2 + angle.log_mass - constant
+        normal = -0.5 * ((r - rho) / sigma) ** 2 - 0.5 * self.dim * math.log(2 * math.pi * sigma**2)
+        return normal + log_angular_mean(r * rho / sigma**2, self.dim)
 
     def radial_score(self, r: Tensor, a: float, sigma: float) -> Tensor:
         """d/dr log p at |x| = r; the score is x/r times it."""
