@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -110,6 +111,15 @@ def test_orders(audit: Command, name: str, options: list[str], verdict: str, ord
     assert (status, err) == (int(verdict == "violated"), "")
     assert found["verdict"] == verdict
     assert found["exponent"] == pytest.approx(order, abs=0.05)  # the stated interval is about that wide
+
+
+def test_from_a_process_of_its_own(tmp_path: Path) -> None:
+    """As it is run: nothing has been imported before."""
+    (tmp_path / "mine.py").write_text(SAMPLERS)
+    command = [sys.executable, "-m", "sharpbound.cli", "audit", "mine:ancestral", "--order", "1"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "nominal 1: reached" in done.stdout
 
 
 def test_torch_samplers_get_tensors(audit: Command) -> None:

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from sharpbound.experiments.fit_details import rate_details
 from sharpbound.rates import RateEstimate, estimate
+from sharpbound.rates.details import rate_details
 
 STALLED = 0.5
 """Where no power law is found, two finest local slopes that are this far below the nominal order decide."""
