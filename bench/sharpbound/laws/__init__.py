@@ -6,7 +6,7 @@ target                                 law
 Gaussian, any d, exact or affine score moments (`gaussian`)
 on the line                            transport (deterministic), density (stochastic)
 product, exact score                   its factors' laws; log-ratios add (`iid_sum`)
-low-rank mixture of rank one           law on the line times a Gaussian (`low_rank`)
+low-rank mixture                       law of its core times a Gaussian (`low_rank`)
 sphere                                 transport (`radial`) or density (`radial_density`) of the radius
 other, deterministic sampler           quasi-Monte Carlo with exact log-determinants (`qmc`)
 other                                  particles (`particles`)
@@ -26,11 +26,10 @@ from sharpbound.distances.base import Measured
 from sharpbound.distances.gaussian import GaussianPair
 from sharpbound.errors import InputError
 from sharpbound.forward import Ladder
-from sharpbound.laws import particles, qmc, radial, radial_density
+from sharpbound.laws import low_rank, particles, qmc, radial, radial_density
 from sharpbound.laws.gaussian import NotAffine, gaussian_law
 from sharpbound.laws.iid_sum import ProductLaw, product_law
 from sharpbound.laws.line import line_law
-from sharpbound.laws.low_rank import low_rank_law
 from sharpbound.laws.path_kl import path_kl
 from sharpbound.laws.ratio import NotMeasured, Ratio1D
 from sharpbound.samplers.base import ExactScore, Sampler, ScoreField
@@ -59,8 +58,8 @@ def output_law(
         return line_law(target, ladder, sampler, score, init)
     if exact and isinstance(target, Product):
         return product_law(target, ladder, sampler, init)
-    if exact and isinstance(target, LowRankMixture) and target.k == 1:
-        return low_rank_law(target, ladder, sampler, init)
+    if exact and isinstance(target, LowRankMixture):
+        return low_rank.low_rank_law(target, ladder, sampler, init)
     if exact and isinstance(target, Sphere):
         engine = radial.radial_law if sampler.deterministic else radial_density.radial_density_law
         return engine(target, ladder, sampler, init)
@@ -73,6 +72,7 @@ _DISTANCES: tuple[tuple[type, dict[str, Any]], ...] = (
     (GaussianPair, gaussian_distances.METRICS),
     (Ratio1D, one_dimensional.METRICS),
     (ProductLaw, products.METRICS),
+    (low_rank.SampledCore, low_rank.METRICS),
     (qmc.RatioSample, qmc.METRICS),
     (particles.Particles, particles.METRICS),
 )
