@@ -217,8 +217,9 @@ class Problem:
         slope = 1 + 0.5 * (1 - alpha) * ds + c * (ds - math.sqrt(up) * ds_up * dback)
         return out / math.sqrt(alpha), dy * slope / math.sqrt(alpha)
 
-    def flow(self, step, wrong=True, exact_start=True, n=150_001):
+    def flow(self, step, wrong=True, exact_start=True):
         """x, r(x), Phi(x), Phi'(x)."""
+        n = 10_000 * self.span + 1
         if exact_start:
             x, _ = self.grid(self.T, n)
             r = self.density(x, self.T)

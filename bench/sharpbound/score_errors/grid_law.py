@@ -40,7 +40,7 @@ SPENT = 1e-15
 """Mass on either side beyond which a law is not followed."""
 NOTHING = 1e-80
 """Mass of a node that adds nothing, however far in a tail."""
-RESOLVED, ROUNDS = 1e-13, 8
+RESOLVED, ROUNDS = 1e-13, 30
 """Mass that an output panel may leave unresolved, and how often one is halved to that end at most."""
 
 Mean = Callable[[Tensor], Tensor]
@@ -104,8 +104,13 @@ def grid_laws(
     if any(panels.lo[0] < y < panels.hi[-1] for y in strays):
         raise NotMeasured("the error drives states farther off than they can be followed, and back again")
     edges = widened(np.append(panels.lo, panels.hi[-1]), reach, 2 * panels.half.max())
+    if edges[0] < panels.lo[0]:  # an end without mass, so that none is continued beyond it
+        edges = np.append(2 * edges[0] - edges[1], edges)
+    if edges[-1] > panels.hi[-1]:
+        edges = np.append(edges, 2 * edges[-1] - edges[-2])
     panels, densities = resolved(Panels.between(edges), laws)
-    return [against(target, level, panels, q) for q in densities]
+    lost = [max(1 - panels.integrate(q), 0.0) if strays else 0.0 for q in densities]
+    return [against(target, level, panels, q, mass) for q, mass in zip(densities, lost, strict=True)]
 
 
 def source_panels(
@@ -186,7 +191,7 @@ def resolved(panels: Panels, densities: Sequence[Callable[[Array], Array]]) -> t
     return panels, list(values)
 
 
-def against(target: Target1D, level: Level, panels: Panels, q: Array) -> Ratio1D:
+def against(target: Target1D, level: Level, panels: Panels, q: Array, lost: float) -> Ratio1D:
     """The ratio of q (at the nodes) to the true marginal, and the monotone coupling from both tails of q."""
     y = panels.nodes
     log_p = log_density(target, y, *level)
@@ -199,4 +204,4 @@ def against(target: Target1D, level: Level, panels: Panels, q: Array) -> Ratio1D
     ends = tensor(np.array([panels.lo[0], panels.hi[-1]]))
     outside = float(target.log_cdf(ends, *level)[0].exp() + target.log_sf(ends, *level)[1].exp())
     log_q = np.log(np.maximum(q, np.finfo(float).tiny))
-    return Ratio1D(panels, y, partner, log_p, log_q - log_p, outside, 0.0)
+    return Ratio1D(panels, y, partner, log_p, log_q - log_p, outside, lost)

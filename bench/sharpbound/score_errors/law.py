@@ -178,11 +178,10 @@ def _part_laws(
     if sampler.deterministic:
         return [line_law(part.target, ladder, sampler, score, init) for score in scores]
     try:
-        laws = grid_laws(part.target, ladder, sampler, scores, part.error, init)
+        return [*grid_laws(part.target, ladder, sampler, scores, part.error, init)]
     except NotMeasured:
         target = Resolving(part.target, part.error)
-        laws = [line_law(target, ladder, sampler, score, init) for score in scores]
-    return [_closed(law) for law in laws]
+        return [_closed(line_law(target, ladder, sampler, score, init)) for score in scores]
 
 
 def _closed(law: Ratio1D) -> Ratio1D:
@@ -248,22 +247,43 @@ LOST, CUT = 1e-12, 1e-8
 
 
 def distance(law: Law, metric: str) -> Measured:
-    """`sharpbound.laws.distance`; NotMeasured also where it is decided beyond the reach of the panels."""
-    lines = [law] if isinstance(law, Ratio1D) else []
+    """`sharpbound.laws.distance`, also where an error drives some mass off without end.
+
+    NotMeasured where the distance is decided beyond the reach of the panels.
+    """
+    lines, counts = _lines(law)
+    lost = max((line.outside_q for line in lines), default=0.0)
+    if lost > LOST and metric in FAR:
+        raise NotMeasured(f"the error drives a mass {lost:.1e} off without end, and this depends on where to")
+    if lost > LOST and metric == "kl" and len(lines) == len(counts):
+        found = [_divergence(line) for line in lines]
+        return Measured(*(sum(n * one[i] for one, n in zip(found, counts, strict=True)) for i in (0, 1)))
+    measured = laws.distance(law, metric)
+    if metric == "chi2" and math.isfinite(measured.value) and any(map(_cut_off, lines)):
+        raise NotMeasured("it is decided in tails beyond the last panel, if it is finite at all")
+    return measured
+
+
+def _lines(law: Law) -> tuple[list[Ratio1D], list[int]]:
+    """The parts of the law that are held by a quadrature, and how often each part of it occurs."""
     if isinstance(law, ProductLaw):
         lines = [factor.law for factor in law.factors if isinstance(factor, LineFactor)]
-    for line in lines if metric in FAR else []:
-        if line.outside_q > LOST:
-            raise NotMeasured(
-                f"the error drives a mass {line.outside_q:.1e} off without end, and this depends on where"
-            )
-    found = laws.distance(law, metric)
-    for line in lines if metric == "chi2" and math.isfinite(found.value) else []:
-        with np.errstate(over="ignore", invalid="ignore"):
-            parts = (line.panels.weights * line.p * np.expm1(line.log_ratio) ** 2).sum(1)
-        if not max(parts[0], parts[-1]) <= CUT * parts.sum():
-            raise NotMeasured("it is decided in tails beyond the last panel, if it is finite at all")
-    return found
+        return lines, list(law.counts)
+    return ([law] if isinstance(law, Ratio1D) else []), [1]
+
+
+def _divergence(law: Ratio1D) -> Measured:
+    """KL(p||q) = -int p log q/p, which asks nothing of the mass of q (small values would cancel)."""
+    integrand = -law.p * law.log_ratio
+    error = float((law.panels.half * law.panels.tails(integrand)).sum())
+    return Measured(law.panels.integrate(integrand), error + law.mass_defect)
+
+
+def _cut_off(law: Ratio1D) -> bool:
+    """Whether the outermost panels have a share in chi2."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        parts = (law.panels.weights * law.p * np.expm1(law.log_ratio) ** 2).sum(1)
+    return not max(parts[0], parts[-1]) <= CUT * parts.sum()
 
 
 __all__ = [
