@@ -69,6 +69,31 @@ def two(score, x):
 def nothing(score, x, a, sigma):
     pass
 
+def leaving(score, x, a, sigma):
+    raise SystemExit(3)
+
+async def later(score, x, a, sigma):
+    return x
+
+def backwards(score, x, a, sigma):
+    return ddim(score, x, a, sigma)[::-1]
+
+def enormous(score, x, a, sigma):
+    return ddim(score, x, a, sigma) * 1e200
+
+def talking(score, x, a, sigma):
+    print("a step")
+    return ddim(score, x, a, sigma)
+
+def single(score, x, a, sigma):
+    return Heun()(score, x, a, sigma).astype(np.float32)
+
+class Failing:
+    def __init__(self):
+        raise RuntimeError("no device")
+    def __call__(self, score, x, a, sigma):
+        return x
+
 class Needy:
     def __init__(self, steps): ...
 
@@ -122,6 +147,20 @@ def test_from_a_process_of_its_own(tmp_path: Path) -> None:
     assert "nominal 1: reached" in done.stdout
 
 
+def test_what_a_sampler_prints_stays_out_of_the_document(audit: Command) -> None:
+    status, out, err = audit("mine:talking", "--order", "1", "--json")
+    assert (status, json.loads(out)["verdict"]) == (0, "sharp")
+    assert "a step" in err
+
+
+def test_float32_has_its_floor(audit: Command) -> None:
+    rows = json.loads(audit("mine:single", "--order", "2", "--json")[1])["rows"]
+    exact = json.loads(audit("mine:Heun", "--json")[1])["rows"]
+    for row, true in zip(rows, exact, strict=True):
+        assert 1e-8 < row["floor"] < 1e-5
+        assert abs(row["w2"] - true["w2"]) < row["floor"] + true["floor"]
+
+
 def test_torch_samplers_get_tensors(audit: Command) -> None:
     assert audit("mine:ddim", "--order", "1", "--arrays", "torch")[0] == 0
 
@@ -144,6 +183,11 @@ def test_the_table_is_readable(audit: Command) -> None:
         ("raising", "it raised KeyError: 'beta'"),
         ("two", "must take (score, x, a, sigma), and noise if it is stochastic, not (score, x)"),
         ("nothing", "it must return a ndarray, not NoneType"),
+        ("leaving", "it raised SystemExit: 3"),
+        ("later", "is asynchronous"),
+        ("backwards", "a particle's path depends on the others"),
+        ("enormous", "it could not be measured: W2 is not finite"),
+        ("Failing", "the class raised RuntimeError: no device"),
         ("Needy", "the class needs arguments"),
         ("number", "is a int, which cannot be called"),
         ("absent", "mine has no absent"),
@@ -178,6 +222,9 @@ def test_a_module_that_cannot_be_imported_is_told(tmp_path: Path) -> None:
     (tmp_path / "broken_one.py").write_text("import a_library_that_is_not_there")
     with pytest.raises(InputError, match="importing it fails: No module named 'a_library_that_is_not_there'"):
         load_object("broken_one:f", tmp_path)
+    (tmp_path / "broken_three.py").write_text("raise SystemExit(4)")
+    with pytest.raises(InputError, match="importing it fails: SystemExit: 4"):
+        load_object("broken_three:f", tmp_path)
     (tmp_path / "broken_two.py").write_text("def f(:")
     with pytest.raises(InputError, match="importing it fails: SyntaxError"):
         load_object("broken_two:f", tmp_path)

@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from sharpbound import forward
-from sharpbound.audit.contract import SCHEDULE, measure_rows, own_target, user_sampler
+from sharpbound.audit.contract import SCHEDULE, STEPS, measure_rows, own_target, user_sampler
 from sharpbound.audit.load import load_object
 from sharpbound.audit.verdict import order_details
 from sharpbound.errors import InputError
@@ -20,7 +20,7 @@ def audit_user(named: str, order: float | None, arrays: str, schedule: str | Non
     """
     spec = SCHEDULE if schedule is None else {"schedule": schedule}
     try:
-        forward.build(spec, 8)
+        forward.build(spec, min(STEPS))
     except InputError as mistake:
         raise InputError(mistake.message, key="--schedule") from None
     found = load_object(named)

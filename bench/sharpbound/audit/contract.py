@@ -3,7 +3,7 @@
     def sampler(score, x, a, sigma):            # deterministic
     def sampler(score, x, a, sigma, noise):     # stochastic
 
-    x      (n, 1) starts, draws of the law at the first level; numpy or torch, float64
+    x      (n, 1) starts, draws of the law at the first level; numpy or torch, float64 (float32 has its floor)
     a, sigma   (N + 1,) the levels of X = a X0 + sigma W to visit, the noisiest first: N steps
     score(x, a, sigma)   the exact score at any level, (n, 1) -> (n, 1)
     noise()    (n, 1) standard normal draws, anew at each call
@@ -14,7 +14,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
+import math
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -32,7 +35,6 @@ from sharpbound.laws.ratio import NotMeasured
 from sharpbound.targets import build
 from sharpbound.targets.base import Target1D
 
-UNIT = 2.0**-53
 ARRAYS = ("numpy", "torch")
 MIXTURE = {"family": "gaussian-mixture", "weights": [0.4, 0.6], "means": [-1.0, 1.2], "stds": [0.35, 0.5]}
 GAUSSIAN = {"family": "gaussian", "mean": 0.5, "std": 0.5}
@@ -69,10 +71,11 @@ class UserSampler:
 
     def _called(self, arguments: list[Any]) -> Any:
         try:
-            return self.call(*arguments)
+            with contextlib.redirect_stdout(sys.stderr):  # standard output is for the result
+                return self.call(*arguments)
         except (InputError, NotMeasured):
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise InputError(f"it raised {type(error).__name__}: {error}", where=self.name) from error
 
     def _give(self, value: Tensor) -> Any:
@@ -89,10 +92,11 @@ class UserSampler:
             )
         if tuple(output.shape) != (n, 1):
             raise InputError(f"it must return shape {(n, 1)}, not {tuple(output.shape)}", where=self.name)
-        value = torch.as_tensor(output)
-        if not value.is_floating_point():
-            raise InputError(f"it must return floating-point numbers, not {value.dtype}", where=self.name)
-        return value.double()
+        if not isinstance(output, torch.Tensor):
+            output = torch.from_numpy(np.array(output))  # a copy: tensors have no negative strides
+        if not output.is_floating_point():
+            raise InputError(f"it must return floating-point numbers, not {output.dtype}", where=self.name)
+        return output
 
 
 def user_sampler(found: Any, name: str, arrays: str) -> UserSampler:
@@ -109,12 +113,16 @@ def user_sampler(found: Any, name: str, arrays: str) -> UserSampler:
             raise InputError(
                 f"the class needs arguments ({error}); name an object made from it", where=name
             ) from None
+        except (Exception, SystemExit) as error:
+            raise InputError(f"the class raised {type(error).__name__}: {error}", where=name) from error
     if not callable(found):
         raise InputError(f"is a {type(found).__name__}, which cannot be called", where=name)
     try:
         signature = inspect.signature(found)
     except (TypeError, ValueError):
         raise InputError("its arguments cannot be read; wrap it in a function", where=name) from None
+    if inspect.iscoroutinefunction(found):
+        raise InputError("is asynchronous; it must return the states", where=name)
     stochastic = "noise" in signature.parameters
     try:
         signature.bind(*range(5 if stochastic else 4))
@@ -125,8 +133,11 @@ def user_sampler(found: Any, name: str, arrays: str) -> UserSampler:
     return UserSampler(found, name, arrays, stochastic)
 
 
-def check_contract(sampler: UserSampler, target: Target1D, ladder: Ladder) -> None:
-    """Try the sampler on a small problem; InputError says which part of the contract it breaks."""
+def check_contract(sampler: UserSampler, target: Target1D, ladder: Ladder) -> float:
+    """Try the sampler on a small problem; InputError says which part of the contract it breaks.
+
+    Returns the unit roundoff of its output's numbers: of float64 if it follows the contract to the letter.
+    """
     level = float(ladder.a[-1]), float(ladder.sigma[-1])
     x = torch.from_numpy(Quantiles(target).at(level)[480:1440:8].copy())
     first, again = (sampler.run(target, ladder, x) for _ in range(2))
@@ -142,10 +153,14 @@ def check_contract(sampler: UserSampler, target: Target1D, ladder: Ladder) -> No
         raise InputError(
             "a particle's path depends on the others: treat the rows of x one by one", where=sampler.name
         )
+    return torch.finfo(first.dtype).eps / 2
 
 
-def measure_user(sampler: UserSampler, target: Target1D, ladder: Ladder) -> Measured:
-    """W2 of the sampler's output from the exact law of the first level, against the last."""
+def measure_user(sampler: UserSampler, target: Target1D, ladder: Ladder, unit: float) -> Measured:
+    """W2 of the sampler's output from the exact law of the first level, against the last.
+
+    unit : roundoff of its arithmetic. Raises NotMeasured where the output or its W2 is not finite.
+    """
     top: Level = (float(ladder.a[-1]), float(ladder.sigma[-1]))
     bottom: Level = (float(ladder.a[ladder.stop]), float(ladder.sigma[ladder.stop]))
 
@@ -153,7 +168,10 @@ def measure_user(sampler: UserSampler, target: Target1D, ladder: Ladder) -> Meas
         return sampler.run(target, ladder, x, noise)
 
     measure = measure_stochastic if sampler.stochastic else measure_deterministic
-    return measure(Quantiles(target), run, top, bottom, UNIT, ladder.T - ladder.stop)
+    found = measure(Quantiles(target), run, top, bottom, unit, ladder.T - ladder.stop)
+    if not math.isfinite(found.value + found.floor):
+        raise NotMeasured("W2 is not finite: the output is too large")
+    return found
 
 
 def measure_rows(
@@ -163,11 +181,11 @@ def measure_rows(
 
     Raises InputError where the sampler breaks the contract.
     """
-    check_contract(sampler, target, forward.build(schedule, min(steps)))
+    unit = check_contract(sampler, target, forward.build(schedule, min(steps)))
     rows: list[dict[str, Any]] = []
     for T in steps:
         try:
-            found = measure_user(sampler, target, forward.build(schedule, T))
+            found = measure_user(sampler, target, forward.build(schedule, T), unit)
             rows.append({"T": T, "w2": found.value, "w2_floor": found.floor, "floor": found.floor})
         except NotMeasured as reason:
             rows.append({"T": T, "w2": None, "w2_floor": None, "floor": None, "note": str(reason)})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import sys
 from pathlib import Path
@@ -40,12 +41,13 @@ def _import(name: str, folder: Path, named: str) -> ModuleType:
     sys.path.insert(0, str(folder))
     try:
         importlib.invalidate_caches()
-        return importlib.import_module(name)
+        with contextlib.redirect_stdout(sys.stderr):  # standard output is for the result
+            return importlib.import_module(name)
     except ModuleNotFoundError as error:
         if error.name is not None and (name == error.name or name.startswith(f"{error.name}.")):
             raise InputError(f"there is no module {name} in this folder or installed", where=named) from None
         raise InputError(f"importing it fails: {error}", where=named) from error
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise InputError(f"importing it fails: {type(error).__name__}: {error}", where=named) from error
     finally:
         sys.path.remove(str(folder))

@@ -79,7 +79,8 @@ class Quantiles:
             y, weights = y[order], weights[order]
             middle = np.clip(np.cumsum(weights) - 0.5 * weights, special.ndtr(-REACH), special.ndtr(REACH))
             truth = np.interp(special.ndtri(middle), self.z[points], truth)
-        return math.sqrt(float(weights @ (y - truth) ** 2))
+        with np.errstate(over="ignore"):  # infinite is what it then is
+            return math.sqrt(float(weights @ (y - truth) ** 2))
 
 
 class Impulses:
