@@ -127,6 +127,7 @@ def audit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
         ("Heun", [], "sharp", 2),
         ("Heun", ["--order", "1"], "loose", 2),
         ("Heun", ["--schedule", "edm"], "sharp", 2),
+        ("Heun", ["--schedule", "vp-linear"], "sharp", 2),
         ("ancestral", ["--order", "1"], "sharp", 1),
     ],
 )
@@ -210,6 +211,8 @@ def test_a_broken_contract_is_one_clear_line(audit: Command, name: str, message:
         (["mine:ddim", "--order", "-1"], "its order must be a positive number"),
         (["mine:ddim", "--order", "1", "--arrays", "jax"], "choose numpy or torch"),
         (["mine:ddim", "--order", "1", "--schedule", "nope"], "--schedule: unknown schedule 'nope'"),
+        (["mine:ddim", "--order", "1", "--schedule", "li2024"], "depend on the number of steps"),
+        (["mine:ddim", "--order", "1", "--schedule", "cosine"], "depend on the number of steps"),
     ],
 )
 def test_bad_input_is_one_clear_line(audit: Command, arguments: list[str], message: str) -> None:

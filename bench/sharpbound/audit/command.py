@@ -19,10 +19,7 @@ def audit_user(named: str, order: float | None, arrays: str, schedule: str | Non
     schedule : name of a schedule, with its default parameters.
     """
     spec = SCHEDULE if schedule is None else {"schedule": schedule}
-    try:
-        forward.build(spec, min(STEPS))
-    except InputError as mistake:
-        raise InputError(mistake.message, key="--schedule") from None
+    _check_schedule(spec)
     found = load_object(named)
     sampler = user_sampler(found, named, arrays)
     nominal = _nominal(getattr(found, "order", None) if order is None else order, named)
@@ -44,6 +41,27 @@ def audit_user(named: str, order: float | None, arrays: str, schedule: str | Non
         "rows": rows,
         "details": details,
     }
+
+
+def _check_schedule(spec: dict[str, Any]) -> None:
+    """InputError for a schedule that cannot be built, or whose ends move with the number of steps.
+
+    An order is a statement on a fixed range of noise levels.
+    """
+    try:
+        coarse, fine = (forward.build(spec, T) for T in (min(STEPS), max(STEPS)))
+    except InputError as mistake:
+        raise InputError(mistake.message, key="--schedule") from None
+    ends = [
+        [level[t] for ladder in (coarse, fine) for level in (ladder.a, ladder.sigma)]
+        for t in (coarse.stop, -1)
+    ]
+    if any(not math.isclose(end[i], end[i + 2], rel_tol=1e-9) for end in ends for i in (0, 1)):
+        raise InputError(
+            f"the noise levels where {coarse.name} begins and ends depend on the number of steps, so its errors "
+            "do not show an order; choose benton, edm, log-snr-uniform, ...",
+            key="--schedule",
+        )
 
 
 def _nominal(order: Any, named: str) -> float:
