@@ -8,7 +8,6 @@ from sharpbound.errors import InputError
 from sharpbound.learning.failure import (
     ExactFailure,
     distance,
-    exceedance,
     first_below,
     hardest_share,
     lower_bound,
@@ -127,10 +126,10 @@ def test_a_simulation_is_reproducible():
 
 
 def test_the_two_metrics_judge_the_same_mistake_differently():
-    failure = ExactFailure(HardPair(0.01, 100.0))
-    assert exceedance(failure, 50, "l2", 1.0) == failure(50)
-    assert exceedance(failure, 50, "robust", 1e-6, delta=0.02) == 0.0
-    assert exceedance(failure, 50, "robust", 1e-6, delta=0.005) == failure(50)
+    pair = HardPair(0.01, 100.0)
+    assert distance(pair, "l2") == pytest.approx(10.0, rel=1e-3)  # sqrt(eta) R
+    assert distance(pair, "robust", delta=0.02) < 1e-6
+    assert distance(pair, "robust", delta=0.005) == pytest.approx(100.0, rel=1e-3)
 
 
 def test_the_hardest_share_is_where_the_distance_meets_the_threshold():
@@ -168,3 +167,27 @@ def test_bad_metrics_are_refused():
         distance(HardPair(0.1, 3.0), "robust")
     with pytest.raises(InputError, match="lower it"):
         hardest_share(1.0, 1.0, "l2", 10.0)
+
+
+@pytest.mark.parametrize("level", [0.4, 0.01, 1e-9])
+@pytest.mark.parametrize("rate", [0.7, 0.03, 1e-4, 1e-11])
+def test_the_first_below_is_the_first(rate, level):
+    calls = []
+
+    def probability(m):
+        calls.append(m)
+        return 0.5 * math.exp(-rate * m)
+
+    m = first_below(probability, level)
+    assert probability(m) <= level
+    assert m == 1 or probability(m - 1) > level
+    assert len(calls) < 35
+
+
+def test_a_lattice_keeps_mean_and_square():
+    rng = np.random.default_rng(0)
+    values, weights = rng.normal(size=200), rng.random(200)
+    law = LatticeLaw.of(values, weights, 0.3)
+    weights /= weights.sum()
+    assert law.mass @ law.values == pytest.approx(weights @ values, rel=1e-12)
+    assert law.mass @ law.values**2 == pytest.approx(weights @ values**2, rel=1e-12)

@@ -14,7 +14,7 @@ from sharpbound.experiments.failure_report import failure_report
 from sharpbound.experiments.fit_details import rate_details
 from sharpbound.experiments.options import read_options, sweep_points
 from sharpbound.experiments.value_verdict import judge_values
-from sharpbound.learning.failure import ExactFailure, distance, exceedance, lower_bound, simulate
+from sharpbound.learning.failure import ExactFailure, distance, lower_bound, simulate
 from sharpbound.learning.hard_pair import HardPair
 from sharpbound.rates import RateEstimate, estimate_exponential, judge_bound
 
@@ -74,13 +74,19 @@ class ErmFailure(Experiment):
         options, m = cell.params["options"], cell.params["point"]["m"]
         pair = HardPair(options["eta"], options["R"], options["sigma"])
         failure, delta = ExactFailure(pair), options["delta_score"]
+        probability, floor = failure(m), failure.floor(m)
         row: Row = {"m": m}
         for metric, name in METRICS.items():
-            row[metric] = exceedance(failure, m, name, options["threshold"], delta)
-            row[f"{metric}_floor"] = failure.floor(m) if row[metric] else 0.0
+            # the error is that of the wrong choice, or none: it exceeds the threshold when ERM errs, or never
+            exceeds = distance(pair, name, delta) > options["threshold"]
+            row |= (
+                {metric: probability, f"{metric}_floor": floor}
+                if exceeds
+                else {metric: 0.0, f"{metric}_floor": 0.0}
+            )
         row["floor"] = row[f"{cell.params['metric']}_floor"]
         row |= {
-            "erm-failure": failure(m),
+            "erm-failure": probability,
             "closed-form": lower_bound(pair.eta, m),
             "l2-distance": pair.l2,
             "robust-distance": distance(pair, "robust", delta),

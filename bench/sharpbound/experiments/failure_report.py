@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from sharpbound.experiments.base import Row
-from sharpbound.experiments.figures import Figure, axis, lines, series, table
+from sharpbound.experiments.figures import Figure, axis, lines, panels, series, table
 from sharpbound.learning.failure import lower_bound
 from sharpbound.learning.hard_pair import HardPair
 
@@ -20,29 +20,37 @@ def failure_report(options: Mapping[str, Any], metrics: Sequence[str], rows: Seq
     """``figures`` and ``tables`` of a hard-pair case; the pair itself is drawn where both metrics are compared."""
     pair = HardPair(options["eta"], options["R"], options["sigma"])
     both = len(metrics) > 1
+    failure = _failure_figure(options, both, rows)
     return {
-        "figures": [*(_pair_figures(pair) if both else []), _failure_figure(options, both, rows)],
+        "figures": [_two_panels(pair, failure) if both else failure],
         "tables": [_errors_table(pair, options, rows), _routes_table(rows)],
     }
+
+
+def _two_panels(pair: HardPair, failure: Figure) -> Figure:
+    """Left the pair, right what ERM makes of it: the counterpart of the source's figure."""
+    caption = (
+        f"Left: the hard pair p1, p2 with η = {pair.eta:g}, R = {pair.R:g}, σ = {pair.sigma:g}, a cluster of mass η at "
+        f"−R or at +R, and its scores, which differ by up to R/σ² = {pair.R / pair.sigma**2:g} where the other law has "
+        f"its cluster. Right: {failure['caption']} The source does not print its values."
+    )
+    title = "The densities are almost equal, the scores are not: ERM fails in L2 and not in D^δ"
+    return panels("hard-pair", title, [_pair_figures(pair), [failure]], caption)
 
 
 def _pair_figures(pair: HardPair) -> list[Figure]:
     reach = pair.R + 4 * pair.sigma
     y = np.linspace(-reach, reach, 401)
     x = axis("y")
-    settings = f"η = {pair.eta:g}, R = {pair.R:g}, σ = {pair.sigma:g}"
     densities = [
         series(f"p{k}", y, np.exp(pair.log_density(y, k)), s) for k, s in ((1, "line"), (2, "dashed"))
     ]
     scores = [series(f"s{k}", y, pair.score(y, k), s) for k, s in ((1, "line"), (2, "dashed"))]
+    above, below = f"Densities: TV(p1, p2) = {pair.tv:.3g}", f"Scores: L2 distance {pair.l2:.3g}"
     return [
-        lines("densities", f"The densities are almost equal: TV = {pair.tv:.3g}", x, axis("density"), densities,
-              f"The hard pair p1, p2 with {settings}: a cluster of mass η at −R or at +R. These values are this "
-              "suite's own choice; the source does not print its."),
-        lines("scores", f"The scores are far apart: L2 distance {pair.l2:.3g}", x, axis("score d/dy log p(y)"), scores,
-              f"Scores of the same pair, {settings}. They differ where the other law has its cluster, by up to "
-              f"R/σ² = {pair.R / pair.sigma**2:g}."),
-    ]  # fmt: skip
+        lines("densities", above, x, axis("density"), densities, ""),
+        lines("scores", below, x, axis("score d/dy log p"), scores, ""),
+    ]
 
 
 def _failure_figure(options: Mapping[str, Any], both: bool, rows: Sequence[Row]) -> Figure:

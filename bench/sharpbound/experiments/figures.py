@@ -34,6 +34,12 @@ def lines(
     return {**head, "x": x, "y": y, "series": list(curves), **marks}
 
 
+def panels(name: str, title: str, columns: Sequence[Sequence[Figure]], caption: str) -> Figure:
+    """Figures side by side: one list for each column, each from top to bottom."""
+    found = [list(column) for column in columns]
+    return {"name": name, "type": "panels", "title": title, "caption": caption, "panels": found}
+
+
 def heatmap(
     name: str, title: str, x: Axis, y: Axis, z: Axis, caption: str, curves: Sequence[dict[str, Any]] = ()
 ) -> Figure:

@@ -16,6 +16,7 @@ as success would report half of the failures as none.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -45,7 +46,7 @@ class ExactFailure:
     """
 
     pair: HardPair
-    cells: int = 256
+    cells: int = 8192
 
     def __call__(self, m: int) -> float:
         """P(error) + P(tie)/2 on m samples from p1."""
@@ -133,13 +134,6 @@ def distance(pair: HardPair, metric: str, delta: float | None = None) -> float:
     )
 
 
-def exceedance(
-    failure: ExactFailure, m: int, metric: str, threshold: float, delta: float | None = None
-) -> float:
-    """P(ERM's error > threshold) on m samples: the failure probability where s2 is that far off, else 0."""
-    return failure(m) if distance(failure.pair, metric, delta) > threshold else 0.0
-
-
 def hardest_share(R: float, sigma: float, metric: str, threshold: float, delta: float | None = None) -> float:
     """The smallest eta at which taking s2 for s1 is an error above ``threshold``: the hardest pair to learn.
 
@@ -172,15 +166,28 @@ def samples_needed(failure: ExactFailure, delta_train: float) -> int:
 def first_below(probability: Callable[[int], float], level: float) -> int:
     """The smallest m >= 1 with probability(m) <= level, for a function that falls with m.
 
-    Raises InputError where that takes more than 2^50 samples.
+    log probability is close to linear in m, so the bracket is cut where the line through its ends crosses
+    the level, and in half where that did not halve it. Raises InputError where it takes more than 2^50 samples.
     """
-    high = 1
-    while probability(high) > level:
-        high *= 2
+
+    def excess(m: int) -> float:
+        return math.log(max(probability(m), 1e-300) / level)
+
+    low, high = 0, 1
+    above, below = 0.0, excess(1)
+    while below > 0:
         if high > 2**50:
             raise InputError(f"a failure probability of {level:g} takes more than {2**50:.0e} samples")
-    low = high // 2  # probability(low) > level, or low = 0
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if probability(middle) <= level else (middle, high)
+        low, above, high = high, below, 8 * high
+        below = excess(high)
+    halve = low == 0
+    while (width := high - low) > 1:
+        cut = width // 2 if halve else math.ceil(width * above / (above - below))
+        middle = low + min(max(cut, 1), width - 1)
+        value = excess(middle)
+        if value > 0:
+            low, above = middle, value
+        else:
+            high, below = middle, value
+        halve = not halve and 2 * (high - low) > width
     return high

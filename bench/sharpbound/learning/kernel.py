@@ -110,7 +110,7 @@ def _score(target: Target1D, x: Array, t: float) -> Array:
 
 def data_nodes(target: Target1D, t: float) -> tuple[Array, Array]:
     """Nodes u and masses of the data law, fine enough for the kernel's width sqrt(t)."""
-    panels = cut(marginal_panels(target, 1.0, 0.0), math.sqrt(t) / 2)
+    panels = cut(marginal_panels(target, 1.0, 0.0), math.sqrt(t))
     weight = panels.weights * np.exp(log_density(target, panels.nodes, 1.0, 0.0))
     kept = weight > math.exp(NEGLIGIBLE) * weight.max()
     return panels.nodes[kept], weight[kept] / weight[kept].sum()

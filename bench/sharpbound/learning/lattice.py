@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+import scipy.fft
 from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 
@@ -36,15 +37,17 @@ class LatticeLaw:
     def of(values: Array, weights: Array, step: float) -> LatticeLaw:
         """The law of ``values`` (n,) with probabilities ``weights`` (n,), put on the lattice ``step`` Z.
 
-        Each value is shared between its two neighbours so that its mean is kept; a smooth law is
-        then represented with an error of order step^2.
+        Each value is shared among its three nearest points by quadratic interpolation, which keeps its
+        mean and its square: sums then have the right spread, and a smooth law is represented with an
+        error of order step^3. Some masses may be slightly negative; a convolution does not mind.
         """
         scaled = values / step
-        below = np.floor(scaled).astype(np.int64)
-        upper = weights * (scaled - below)
-        first = int(below.min())
-        size = int(below.max()) - first + 2
-        mass = np.bincount(below - first, weights - upper, size) + np.bincount(below + 1 - first, upper, size)
+        near = np.rint(scaled).astype(np.int64)
+        off = scaled - near
+        first = int(near.min()) - 1
+        size = int(near.max()) - first + 2
+        shares = {-1: off * (off - 1) / 2, 0: 1 - off**2, 1: off * (off + 1) / 2}
+        mass = sum(np.bincount(near + k - first, weights * share, size) for k, share in shares.items())
         return LatticeLaw(step, first, mass / weights.sum())
 
     @property
@@ -91,13 +94,14 @@ class LatticeLaw:
         length = self._transform_length(mass, m)
         padded = np.zeros(length)
         padded[(self.first + np.arange(len(mass))) % length] = mass
-        return np.fft.irfft(np.fft.rfft(padded) ** m, length)
+        return scipy.fft.irfft(_power(scipy.fft.rfft(padded), m), length)
 
     def _transform_length(self, mass: Array, m: int) -> int:
-        """A power of two with less than 1e-17 of the sum's law outside half of it on either side.
+        """A length quick to transform, with less than 1e-17 of the sum's law outside half of it on either side.
 
         Chernoff: P(J_1 + ... + J_m > half) <= exp(m log E exp(r J) - r half) for every r > 0.
         """
+        mass = np.abs(mass)  # bounds the characteristic function of a law with slightly negative masses
         j = self.first + np.arange(len(mass))
         largest = int(np.abs(j).max())
         half = float(largest)
@@ -109,7 +113,19 @@ class LatticeLaw:
                     for rate in np.geomspace(1e-4, 1e2, 25) / largest
                 ),
             )
-        return 1 << math.ceil(2 * half + 1).bit_length()
+        return scipy.fft.next_fast_len(2 * math.ceil(half) + 2, real=True)
+
+
+def _power(x: NDArray[np.complex128], m: int) -> NDArray[np.complex128]:
+    """x^m by repeated squaring: several times faster than the complex power function."""
+    result = np.ones_like(x)
+    while m:
+        if m & 1:
+            result *= x
+        m >>= 1
+        if m:
+            x = x * x
+    return result
 
 
 def log_moment(mass: Array, exponent: Array) -> float:

@@ -18,7 +18,7 @@ from itertools import pairwise
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 from torch.func import functional_call, stack_module_state, vmap
 
@@ -57,12 +57,11 @@ class ScoreErrors:
 
 
 class ScoreNetwork(torch.nn.Module):
-    """y -> score(y): ``depth`` hidden ReLU layers of ``width`` units, output divided by sigma."""
+    """y -> sigma score(y): ``depth`` hidden ReLU layers of ``width`` units."""
 
-    def __init__(self, dim: int, sigma: float, training: Training, generator: torch.Generator) -> None:
+    def __init__(self, dim: int, training: Training, generator: torch.Generator) -> None:
         super().__init__()
         sizes = [dim, *[training.width] * training.depth, dim]
-        self.sigma = sigma
         self.layers = torch.nn.ModuleList()
         for fan_in, fan_out in pairwise(sizes):
             layer = torch.nn.Linear(fan_in, fan_out, dtype=torch.float64)
@@ -74,43 +73,55 @@ class ScoreNetwork(torch.nn.Module):
     def forward(self, y: Tensor) -> Tensor:
         for layer in list(self.layers)[:-1]:
             y = torch.relu(layer(y))
-        return self.layers[-1](y) / self.sigma
+        return self.layers[-1](y)
 
 
 @dataclass(frozen=True)
 class TrainedNetworks:
-    """Networks of several seeds with the level they were trained at."""
+    """Networks of several seeds with the noise they were trained at."""
 
     skeleton: ScoreNetwork
     parameters: dict[str, Tensor]
+    sigma: Tensor
+    """(seeds,)"""
     loss: Array
 
     def scores(self, y: Tensor) -> Tensor:
         """(seeds, ..., d) scores at the points y (..., d)."""
-        return vmap(lambda p: functional_call(self.skeleton, p, (y,)))(self.parameters)
+        return vmap(lambda p, sigma: functional_call(self.skeleton, p, (y,)) / sigma)(
+            self.parameters, self.sigma
+        )
 
     def score(self, seed: int, y: Tensor) -> Tensor:
         """(..., d) scores of one seed's network; differentiable in forward mode."""
-        return functional_call(self.skeleton, {k: v[seed] for k, v in self.parameters.items()}, (y,))
+        return functional_call(self.skeleton, self.of(seed), (y,)) / self.sigma[seed]
+
+    def of(self, seed: int) -> dict[str, Tensor]:
+        """The weights and biases of one seed's network."""
+        return {k: v[seed] for k, v in self.parameters.items()}
 
 
 def train(
-    target: Target, a: float, sigma: float, m: int, training: Training, seeds: int, seed: int
+    target: Target, a: ArrayLike, sigma: ArrayLike, m: int, training: Training, seeds: int, seed: int
 ) -> TrainedNetworks:
-    """``seeds`` networks, each on its own m samples; seed k is the same whatever their number."""
+    """``seeds`` networks, each on its own m samples; seed k is the same whatever their number.
+
+    a, sigma : the noise level of all networks, or one for each.
+    """
+    a, sigma = (torch.from_numpy(np.broadcast_to(x, seeds).astype(np.float64)) for x in (a, sigma))
     generators = [
         torch.Generator().manual_seed(int(state))
         for state in np.random.SeedSequence([seed, m]).generate_state(seeds, np.uint64) >> np.uint64(1)
     ]
     x = torch.stack([target.sample(m, g) for g in generators])
     z = torch.stack([torch.randn(m, target.dim, generator=g, dtype=torch.float64) for g in generators])
-    networks = [ScoreNetwork(target.dim, sigma, training, g) for g in generators]
+    networks = [ScoreNetwork(target.dim, training, g) for g in generators]
     parameters = {k: v.detach().requires_grad_() for k, v in stack_module_state(networks)[0].items()}
-    y, skeleton = a * x + sigma * z, networks[0]
+    y, skeleton = a[:, None, None] * x + sigma[:, None, None] * z, networks[0]
 
     def risk() -> Tensor:
-        scores = vmap(lambda p, y: functional_call(skeleton, p, (y,)))(parameters, y)
-        return ((sigma * scores + z) ** 2).sum(-1).mean(-1)
+        scaled = vmap(lambda p, y: functional_call(skeleton, p, (y,)))(parameters, y)
+        return ((scaled + z) ** 2).sum(-1).mean(-1)
 
     optimiser = torch.optim.Adam(parameters.values(), lr=training.rate)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, training.steps)
@@ -121,14 +132,14 @@ def train(
         schedule.step()
     with torch.no_grad():
         loss = risk().numpy()
-    return TrainedNetworks(skeleton, {k: v.detach() for k, v in parameters.items()}, loss)
+    return TrainedNetworks(skeleton, {k: v.detach() for k, v in parameters.items()}, sigma, loss)
 
 
 def score_errors(
     networks: TrainedNetworks, target: Target, a: float, sigma: float, deltas: list[float]
 ) -> ScoreErrors:
     """||S - s||_{L2(p)} and D^delta_p(S, s) of each network: by quadrature on the line, else on draws."""
-    y, weight = _test_points(target, a, sigma)
+    y, weight = test_points(target, a, sigma)
     with torch.no_grad():
         gap = torch.linalg.vector_norm(networks.scores(y) - target.score(y, a, sigma), dim=-1).numpy()
     return ScoreErrors(
@@ -149,7 +160,7 @@ def robust_distance(gap: Array, weight: Array, delta: float) -> float:
     return float(gap[order][np.argmax(above <= delta)])
 
 
-def _test_points(target: Target, a: float, sigma: float) -> tuple[Tensor, Array]:
+def test_points(target: Target, a: float, sigma: float) -> tuple[Tensor, Array]:
     if isinstance(target, Target1D):
         panels = marginal_panels(target, a, sigma)
         y = torch.as_tensor(panels.nodes.reshape(-1, 1))

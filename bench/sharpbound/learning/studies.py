@@ -11,15 +11,20 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
+import numpy as np
 from scipy.optimize import minimize_scalar
 
-from sharpbound import targets
+from sharpbound import forward, samplers, targets
 from sharpbound.errors import InputError
+from sharpbound.forward import Ladder
 from sharpbound.learning import accuracy, empirical, kernel
+from sharpbound.learning.cascade import cascade_tv
+from sharpbound.learning.empirical_samples import empirical_samples
 from sharpbound.learning.failure import ExactFailure, hardest_share, samples_needed
 from sharpbound.learning.finite_class import HypothesisClass, OutlierClass, ShiftClass, SphereClass
 from sharpbound.learning.hard_pair import HardPair
 from sharpbound.learning.intervals import mean_estimate
+from sharpbound.learning.learned_samples import learned_samples
 from sharpbound.learning.memorisation import exact_memorisation_tv
 from sharpbound.learning.networks import Training, score_errors, train
 from sharpbound.learning.sampling import wrong_samples
@@ -170,6 +175,49 @@ def networks(v: Values) -> Row:
     return row
 
 
+def cascade(v: Values) -> Row:
+    """TV of sampled from true law where the score is off by eps/sigma at every level, one scale per decade."""
+    tv = cascade_tv(v["gamma"], v["eps"], v["steps"])
+    # the error is the same at all points: D^delta = eps/sigma for every delta, however small
+    return {"tv": tv.value, "tv_floor": tv.floor, "delta_score": 0.0}
+
+
+def network_samples(v: Values) -> Row:
+    """TV of what a sampler makes of trained networks, and their score errors, averaged over seeds."""
+    ladder = forward.build(v["forward"], v["T"])
+    shape = Training(width=v["width"], depth=v["depth"], steps=v["steps"], rate=v["rate"])
+    runs = learned_samples(
+        _line(v), ladder, samplers.build(v["sampler"]), v["sampler"].get("init", "normal"),
+        v["m"], v["delta_score"], shape, v["repetitions"], v["seed"],
+    )  # fmt: skip
+    row: Row = {"tv-exact-score": runs[0].tv_exact_score, "gamma": _stop(ladder)}
+    for name, values in (
+        ("tv", [run.tv for run in runs]),
+        ("eps", [run.eps for run in runs]),
+        ("eps_score", [run.eps_score for run in runs]),
+    ):
+        mean = mean_estimate(np.array(values))
+        row |= {
+            name: mean.value,
+            f"{name}_noise": mean.error,
+            f"{name}_low": mean.low,
+            f"{name}_high": mean.high,
+        }
+    return row
+
+
+def empirical_sampler(v: Values) -> Row:
+    """TV of what a sampler makes of the empirical score, from the memorised law and from the truth."""
+    ladder, init = forward.build(v["forward"], v["T"]), v["sampler"].get("init", "normal")
+    found = empirical_samples(_line(v), ladder, samplers.build(v["sampler"]), init, v["n"], v["seed"])
+    return {
+        "tv": found.to_memorised.value,
+        "tv_floor": found.to_memorised.floor,
+        "tv-truth": found.to_truth,
+        "memorised-tv": found.memorised_to_truth,
+    }
+
+
 @dataclass(frozen=True)
 class Study:
     """What a study measures, along which variables, and the defaults of its [learning] table."""
@@ -189,11 +237,13 @@ class Study:
 
         Numbers of samples do; an error does where the noise goes to zero.
         """
-        return self.metrics[0].endswith("samples") or (self.target and swept in ("t", "sigma"))
+        error_rises = swept == "gamma" or (self.target and swept in ("t", "sigma"))
+        return self.metrics[0].endswith("samples") or error_rises
 
 
 _CLASS = {"eps": 0.05, "delta_score": 0.01, "delta_train": 0.01, "R": 10.0, "sigma": 0.1}
 _BULK = {"d": 1, "centre": 0.0, "R": 2.0}
+_TRAINING = {"width": 16, "depth": 2, "steps": 400, "rate": 1e-2, "delta_score": 0.1, "seed": 0}
 
 STUDIES: dict[str, Study] = {
     "shift-class": Study(shift_class, ("samples",), (*_CLASS, "H", "d"), {**_CLASS, "H": 1000, "d": 1000}),
@@ -229,12 +279,28 @@ STUDIES: dict[str, Study] = {
     "memorisation": Study(
         memorisation, ("tv",), ("n", "sigma"), {"d": 1, "n": 256, "sigma": 0.2}, target=True
     ),
+    "empirical-sampler": Study(
+        empirical_sampler,
+        ("tv",),
+        ("T",),
+        {"d": 1, "n": 8, "T": 128, "seed": 0},
+        target=True,
+        sampler=True,
+    ),
+    "cascade": Study(cascade, ("tv",), ("eps", "gamma"), {"eps": 1e-3, "gamma": 1e-4, "steps": 8}),
+    "network-sampler": Study(
+        network_samples,
+        ("tv",),
+        ("m",),
+        _TRAINING | {"m": 256, "T": 16, "d": 1, "repetitions": 4},
+        target=True,
+        sampler=True,
+    ),
     "networks": Study(
         networks,
         ("l2-error", "robust-error"),
         ("m", "depth", "width"),
-        {"m": 256, "width": 16, "depth": 2, "steps": 400, "rate": 1e-2, "a": 0.9, "sigma": 0.4}
-        | {"delta_score": 0.1, "delta_train": 0.01, "d": 1, "repetitions": 24, "seed": 0},
+        _TRAINING | {"m": 256, "a": 0.9, "sigma": 0.4, "delta_train": 0.01, "d": 1, "repetitions": 24},
         target=True,
     ),
 }
@@ -243,6 +309,11 @@ STUDIES: dict[str, Study] = {
 def _bulk(v: Values) -> tuple[float, float]:
     """The interval of length R around the centre."""
     return v["centre"] - v["R"] / 2, v["centre"] + v["R"] / 2
+
+
+def _stop(ladder: Ladder) -> float:
+    """sigma/a where the sampler stops."""
+    return float(ladder.sigma[ladder.stop] / ladder.a[ladder.stop])
 
 
 def _line(v: Values) -> Target1D:

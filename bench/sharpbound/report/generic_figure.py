@@ -10,6 +10,10 @@
 
 ``low`` and ``high`` are the ends of an interval around y: a band for lines, bars for points. On a heatmap
 ``series`` are drawn on top.
+
+    {"name": "pair", "type": "panels", "title": …, "caption": …, "panels": [[{…}, {…}], [{…}]]}
+
+puts such figures side by side, one list for each column, each from top to bottom.
 """
 
 from __future__ import annotations
@@ -48,6 +52,24 @@ _TICKED = 14  # so many cells can each have a tick label
 
 def generic_figure(spec: dict[str, Any]) -> Figure:
     """Draw one declared figure; InputError names the entry that cannot be drawn."""
+    if spec.get("type") == "panels":
+        return _panels(spec)
+    figure = new_figure(8.8, 4.4)
+    head = headline(figure, str(spec.get("title") or ""), "", _LEFT) / figure.get_figheight()
+    mapped = spec.get("type") == "heatmap"
+    axes = figure.add_axes((_LEFT, 0.125, 0.61, 0.875 - head - (0.06 if mapped else 0.0)))
+    _draw(axes, spec)
+    above = {
+        "loc": "lower right",
+        "bbox_to_anchor": (1.0, 1.0),
+        "ncols": 4,
+    }
+    legend(axes, 30, **(above if mapped else {}))
+    return figure
+
+
+def _draw(axes: Axes, spec: dict[str, Any]) -> None:
+    """Everything but the title and the legend."""
     kinds: dict[str, Callable[[Axes, dict[str, Any]], None]] = {
         "lines": _lines,
         "bars": _bars,
@@ -58,9 +80,6 @@ def generic_figure(spec: dict[str, Any]) -> Figure:
         raise InputError(
             f"unknown type {kind!r}; choose one of {', '.join(kinds)}", key="details.figures.type"
         )
-    figure = new_figure(8.8, 4.4)
-    head = headline(figure, str(spec.get("title") or ""), "", _LEFT) / figure.get_figheight()
-    axes = figure.add_axes((_LEFT, 0.125, 0.61, 0.875 - head - (0.06 if kind == "heatmap" else 0.0)))
     for name in "xy":
         _scale(axes, name, table(spec.get(name)))
     kinds[kind](axes, spec)
@@ -68,12 +87,25 @@ def generic_figure(spec: dict[str, Any]) -> Figure:
     for name, axis in (("x", axes.xaxis), ("y", axes.yaxis)):
         if table(spec.get(name)).get("scale") == "log" and axis.get_scale() == "log" and not _ticked(axis):
             decade_ticks(axis)
-    above = {
-        "loc": "lower right",
-        "bbox_to_anchor": (1.0, 1.0),
-        "ncols": 4,
-    }
-    legend(axes, 30, **(above if kind == "heatmap" else {}))
+
+
+def _panels(spec: dict[str, Any]) -> Figure:
+    """Columns of smaller figures, with their legends inside."""
+    columns = [[table(panel) for panel in entries(column)] for column in entries(spec.get("panels"))]
+    if not columns or not all(columns):
+        raise InputError("needs a list of columns, each a list of figures", key="details.figures.panels")
+    figure = new_figure(10.4, 4.9)
+    head = headline(figure, str(spec.get("title") or ""), "", 0.065) / figure.get_figheight()
+    left, bottom, right, gap, below = 0.065, 0.11, 0.985, 0.075, 0.16
+    width = (right - left - gap * (len(columns) - 1)) / len(columns)
+    for i, column in enumerate(columns):
+        height = (0.955 - head - bottom - below * (len(column) - 1)) / len(column)
+        for j, panel in enumerate(column):
+            low = bottom + (len(column) - 1 - j) * (height + below)
+            axes = figure.add_axes((left + i * (width + gap), low, width, height))
+            _draw(axes, panel)
+            axes.set_title(plain(str(panel.get("title") or "")), loc="left", size=9.5)
+            legend(axes, 34, loc="best", bbox_to_anchor=None, borderaxespad=0.5)
     return figure
 
 
