@@ -287,14 +287,18 @@ def test_response_of_a_markov_sampler_is_its_recursion() -> None:
         np.testing.assert_allclose(response.cov_error, recursion.cov_error, rtol=1e-11, atol=1e-14)
 
 
-def test_noisy_history_has_no_density_on_the_line() -> None:
-    ladder = forward.build(VP, 8)
-    with pytest.raises(NotMeasured, match="keeps predictions of earlier steps"):
-        laws.output_law(MIXTURE, ladder, SAMPLERS["sde-dpm-solver++-2m"])
+@pytest.mark.parametrize("name", ["sde-dpm-solver++-2m", "predictor-corrector-kinetic"])
+def test_noisy_history_has_particles_on_the_line_and_no_density(name: str) -> None:
+    ladder, sampler = forward.build(VP, 3), SAMPLERS[name]
+    law = laws.output_law(MIXTURE, ladder, sampler)
+    # steps as coarse as these are seen above what 100 000 draws blur; distances of densities are not made up
+    assert laws.distance(law, "w2").value > 3 * laws.distance(law, "w2").floor > 0
+    with pytest.raises(NotMeasured, match="tv is not available"):
+        laws.distance(law, "tv")
     with pytest.raises(NotMeasured, match="keeps predictions"):
-        density_law(MIXTURE, ladder, SAMPLERS["sde-dpm-solver++-2m"], ExactScore(MIXTURE, ladder))
+        density_law(MIXTURE, ladder, sampler, ExactScore(MIXTURE, ladder))
     with pytest.raises(InputError, match="Markov"):
-        laws.path_kl(MIXTURE, ladder, SAMPLERS["sde-dpm-solver++-2m"], ExactScore(MIXTURE, ladder))
+        laws.path_kl(MIXTURE, ladder, sampler, ExactScore(MIXTURE, ladder))
 
 
 def test_score_fields_on_levels_only_are_refused_in_words() -> None:

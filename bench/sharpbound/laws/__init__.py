@@ -9,7 +9,7 @@ product, exact score                   its factors' laws; log-ratios add (`iid_s
 low-rank mixture                       law of its core times a Gaussian (`low_rank`)
 sphere                                 transport (`radial`) or density (`radial_density`) of the radius
 other, deterministic sampler           quasi-Monte Carlo with exact log-determinants (`qmc`)
-other                                  particles (`particles`)
+other, and noise with a memory         particles (`particles`)
 =====================================  ==========================================================
 """
 
@@ -54,10 +54,12 @@ def output_law(
     if isinstance(target, (Gaussian1D, GaussianND)):
         with suppress(NotAffine):  # an error that is not affine, or a mixture of transitions
             return gaussian_law(target, ladder, sampler, score, init)
-    if isinstance(target, Target1D):
-        return line_law(target, ladder, sampler, score, init)
     if exact and isinstance(target, Product):
         return product_law(target, ladder, sampler, init)
+    if sampler.history and not sampler.deterministic:  # no density follows what it remembers
+        return particles.particle_law(target, ladder, sampler, score, init)
+    if isinstance(target, Target1D):
+        return line_law(target, ladder, sampler, score, init)
     if exact and isinstance(target, LowRankMixture):
         return low_rank.low_rank_law(target, ladder, sampler, init)
     if exact and isinstance(target, Sphere):
