@@ -34,6 +34,7 @@ def test_number(value: Any, text: str) -> None:
 
 def test_estimate() -> None:
     assert estimate(1.0021, (0.998, 1.0064)) == "1.002 [0.998, 1.006]"
+    assert estimate(0.000123, (0.000119, 0.000127)) == "0.000123 [0.000119, 0.000127]"
     assert estimate(None) == "–"
 
 

@@ -62,3 +62,13 @@ def test_kernel_is_positive_definite_on_distinct_inputs():
 def test_refusals():
     with pytest.raises(InputError, match="width"):
         Network.initial(1, 0, 1, seed=0)
+
+
+@pytest.mark.parametrize("depth", [1, 3])
+def test_the_network_is_linear_between_its_kinks(depth):
+    network, sigma = Network.initial(1, 12, depth, seed=2), 0.8
+    kinks = network.kinks(sigma, -4.0, 5.0)
+    assert len(kinks) > 8
+    x = np.linspace(-4, 5, 1001)
+    at_kinks, everywhere = (network(features(y[:, None], np.full(len(y), sigma)))[:, 0] for y in (kinks, x))
+    np.testing.assert_allclose(np.interp(x, kinks, at_kinks), everywhere, rtol=0, atol=1e-12)

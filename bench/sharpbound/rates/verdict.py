@@ -127,6 +127,13 @@ def judge_ordering(
     return Verdict("confirmed", None, reason)
 
 
+def _short(rate: float | None) -> str:
+    """Four decimals, or three digits of a small rate per iteration."""
+    if rate is None:
+        return "-"
+    return f"{rate:.4f}" if abs(rate) >= 0.01 else f"{rate:.3g}"
+
+
 def _place(
     estimate: RateEstimate, predicted: float, tolerance: float
 ) -> tuple[Literal["equal", "above", "below", "wide", "unknown"], str]:
@@ -135,7 +142,7 @@ def _place(
         return "unknown", f"no estimate: {estimate.reason}"
     low, high = estimate.interval
     numbers = (
-        f"measured {estimate.exponent:.4f} in [{low:.4f}, {high:.4f}] over rows "
+        f"measured {_short(estimate.exponent)} in [{_short(low)}, {_short(high)}] over rows "
         f"{estimate.window[0]} to {estimate.window[1]}, predicted {predicted:g}"
     )
     if low > predicted + tolerance:

@@ -181,7 +181,7 @@ def _slope_triangle(
     outline = [scale.back(u) for u, _ in corners], [10**v for _, v in corners]
     axes.plot(*outline, "-", color=INK, lw=1.0, zorder=3, gid="slope-triangle")
     where = "right" if falling else "left"
-    text = f"{'rate ' if scale.linear else ''}{document.exponent:.2f}"
+    text = f"rate {document.exponent:.3g}" if scale.linear else f"{document.exponent:.2f}"
     _note(axes, text, scale.back(corner), (start + end) / 2, (-4 if falling else 4, 0), ha=where, va="center")
     if not scale.linear:
         _note(axes, "1", scale.back((left + right) / 2), base, (0, -3), ha="center", va="top")

@@ -147,10 +147,13 @@ def _power(value: float) -> str:
 
 
 def estimate(exponent: float | None, interval: tuple[float, float] | None = None) -> str:
-    """An exponent with its interval, ``1.002 [0.998, 1.006]``; a dash if there is none."""
+    """An exponent with its interval, ``1.002 [0.998, 1.006]``, with three digits where it is a small rate per
+    iteration; a dash if there is none.
+    """
     if exponent is None:
         return "–"
-    return f"{exponent:.3f}" + (f" [{interval[0]:.3f}, {interval[1]:.3f}]" if interval else "")
+    style = ".3f" if abs(exponent) >= 0.05 else ".3g"
+    return f"{exponent:{style}}" + (f" [{interval[0]:{style}}, {interval[1]:{style}}]" if interval else "")
 
 
 def setting(value: Any) -> str:

@@ -109,10 +109,15 @@ def show_summary(documents: list[Document]) -> None:
             escape(document["claim"]),
             escape(document["metric"]),
             _number(document["exponent"], 4),
-            f"{interval[0]:.3f} to {interval[1]:.3f}" if interval and None not in interval else "",
+            " to ".join(_end(end) for end in interval) if interval and None not in interval else "",
             Text(verdict, style=COLOURS.get(verdict, "white")),
         )
     screen().print(table)
+
+
+def _end(value: float) -> str:
+    """Three decimals, or three digits of a small rate."""
+    return f"{value:.3f}" if abs(value) >= 0.05 else f"{value:.3g}"
 
 
 def _number(value: Any, digits: int) -> str:

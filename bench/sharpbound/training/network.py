@@ -63,6 +63,22 @@ class Network:
             states.append(scale * np.maximum(states[-1] @ weight.T, 0))
         return states
 
+    def kinks(self, sigma: float, lo: float, hi: float) -> Array:
+        """Where S(x; sigma) bends on [lo, hi], ends included: S is linear in x in between. For dimension 1.
+
+        Layer by layer: between the bends of the layers below, each preactivation is linear and changes sign
+        once at most.
+        """
+        points = np.array([lo, hi])
+        for layer in range(len(self.hidden) + 1):
+            z = features(points[:, None], np.full(len(points), sigma))
+            before = z @ self.first.T if layer == 0 else self.forward(z)[layer - 1] @ self.hidden[layer - 1].T
+            piece, unit = np.nonzero(before[:-1] * before[1:] < 0)
+            left, right = before[piece, unit], before[piece + 1, unit]
+            roots = points[piece] - left * (points[piece + 1] - points[piece]) / (right - left)
+            points = np.unique(np.concatenate([points, roots]))
+        return points
+
     def _pull_back(self, states: list[Array], gradient: Array) -> list[Array]:
         """g_1..g_L (n, m) for the gradient (n, d) of a loss in S: derivatives in the preactivations."""
         scale = math.sqrt(2 / self.width)

@@ -66,6 +66,8 @@ class Weightings(Experiment):
         times = case.sweep["t"]
         if not all(isinstance(t, int) and t >= 0 for t in times) or times != sorted(times):
             raise InputError("must hold increasing iterations >= 0", key="sweep.t")
+        if times[-1] == 0:
+            raise InputError("needs an iteration after 0, where all networks are one", key="sweep.t")
         if not isinstance(targets.build(case.target), Target1D):
             raise InputError("use a target on the line", key="target.family")
         if case.metrics != ["path-kl"] or claim.kind != "ordering":
@@ -108,7 +110,8 @@ class Weightings(Experiment):
         rows[-1] |= {"iterations": fraction_at, "rate": prediction.late_rate(step)}
         score = network_score(network, ladder)
         law, coarse = (sampled(target, ladder, score, points) for points in (POINTS, POINTS // 2))
-        rows[-1] |= {"kl": law.kl, "w1": law.w1, "kl_floor": abs(law.kl - coarse.kl), "lost": law.lost}
+        rows[-1] |= {"kl": law.kl, "w1": law.w1, "kl_floor": abs(law.kl - coarse.kl)}
+        rows[-1] |= {"w1_floor": abs(law.w1 - coarse.w1), "lost": law.lost}
         return rows
 
     def conclude(self, case: Case, claim: Claim, rows: Sequence[Row]) -> Conclusion:
