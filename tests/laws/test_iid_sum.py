@@ -6,6 +6,7 @@ import pytest
 
 from sharpbound import forward, samplers, targets
 from sharpbound.distances import gaussian, one_dimensional, products
+from sharpbound.errors import InputError
 from sharpbound.laws import qmc
 from sharpbound.laws.gaussian import gaussian_law
 from sharpbound.laws.iid_sum import LineFactor, ProductLaw, factor_law, product_law
@@ -74,3 +75,24 @@ def test_a_single_factor_is_the_law_on_the_line() -> None:
         assert products.METRICS[metric](law).value == pytest.approx(
             one_dimensional.METRICS[metric](line).value, rel=1e-12
         )
+
+
+def test_a_mixture_of_transitions_on_a_gaussian_factor_is_a_law_on_the_line() -> None:
+    ladder, sampler = forward.build(OU, 8), samplers.SAMPLERS["randomized-midpoint"]
+    one = {"family": "gaussian", "mean": 0.3, "std": 0.7}
+    law = product_law(targets.build({"family": "product", "factors": [one, MIXTURE]}), ladder, sampler)
+    target = targets.build(one)
+    line = line_law(target, ladder, sampler, ExactScore(target, ladder))
+    other = product_law(targets.build({"family": "product", "factor": MIXTURE, "dim": 1}), ladder, sampler)
+    assert products.kl(law).value == pytest.approx(one_dimensional.kl(line).value + products.kl(other).value)
+
+
+def test_w1_of_one_factor_only() -> None:
+    ladder, sampler = forward.build(OU, 8), samplers.SAMPLERS["ddpm"]
+    one, two = (
+        product_law(targets.build({"family": "product", "factor": MIXTURE, "dim": d}), ladder, sampler)
+        for d in (1, 2)
+    )
+    assert products.w1(one).value == one.factors[0].divergence("w1").value
+    with pytest.raises(InputError, match="does not split"):
+        products.w1(two)

@@ -72,6 +72,26 @@ def test_mixture_against_a_grid_density() -> None:
         assert abs(weight @ f(log_ratio) - estimate.value) < 4 * estimate.floor, metric
 
 
+def test_weighted_starts_have_the_mass_and_the_law_of_the_true_marginal() -> None:
+    """p_T far from a Gaussian, seen by weighted Gaussian points: E_q p/q = 1, and distances as from draws."""
+    target, sampler = targets.build(PLANE), samplers.SAMPLERS["heun"]
+    ladder = forward.build({"schedule": "ou-uniform", "horizon": 0.3, "delta": 0.05}, 4)
+    weighted = qmc.qmc_law(target, ladder, sampler, ExactScore(target, ladder), "exact", points=1024)
+    assert np.mean(weighted.weights) == pytest.approx(1.0, abs=1e-3)  # 8192 Sobol points
+    assert np.mean(weighted.weights * np.exp(-weighted.log_ratio)) == pytest.approx(1.0, abs=1e-3)
+    x = float(ladder.a[-1]) * target.sample(8192, torch.Generator().manual_seed(1))
+    x += float(ladder.sigma[-1]) * torch.randn(
+        x.shape, generator=torch.Generator().manual_seed(2), dtype=x.dtype
+    )
+    log_r = target.log_density(x, float(ladder.a[-1]), float(ladder.sigma[-1]))
+    drawn = 0.5 * np.abs(
+        np.expm1(-qmc._log_ratio(target, ladder, sampler, ExactScore(target, ladder), x, log_r))
+    )
+    tv = qmc.tv(weighted)
+    assert abs(tv.value - drawn.mean()) < 4 * (drawn.std() / np.sqrt(len(drawn)) + tv.floor)
+    assert tv.floor < 0.3 * drawn.std() / np.sqrt(4 * len(drawn))  # four times the points, better spread
+
+
 def test_normalisation_and_seeds() -> None:
     a, b, c = (sample(PLANE, 6, "ddim", points=256, replicates=2, seed=s) for s in (0, 0, 1))
     assert (a.log_ratio == b.log_ratio).all()

@@ -79,6 +79,22 @@ def test_exact_start_is_closer_and_second_order() -> None:
     assert tv[1] < normal
 
 
+def test_starts_that_leave_the_centre_fast_are_resolved() -> None:
+    """dpm-solver-3 from p_T in the plane: e^7 and more of stretching at the origin, where log q/p is 12."""
+    target, ladder = (
+        targets.build({"family": "sphere", "radius": 0.29, "dim": 2}),
+        forward.build({"schedule": "li2024"}, 32),
+    )
+    law = radial_law(target, ladder, samplers.SAMPLERS["dpm-solver-3"], "exact")
+    assert law.log_ratio.max() > 5
+    assert law.mass_defect < 1e-12
+    kl, reverse, chi2 = (one_dimensional.METRICS[m](law) for m in ("kl", "kl-reverse", "chi2"))
+    assert kl.floor < 1e-12
+    # the three agree to leading order for laws this close
+    assert reverse.value == pytest.approx(kl.value, rel=0.2)
+    assert kl.value < reverse.value <= np.log1p(chi2.value)
+
+
 def test_stochastic_samplers_are_not_measured() -> None:
     with pytest.raises(NotMeasured, match="deterministic"):
         radial_law(sphere(3), forward.build(OU, 8), samplers.SAMPLERS["ddpm"])

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sharpbound.distances.base import Measured
+from sharpbound.errors import InputError
 from sharpbound.quadrature import Panels
 
 if TYPE_CHECKING:
@@ -111,5 +112,22 @@ def tv(law: ProductLaw) -> Measured:
         lo, hi, before = hi, 2 * hi, last
 
 
-METRICS = {"tv": tv, "kl": kl, "kl-reverse": kl_reverse, "chi2": chi2, "hellinger": hellinger, "w2": w2}
-"""Metric name of a case file -> distance; W1 does not split over factors."""
+def w1(law: ProductLaw) -> Measured:
+    """W1 of a single factor; it does not split over several."""
+    if sum(law.counts) > 1:
+        raise InputError(
+            f"w1 of a product does not split over its {sum(law.counts)} factors: use w2", key="measure.metric"
+        )
+    return law.factors[int(np.argmax(law.counts))].divergence("w1")
+
+
+METRICS = {
+    "tv": tv,
+    "kl": kl,
+    "kl-reverse": kl_reverse,
+    "chi2": chi2,
+    "hellinger": hellinger,
+    "w1": w1,
+    "w2": w2,
+}
+"""Metric name of a case file -> distance."""

@@ -15,6 +15,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,7 +25,7 @@ from sharpbound.distances import gaussian, one_dimensional
 from sharpbound.distances.base import Measured
 from sharpbound.distances.gaussian import GaussianPair
 from sharpbound.forward import Ladder
-from sharpbound.laws.gaussian import gaussian_law
+from sharpbound.laws.gaussian import NotAffine, gaussian_law
 from sharpbound.laws.line import line_law
 from sharpbound.laws.ratio import Ratio1D
 from sharpbound.quadrature import Array
@@ -151,7 +152,8 @@ def factor_law(target: Target1D, ladder: Ladder, sampler: Sampler, init: str = "
     """One coordinate: the sampler with the exact score of a law on the line, by the engine that fits it."""
     score = ExactScore(target, ladder)
     if isinstance(target, Gaussian1D):
-        return GaussianFactor(gaussian_law(target, ladder, sampler, score, init))
+        with suppress(NotAffine):  # a mixture of transitions
+            return GaussianFactor(gaussian_law(target, ladder, sampler, score, init))
     return LineFactor(line_law(target, ladder, sampler, score, init))
 
 

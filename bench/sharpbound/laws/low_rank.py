@@ -24,7 +24,7 @@ from sharpbound.distances.base import Measured
 from sharpbound.distances.gaussian import EPS, GaussianPair
 from sharpbound.forward import Ladder
 from sharpbound.laws import particles, qmc
-from sharpbound.laws.gaussian import gaussian_law
+from sharpbound.laws.gaussian import NotAffine, gaussian_law
 from sharpbound.laws.iid_sum import ProductLaw, factor_law
 from sharpbound.laws.particles import Particles
 from sharpbound.laws.qmc import RatioSample
@@ -65,9 +65,15 @@ def low_rank_law(
         if count:
             factors.append(factor_law(rest, ladder, sampler, init))
         return ProductLaw(factors, [1, count][: len(factors)])
+    try:
+        rest_law = gaussian_law(rest, ladder, sampler, ExactScore(rest, ladder), init)
+    except NotAffine:
+        raise NotMeasured(
+            f"{sampler.name} is a mixture of transitions, and the means span {target.k} dimensions: use another sampler"
+        ) from None
     engine = qmc.qmc_law if sampler.deterministic else particles.particle_law
     core = engine(target.core, ladder, sampler, ExactScore(target.core, ladder), init)
-    return SampledCore(core, gaussian_law(rest, ladder, sampler, ExactScore(rest, ladder), init), count)
+    return SampledCore(core, rest_law, count)
 
 
 def tv(law: SampledCore) -> Measured:

@@ -31,20 +31,25 @@ from sharpbound.laws.ratio import NotMeasured
 from sharpbound.quadrature import Array
 from sharpbound.samplers.base import Sampler, ScoreField
 from sharpbound.targets.base import Target
+from sharpbound.targets.product import Product
 
 REPLICATES = 8
 POINTS = 4096
 _LARGEST_SHARE = 0.05
 """Share of one point in an average beyond which its standard error is not believed."""
+_WIDER = 1.1
+"""Variance of the points of an exact start over that of p_T: their weights are bounded in most tails."""
 _TANGENTS = 1 << 15
 """Point-tangent pairs pushed through the sampler at once: memory is this times d."""
 
 
 @dataclass(frozen=True)
 class RatioSample:
-    """l = log q - log p at points of law q: shape (replicates, points), replicates independent."""
+    """l = log q - log p at weighted points of law q: shapes (replicates, points), replicates independent."""
 
     log_ratio: Array
+    weights: Array | float = 1.0
+    """Density of the start's law over that of the points it was sampled by."""
 
     def average(self, f: Callable[[Array], Array]) -> Measured:
         """E_q f(l) and its standard error over the replicates, for f >= 0.
@@ -52,7 +57,7 @@ class RatioSample:
         Raises NotMeasured where a single point carries so much of the sum that the variance may not
         exist (p with much the wider tails): the standard error would then lie.
         """
-        values = f(self.log_ratio)
+        values = self.weights * f(self.log_ratio)
         if values.max() > _LARGEST_SHARE * values.sum():
             raise NotMeasured("a few points in the tail carry this expectation, so its error is unknown")
         means = values.mean(1)
@@ -78,7 +83,8 @@ def qmc_law(
 ) -> RatioSample:
     """l at the outputs of a deterministic sampler: ``replicates`` independent sets of ``points`` (2^k) each.
 
-    With ``init = "exact"`` the starts are independent draws of p_T instead of Sobol points.
+    With ``init = "exact"`` the starts are Sobol points of a Gaussian somewhat wider than p_T, with weights
+    (independent draws of p_T for products, whose tails may be heavy).
     Raises NotMeasured where a step is not monotone at one of the points: it may fold, and q would be a sum
     over branches.
     """
@@ -88,35 +94,40 @@ def qmc_law(
             "rank-one targets only: use a deterministic sampler or one of those targets",
             key="sampler.name",
         )
-    rows = []
+    rows, weights = [], []
+    block = max(1, _TANGENTS // target.dim)
     for replicate in range(replicates):
-        x, log_r = _starts(target, ladder, init, points, seed + replicate)
-        parts = [
-            _log_ratio(target, ladder, sampler, score, *block)
-            for block in zip(
-                x.split(max(1, _TANGENTS // target.dim)),
-                log_r.split(max(1, _TANGENTS // target.dim)),
-                strict=True,
-            )
-        ]
-        rows.append(np.concatenate(parts))
-    return RatioSample(np.stack(rows))
+        x, log_r, log_weight = _starts(target, ladder, init, points, seed + replicate)
+        parts = zip(x.split(block), log_r.split(block), strict=True)
+        rows.append(np.concatenate([_log_ratio(target, ladder, sampler, score, *part) for part in parts]))
+        weights.append(np.exp(log_weight.numpy()))
+    return RatioSample(np.stack(rows), np.stack(weights))
 
 
-def _starts(target: Target, ladder: Ladder, init: str, points: int, seed: int) -> tuple[Tensor, Tensor]:
-    """Starting points (points, d) and the log of their density."""
-    if init == "exact":
+def _starts(
+    target: Target, ladder: Ladder, init: str, points: int, seed: int
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Starting points (points, d), the log density of the start's law there, and the log of their weights."""
+    a, sigma = float(ladder.a[-1]), float(ladder.sigma[-1])
+    if init == "exact" and isinstance(target, Product):  # its tails may be too heavy for Gaussian points
         generator = torch.Generator().manual_seed(seed)
-        a, sigma = float(ladder.a[-1]), float(ladder.sigma[-1])
         noise = torch.randn(points, target.dim, generator=generator, dtype=torch.float64)
         x = a * target.sample(points, generator) + sigma * noise
-        return x, target.log_density(x, a, sigma)
+        log_r = target.log_density(x, a, sigma)
+        return x, log_r, torch.zeros_like(log_r)
     sobol = qmc.Sobol(target.dim, scramble=True, rng=np.random.default_rng(seed))
     # scipy's scrambled points have 30 bits: moved to the middle of their cell they stay off 0 and 1
-    uniform = sobol.random(points) + 0.5**31
-    z = torch.from_numpy(ndtri(uniform))
-    log_r = -0.5 * (z**2).sum(1) - target.dim * math.log(ladder.prior_std * math.sqrt(2 * math.pi))
-    return ladder.prior_std * z, log_r
+    z = torch.from_numpy(ndtri(sobol.random(points) + 0.5**31))
+    log_normal = -0.5 * (z**2).sum(1) - 0.5 * target.dim * math.log(2 * math.pi)
+    if init != "exact":
+        log_r = log_normal - target.dim * math.log(ladder.prior_std)
+        return ladder.prior_std * z, log_r, torch.zeros_like(log_r)
+    moments = target.moments()
+    cov = a**2 * moments.cov + sigma**2 * torch.eye(target.dim, dtype=torch.float64)
+    root = torch.linalg.cholesky(_WIDER * cov)
+    x = a * moments.mean + z @ root.T
+    log_r = target.log_density(x, a, sigma)
+    return x, log_r, log_r - log_normal + torch.linalg.slogdet(root).logabsdet
 
 
 def _log_ratio(

@@ -127,8 +127,7 @@ class Chi:
         # both ends at a mass of 1e-30; towards the origin the density is a power, r^{d-1}: geometric panels
         lo, body = (math.sqrt(2 * gammaincinv(dim / 2, mass)) for mass in (_TAIL, 1e-3))
         hi = math.sqrt(chdtri(dim, _TAIL))
-        inner = np.geomspace(lo, body, 2 + math.ceil(math.log(body / lo) / math.log(4)))
-        self.edges: Array = std * np.concatenate([inner[:-1], np.linspace(body, hi, 17)])
+        self.edges: Array = std * np.concatenate([_geometric(lo, body)[:-1], np.linspace(body, hi, 17)])
 
     def log_density(self, r: Array) -> Array:
         x = r / self.std
@@ -199,3 +198,10 @@ class _Exact(Radius):
 
     def __init__(self, target: Sphere, ladder: Ladder) -> None:
         super().__init__(target, float(ladder.a[-1]), float(ladder.sigma[-1]))
+        # the flow leaves the centre fast: geometric panels where they reach it
+        self.edges = np.concatenate([_geometric(self.edges[0], self.edges[1])[:-1], self.edges[1:]])
+
+
+def _geometric(lo: float, hi: float) -> Array:
+    """Edges from lo to hi whose ratios are at most 4."""
+    return np.geomspace(lo, hi, 2 + math.ceil(math.log(hi / lo) / math.log(4)))
