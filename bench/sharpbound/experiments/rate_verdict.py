@@ -138,7 +138,7 @@ def _judge(claim: Claim, found: RateEstimate, predicted: float, logs: float, axi
 def _fit_details(found: RateEstimate, x: Any, usable: Any) -> dict[str, Any]:
     ends = None
     if found.window is not None:
-        ends = [float(x[usable[found.window[0]]]), float(x[usable[found.window[1]]])]
+        ends = sorted(float(x[usable[end]]) for end in found.window)
     # a slope between two rows stands at their geometric mean on the axis of the swept variable
     middles = np.sqrt(x[usable][1:] * x[usable][:-1]) if len(usable) > 1 else []
     slopes = []

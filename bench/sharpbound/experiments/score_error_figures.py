@@ -82,26 +82,37 @@ def field_figure(case: Case) -> Figure:
     part = score_errors.build(spec, target, ladder).parts[0]
     assert part.error is not None
     active = [t for t in range(1, ladder.T + 1) if part.error.active(t)] or [1, ladder.T]
-    series = []
-    for t in (active[0], active[len(active) // 2], active[-1]):
+    scores: list[dict[str, Any]] = []
+    errors: list[dict[str, Any]] = []
+    for t in dict.fromkeys((active[0], active[len(active) // 2], active[-1])):
         frame = part.error.frames[t]
         low, high = (_standard(frame, frame.quantile(p)) for p in BULK)
         z = np.linspace(low, high, 161)
         x = tensor(frame.centre + frame.spread * z)
-        true = part.target.derivative(x, frame.a, frame.sigma, 1)
-        wrong = true + part.error.derivative(t, x, 0)
-        for style, values in (("line", true), ("dashed", wrong)):
-            label = f"t = {t}, {'true' if style == 'line' else 'wrong'}"
+        curves = part.target.derivative(x, frame.a, frame.sigma, 1), part.error.derivative(t, x, 0)
+        for series, values in zip((scores, errors), curves, strict=True):
             series.append(
-                {"label": label, "x": z.tolist(), "y": (frame.spread * values).tolist(), "style": style}
+                {"label": f"t = {t}", "x": z.tolist(), "y": (frame.spread * values).tolist(), "style": "line"}
             )
     return {
         "name": "field",
+        "type": "panels",
+        "title": f"The error beside the true score, {ladder.T} steps",
+        "caption": f"The true score and the error that is added to it at three times, eps_score = {spec['eps']:g}, "
+        "in units of the marginal at each time.",
+        "panels": [
+            [_lines("true score times standard deviation", scores)],
+            [_lines("error times standard deviation", errors)],
+        ],
+    }
+
+
+def _lines(label: str, series: list[dict[str, Any]]) -> Figure:
+    return {
         "type": "lines",
-        "title": f"The wrong score beside the true one, {ladder.T} steps",
-        "caption": f"True and wrong score, eps_score = {spec['eps']:g}, in units of the marginal at each time.",
+        "title": "",
         "x": {"label": "(x - mean)/standard deviation"},
-        "y": {"label": "score times standard deviation"},
+        "y": {"label": label},
         "series": series,
     }
 

@@ -34,6 +34,12 @@ class Expectations:
         self.shape = shape
         self._edges: Array | None = None
         """In units of the marginal, z = (x - centre)/spread."""
+        self._known: dict[Frame, tuple[float, float]] = {}
+
+    @classmethod
+    def of(cls, shape: Shape) -> Expectations:
+        """Those of ``shape``, measured once at each level however often they are asked for."""
+        return vars(shape).setdefault("_expectations", cls(shape))  # they live and die with the shape
 
     def panels(self, frame: Frame) -> Panels:
         """Panels on which p, p e^2 and p e' are polynomials."""
@@ -47,21 +53,25 @@ class Expectations:
 
     def rms(self, frame: Frame) -> float:
         """||e||_{L2(p)}."""
-        if known := self.shape.sizes(frame):
-            return known[0]
-        panels = self.panels(frame)
-        p, e, _ = self._at(frame, panels)
-        return float(np.sqrt(panels.integrate(p * e**2)))
+        return self._sizes_of(frame)[0]
 
     def mean_slope(self, frame: Frame) -> float:
         """E |e'|."""
-        if known := self.shape.sizes(frame):
-            return known[1]
+        return self._sizes_of(frame)[1]
+
+    def _sizes_of(self, frame: Frame) -> tuple[float, float]:
+        if frame not in self._known:
+            self._known[frame] = self.shape.sizes(frame) or self._integrated(frame)
+        return self._known[frame]
+
+    def _integrated(self, frame: Frame) -> tuple[float, float]:
         panels = self.panels(frame)
+        p, e, _ = self._at(frame, panels)
         turns = roots(lambda x: self.shape.derivative(frame, tensor(x), 1).numpy(), panels.nodes.ravel())
         signed = Panels.between(np.union1d(np.append(panels.lo, panels.hi[-1]), turns))
-        p, _, slope = self._at(frame, signed)
-        return float(np.abs((signed.weights * p * slope).sum(1)).sum())
+        p_signed, _, slope = self._at(frame, signed)
+        mean_slope = float(np.abs((signed.weights * p_signed * slope).sum(1)).sum())
+        return float(np.sqrt(panels.integrate(p * e**2))), mean_slope
 
     def _at(self, frame: Frame, panels: Panels) -> tuple[Array, Array, Array]:
         p = np.exp(log_density(frame.target, panels.nodes, frame.a, frame.sigma))

@@ -62,22 +62,19 @@ class Injection:
         return math.sqrt(float(np.mean(self.level_norms[1:] ** 2)))
 
     @cached_property
-    def level_slopes(self) -> Array | None:
-        """E ||grad e_t|| at t = 0..T, in operator norm: the largest |e_t'| among the coordinates.
-
-        None where several kinds of coordinates carry errors.
-        """
-        if len(self._perturbed) != 1:
-            return None
-        error, count = self._perturbed[0]
-        if count == 1 or error.shape.affine:
-            return level_slopes(error)
-        return np.array([largest_slope(error, t, count) for t in range(self.ladder.T + 1)])
+    def level_slopes(self) -> Array:
+        """E ||grad e_t|| at t = 0..T, in operator norm: the largest |e_t'| among the coordinates."""
+        errors = self._perturbed
+        if all(error.shape.affine for error, _ in errors):  # one slope everywhere
+            return np.max([level_slopes(error) for error, _ in errors], axis=0)
+        if sum(count for _, count in errors) == 1:
+            return level_slopes(errors[0][0])
+        return np.array([largest_slope(errors, t) for t in range(self.ladder.T + 1)])
 
     @property
-    def eps_jacobi(self) -> float | None:
+    def eps_jacobi(self) -> float:
         """(1/T) sum_t E ||grad e_t||."""
-        return None if self.level_slopes is None else float(np.mean(self.level_slopes[1:]))
+        return float(np.mean(self.level_slopes[1:]))
 
     def level_robust(self, delta: float) -> dict[int, float] | None:
         """D^delta(s_t, s_t + e_t) at a few levels t; None where the error is in more than one coordinate."""

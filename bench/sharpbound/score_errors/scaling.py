@@ -49,7 +49,7 @@ def level_norms(levels: Sequence[Frame], eps: float, profile: str, window: Windo
 
 def scaled(shape: Shape, levels: Sequence[Frame], eps: float, profile: str, window: Window) -> LineError:
     """The field of root mean square size ``eps`` over all levels."""
-    measure = Expectations(shape)
+    measure = Expectations.of(shape)
     active = [t for t in range(1, len(levels)) if levels[t].time in window]
     norms = np.zeros(len(levels))
     norms[active] = [measure.rms(levels[t]) for t in active]
