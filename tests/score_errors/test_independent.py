@@ -132,7 +132,8 @@ def test_product_of_five_in_closed_form(row, sampler):
         "w2": math.sqrt(d) * abs(math.sqrt(q) - math.sqrt(p)),
     }
     target = 'family = "product"\ndim = 5\nfactor = { family = "gaussian", mean = 0.6, std = 0.7 }'
-    found = row(target, f'field = "linear"\neps = {eps}', sampler, expected)
+    found = row(target, f'field = "linear"\neps = {eps}\ndelta = 0.05', sampler, expected)
+    assert found["d_delta"] == pytest.approx(eps * math.sqrt(stats.chi2.isf(0.05, d) / d), rel=1e-6)
     assert mean == pytest.approx(a[0] * m, rel=1e-13)  # a centred field leaves the mean
     agree(found, expected, 1e-9)
     assert found["eps_score"] == pytest.approx(eps, rel=1e-12)

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 import torch
 from scipy.integrate import quad
-from scipy.stats import norm
+from scipy.stats import chi2, norm
 
 from sharpbound import forward, score_errors, targets
 from sharpbound.errors import InputError
-from sharpbound.score_errors.sizes import level_rms, level_slopes
+from sharpbound.score_errors.sizes import Exceedance, level_rms, level_slopes
 
 FIELDS = [
     {"field": "constant"},
@@ -219,3 +219,32 @@ def test_operator_norm_of_unlike_coordinates(ladder):
     largest = np.maximum(slopes[0][:, None], slopes[1])
     # 1e-5: kinks of the maximum, of which the sum sees the square of the spacing
     assert injection.level_slopes[t] == pytest.approx(masses[0] @ largest @ masses[1], rel=1e-5)
+
+
+def test_robust_error_in_many_coordinates_in_closed_form(ladder):
+    """A linear field on N(m, s^2)^d: ||e||^2 is eps^2 chi^2_d/d; a constant one has ||e|| = eps."""
+    factor = {"family": "gaussian", "mean": 0.3, "std": 0.5}
+    for d in (2, 300):
+        product = targets.build({"family": "product", "dim": d, "factor": factor})
+        linear = score_errors.build({"field": "linear", "eps": 0.3}, product, ladder)
+        for delta in (0.2, 1e-5):
+            expected = 0.3 * math.sqrt(chi2.isf(delta, d) / d)
+            assert linear.d_delta(delta) == pytest.approx(expected, rel=1e-6)
+        constant = score_errors.build({"field": "constant", "eps": 0.3}, product, ladder)
+        assert constant.d_delta(0.1) == pytest.approx(0.3, rel=1e-12)
+        tail = score_errors.build({"field": "tail", "delta": 0.01 / d, "eps": 50.0}, product, ladder)
+        assert tail.d_delta(0.01) == 0.0  # 1 - (1 - delta/d)^d is below delta
+
+
+def test_robust_error_of_unlike_coordinates(ladder):
+    """P(||e|| >= D^delta) = delta: a sum over the first coordinate, the exact tail of the second."""
+    target = targets.build({"family": "gaussian", "mean": [0.0, 0.5], "cov": [[0.1, 0.0], [0.0, 0.6]]})
+    injection = score_errors.build({"field": "fourier", "omega": 2.0, "eps": 0.3}, target, ladder)
+    delta, (first, second) = 0.1, (part.error for part in injection.parts)
+    robust = injection.level_robust(delta)[12]
+    z = np.linspace(-8, 8, 40001)
+    x = torch.from_numpy(first.frames[12].centre + first.frames[12].spread * z)
+    rest = robust**2 - first.derivative(12, x, 0).numpy() ** 2
+    tail = np.where(rest > 0, Exceedance(second, 12).at(np.sqrt(rest.clip(0))), 1.0)
+    # 2e-6: the tail has a corner where rest = 0, and D^delta is right to 1e-6
+    assert norm.pdf(z) @ tail * (z[1] - z[0]) == pytest.approx(delta, rel=2e-6)

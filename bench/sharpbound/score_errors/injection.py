@@ -26,6 +26,7 @@ from sharpbound.errors import InputError
 from sharpbound.forward import Ladder
 from sharpbound.quadrature import Array
 from sharpbound.score_errors.base import LineError
+from sharpbound.score_errors.norm_quantile import norm_quantile
 from sharpbound.score_errors.sizes import largest_slope, level_rms, level_slopes, robust_error
 from sharpbound.targets import Gaussian1D, GaussianND, LowRankMixture, Product, Target, Target1D
 
@@ -76,20 +77,19 @@ class Injection:
         """(1/T) sum_t E ||grad e_t||."""
         return float(np.mean(self.level_slopes[1:]))
 
-    def level_robust(self, delta: float) -> dict[int, float] | None:
-        """D^delta(s_t, s_t + e_t) at a few levels t; None where the error is in more than one coordinate."""
+    def level_robust(self, delta: float) -> dict[int, float]:
+        """D^delta(s_t, s_t + e_t) at a few levels t."""
         if not 0 < delta < 1:
             raise InputError(f"must lie strictly between 0 and 1, got {delta:g}", key="score_error.delta")
-        if [count for _, count in self._perturbed] != [1]:
-            return None
-        error = self._perturbed[0][0]
-        levels = np.unique(np.linspace(1, self.ladder.T, D_LEVELS).round().astype(int))
-        return {int(t): robust_error(error, int(t), delta) for t in levels}
+        levels = [int(t) for t in np.unique(np.linspace(1, self.ladder.T, D_LEVELS).round())]
+        errors = self._perturbed
+        if sum(count for _, count in errors) == 1:
+            return {t: robust_error(errors[0][0], t, delta) for t in levels}
+        return {t: norm_quantile([one for one in errors if one[0].amplitude[t]], t, delta) for t in levels}
 
-    def d_delta(self, delta: float) -> float | None:
+    def d_delta(self, delta: float) -> float:
         """The largest of `level_robust`."""
-        levels = self.level_robust(delta)
-        return None if levels is None else max(levels.values())
+        return max(self.level_robust(delta).values())
 
     @property
     def _perturbed(self) -> list[tuple[LineError, int]]:
