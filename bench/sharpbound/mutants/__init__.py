@@ -2,6 +2,9 @@
 
 from sharpbound.mutants.detect import Finding, agree, compare, detect
 from sharpbound.mutants.making import Mutant
-from sharpbound.mutants.table import MUTANTS
+from sharpbound.mutants.solvers import SOLVERS
+from sharpbound.mutants.table import TABLE
+
+MUTANTS = (*TABLE, *SOLVERS)
 
 __all__ = ["MUTANTS", "Finding", "Mutant", "agree", "compare", "detect"]

@@ -164,7 +164,7 @@ def _gain_without_two(step: Step) -> list[Stage]:
 
 F32 = "the tables of the schedule are kept in float32"
 
-MUTANTS: tuple[Mutant, ...] = (
+TABLE: tuple[Mutant, ...] = (
     # probability flow
     mutant(
         "pf-ode",
