@@ -259,3 +259,42 @@ def test_gaussian_output_kl_is_far_below_path_kl() -> None:
         7.0e-4, rel=0.02
     )
     assert path_kl(target, ladder, sampler, score, "exact").value == pytest.approx(0.23, rel=0.02)
+
+
+@pytest.mark.parametrize("init", ["normal", "exact"])
+@pytest.mark.parametrize("name", ["ddpm", "ddpm-posterior", "euler-maruyama"])
+def test_a_sphere_of_no_radius_is_a_gaussian_point(name: str, init: str) -> None:
+    schedule = {"schedule": "ou-uniform", "horizon": 2.0, "delta": 0.05}
+    point = {**normal(0.0), "dim": 5}
+    closed = measure(point, schedule, 12, name, init)
+    sphere = measure({"family": "sphere", "radius": 1e-9, "dim": 5}, schedule, 12, name, init)
+    assert abs(sphere.value - closed.value) <= sphere.floor + closed.floor + 1e-12 * closed.value
+    assert sphere.floor < 1e-9
+
+
+def test_sphere_in_space_by_its_fisher_information() -> None:
+    """Frozen score on a variance-exploding ladder: 1/2 [int I dv - sum dv I(v)], with s = (coth x - 1/x - r)/v."""
+    T = 6
+    ladder = forward.build({"schedule": "ve-exponential", "sigma_min": 0.2, "sigma_max": 6.0}, T)
+
+    def information(v: float) -> float:
+        s = math.sqrt(v)
+        r = np.linspace(0, 1 + 12 * s, 4001)[1:]
+        f = (
+            r
+            / (s * math.sqrt(2 * math.pi))
+            * (np.exp(-((r - 1) ** 2) / (2 * v)) - np.exp(-((r + 1) ** 2) / (2 * v)))
+        )
+        return float((f * ((1 / np.tanh(r / v) - v / r - r) / v) ** 2).sum() * (r[1] - r[0]))
+
+    v = ladder.sigma**2
+    x, w = np.polynomial.legendre.leggauss(12)
+    exact = 0.0
+    for lo, hi in pairwise(np.log(v)):
+        inner = np.exp(0.5 * (lo + hi) + 0.5 * (hi - lo) * x)
+        exact += 0.25 * (hi - lo) * sum(wi * vi * information(vi) for wi, vi in zip(w, inner, strict=True))
+    exact -= 0.5 * sum((v[t] - v[t - 1]) * information(v[t]) for t in range(1, T + 1))
+    spec, schedule = {"family": "sphere", "radius": 1.0, "dim": 3}, {"schedule": "ve-exponential"}
+    schedule |= {"sigma_min": 0.2, "sigma_max": 6.0}  # type: ignore[dict-item]
+    measured = measure(spec, schedule, T, "exponential-integrator", "exact")
+    assert measured.value == pytest.approx(exact, rel=1e-7)  # twelve nodes per step in log v

@@ -42,6 +42,7 @@ from sharpbound.laws.gaussian import (
     per_coordinate_or_dense,
 )
 from sharpbound.laws.marginal import tensor
+from sharpbound.laws.radial import RadialScore, Radius, log_shell
 from sharpbound.laws.ratio import NotMeasured
 from sharpbound.quadrature import Array, Panels
 from sharpbound.samplers.base import ExactScore, Sampler, ScoreField, Stage
@@ -49,6 +50,7 @@ from sharpbound.targets.base import Target, Target1D
 from sharpbound.targets.gaussian import Gaussian1D, GaussianND
 from sharpbound.targets.low_rank_mixture import LowRankMixture
 from sharpbound.targets.product import Product
+from sharpbound.targets.sphere import Sphere
 
 REBUILD = 0.05
 """Relative change of the marginal's noise or support after which panels are built anew; until then they are
@@ -61,7 +63,7 @@ def path_kl(
     """Path-space KL of the sampler's chain, in nats; exact up to quadrature and rounding.
 
     Closed form for Gaussian targets with an affine score (any d), quadrature under p_t for laws on the
-    line, sums for products and for rank-one mixtures with the exact score.
+    line and, along a ray, for spheres with the exact score; sums for products and for rank-one mixtures with it.
 
     Raises InputError for samplers whose steps are not one noisy stage, NotMeasured for other targets.
     """
@@ -74,6 +76,8 @@ def path_kl(
                 raise NotMeasured("path-kl in R^d with a score error that is not affine") from None
     if isinstance(target, Target1D):
         return _line(target, ladder, sampler, score, init)
+    if isinstance(target, Sphere) and isinstance(score, ExactScore):
+        return _sphere(target, ladder, sampler, init)
     parts = [
         (path_kl(part, ladder, sampler, ExactScore(part, ladder), init), count)
         for part, count in _independent_parts(target, score)
@@ -113,7 +117,7 @@ def _independent_parts(target: Target, score: ScoreField) -> list[tuple[Target, 
             return [(target.core, 1), (Gaussian1D(0.0, target.std**2), target.dim - 1)]
     raise NotMeasured(
         f"path-kl of {target.family} in d = {target.dim}: only Gaussian targets, laws on the line, and "
-        "products or rank-one mixtures with the exact score"
+        "products, spheres or rank-one mixtures with the exact score"
     )
 
 
@@ -243,3 +247,48 @@ def _line_step(target: Target1D, ladder: Ladder, t: int, stage: Stage, y: Array)
     ratio = alpha * std**2 / nu
     slope = nu * target.derivative(points, a, sigma, 2).numpy()
     return (slope - (ratio - 1)) / ratio + error**2 / std**2 + np.log(ratio)
+
+
+# -- spheres ---------------------------------------------------------------------------------
+
+
+def _sphere(target: Sphere, ladder: Ladder, sampler: Sampler, init: str) -> Measured:
+    """The same in R^d, every expectation being one over the radius: d in place of 1, the trace of Cov and
+
+    div s = s' + (d-1) s/r of the radial score s.
+    """
+    d, noise = target.dim, RadialScore(target, ladder)
+    terms = [d * (math.log(ladder.a[ladder.stop]) - math.log(ladder.a[-1]))]
+    magnitude = defect = 0.0
+    if init == "normal":
+        variance = ladder.prior_std**2
+        second = float((ladder.a[-1] * target.radius) ** 2 + d * ladder.sigma[-1] ** 2)
+        terms.append(0.5 * (d * math.log(2 * math.pi * variance) + second / variance))
+    stages = {t: stage for t, (stage,) in sampler.path(ladder, noise)}
+    for t in range(ladder.T, ladder.stop - 1, -1):
+        law = Radius(target, float(ladder.a[t]), float(ladder.sigma[t]))
+        r, weight = law.panels.nodes.ravel(), (law.panels.weights * law.density).ravel()
+        defect = max(defect, abs(float(weight.sum()) - 1))
+        if t == ladder.stop or (t == ladder.T and init == "exact"):
+            entropy = -float(weight @ (law.log_density(r) - log_shell(r, d)))
+            terms.append(-entropy if t == ladder.stop else entropy)
+        if t > ladder.stop:
+            parts = _sphere_step(target, ladder, t, stages[t], r)
+            terms.append(0.5 * float(weight @ parts))
+            magnitude += 0.5 * float(weight @ np.abs(parts))
+    return Measured(math.fsum(terms), (64 * EPS + defect) * (magnitude + sum(map(abs, terms))))
+
+
+def _sphere_step(target: Sphere, ladder: Ladder, t: int, stage: Stage, r: Array) -> Array:
+    """tr Cov/S^2 - d + |err|^2/S^2 + d log(alpha S^2/nu) at each radius."""
+    if callable(stage.std):
+        raise NotMeasured("path-kl on a sphere needs isotropic noise")
+    d, level = target.dim, (float(ladder.a[t]), float(ladder.sigma[t]))
+    alpha, nu = ladder.alpha(t), ladder.noise_variance(t)
+    points = tensor(r)
+    s, slope = (f(points, *level).numpy() for f in (target.radial_score, target.radial_score_derivative))
+    with torch.no_grad():
+        error = stage.mean(points[:, None])[:, 0].numpy() - (r + nu * s) / math.sqrt(alpha)
+    ratio = alpha * stage.std**2 / nu
+    divergence = slope + (d - 1) * s / r
+    return (nu * divergence - d * (ratio - 1)) / ratio + (error / stage.std) ** 2 + d * np.log(ratio)

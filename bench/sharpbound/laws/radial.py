@@ -119,6 +119,11 @@ def log_area(dim: int) -> float:
     return math.log(2) + dim / 2 * math.log(math.pi) - float(gammaln(dim / 2))
 
 
+def log_shell(r: Array, dim: int) -> Array:
+    """log |S^{dim-1}| r^{dim-1}: from a density in R^dim to that of the radius."""
+    return log_area(dim) + (dim - 1) * np.log(r)
+
+
 class Chi:
     """Radius of N(0, std^2 I_d)."""
 
@@ -161,7 +166,7 @@ class Radius:
 
     def log_density(self, r: Array) -> Array:
         radial = self.target.radial_log_density(tensor(r), self.a, self.sigma).numpy()
-        return radial + (self.target.dim - 1) * np.log(r) + log_area(self.target.dim)
+        return radial + log_shell(r, self.target.dim)
 
     def masses(self, r: Array) -> tuple[Array, Array]:
         """Mass below and above r, by the running integrals of the panels."""

@@ -29,7 +29,7 @@ from sharpbound.distances.gaussian import EPS
 from sharpbound.dual import derivative
 from sharpbound.forward import Ladder
 from sharpbound.laws.marginal import tensor
-from sharpbound.laws.radial import Chi, RadialScore, Radius, log_area
+from sharpbound.laws.radial import Chi, RadialScore, Radius, log_area, log_shell
 from sharpbound.laws.ratio import NotMeasured, Ratio1D
 from sharpbound.quadrature import Array, Panels
 from sharpbound.samplers.base import Level, Sampler, Stage
@@ -100,11 +100,6 @@ class _Density:
         """With log f cut off at SUNK below its maximum, so that no polynomial sees a cliff."""
         shell = log_shell(panels.nodes, dim)
         return cls(panels, np.maximum(log_q, (log_q + shell).max() + SUNK - shell), dim)
-
-
-def log_shell(r: Array, dim: int) -> Array:
-    """log |S^{d-1}| r^{d-1}."""
-    return log_area(dim) + (dim - 1) * np.log(r)
 
 
 _LEAST, _KNOTS = -30.0, 8000
