@@ -72,9 +72,11 @@ class Claim:
 
     @property
     def arxiv(self) -> str:
-        """Identifier with its version, e.g. ``2306.09251v3``."""
+        """Identifier with its version, e.g. ``2306.09251v3``; empty for a source that is not on arXiv."""
+        if not self.paper.get("arxiv"):
+            return ""
         version = re.fullmatch(r"v?(\d+)", str(self.paper.get("version") or ""))
-        return str(self.paper.get("arxiv") or "") + (f"v{version.group(1)}" if version else "")
+        return str(self.paper["arxiv"]) + (f"v{version.group(1)}" if version else "")
 
     @property
     def citation(self) -> str:

@@ -152,7 +152,8 @@ def estimate(exponent: float | None, interval: tuple[float, float] | None = None
     """
     if exponent is None:
         return "–"
-    style = ".3f" if abs(exponent) >= 0.05 else ".3g"
+    known = interval is None or interval[1] - interval[0] < abs(exponent)
+    style = ".3g" if 0 < abs(exponent) < 0.05 and known else ".3f"
     return f"{exponent:{style}}" + (f" [{interval[0]:{style}}, {interval[1]:{style}}]" if interval else "")
 
 
