@@ -12,6 +12,7 @@ import numpy as np
 from sharpbound.errors import InputError
 from sharpbound.experiments.base import Conclusion, Row
 from sharpbound.rates import RateEstimate, Verdict, estimate, judge_bound, judge_equality, raw_slope
+from sharpbound.rates.details import placed_slopes
 
 if TYPE_CHECKING:
     from sharpbound.suite.claim import Claim
@@ -61,7 +62,7 @@ def conclude_rate(
         details["note"] = "; ".join(notes)
     slow = np.log(x[usable]) if slow_log else None
     found = _estimate(h[usable], error[usable], floor[usable], slow, power=2 if metric in QUADRATIC else 1)
-    details |= _fit_details(found, x, usable)
+    details |= _fit_details(found, x, h, usable)
     if found.window is not None:
         fitted = usable[found.window[0] : found.window[1] + 1]
         details["raw_exponent"] = -raw_slope(x[fitted], error[fitted])
@@ -135,22 +136,14 @@ def _judge(claim: Claim, found: RateEstimate, predicted: float, logs: float, axi
     return verdict
 
 
-def _fit_details(found: RateEstimate, x: Any, usable: Any) -> dict[str, Any]:
+def _fit_details(found: RateEstimate, x: Any, h: Any, usable: Any) -> dict[str, Any]:
     ends = None
     if found.window is not None:
-        ends = sorted(float(x[usable[end]]) for end in found.window)
-    # a slope between two rows stands at their geometric mean on the axis of the swept variable
-    middles = np.sqrt(x[usable][1:] * x[usable][:-1]) if len(usable) > 1 else []
-    slopes = []
-    if len(found.local_slopes) == len(middles):
-        slopes = [
-            {"x": float(at), "slope": s.slope, "low": s.low, "high": s.high}
-            for at, s in zip(middles, found.local_slopes, strict=True)
-        ]
+        ends = [float(x[usable[found.window[0]]]), float(x[usable[found.window[1]]])]
     return {
         "estimate": found.reason,
         "window": ends,
-        "local_slopes": slopes,
+        "local_slopes": placed_slopes(found, x[usable], h[usable]),
         "excluded": [{"x": float(x[usable[i]]), "reason": reason} for i, reason in found.excluded],
     }
 

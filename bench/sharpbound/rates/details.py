@@ -24,17 +24,22 @@ def rate_details(
     h : (n,) the decreasing step sizes that the rate was estimated in, where they are not ``x`` itself: a local
         slope, which stands between two of them, is then shown at the same place between values of ``x``.
     """
-
-    def place(at: float) -> float:
-        return at if h is None else float(np.exp(np.interp(-np.log(at), -np.log(h), np.log(x))))
-
     return {
         "axis": axis,
         "predicted": predicted,
         "window": None if found.window is None else sorted(float(x[i]) for i in found.window),
-        "local_slopes": [
-            {"x": place(s.x), "slope": s.slope, "low": s.low, "high": s.high} for s in found.local_slopes
-        ],
+        "local_slopes": placed_slopes(found, x, h),
         "excluded": [{"x": float(x[i]), "reason": why} for i, why in found.excluded],
         "reason": reason,
     }
+
+
+def placed_slopes(
+    found: RateEstimate, x: NDArray[Any], h: NDArray[Any] | None = None
+) -> list[dict[str, float]]:
+    """The local slopes of ``found`` on the axis ``x``; ``h`` as of `rate_details`."""
+
+    def place(at: float) -> float:
+        return at if h is None else float(np.exp(np.interp(-np.log(at), -np.log(h), np.log(x))))
+
+    return [{"x": place(s.x), "slope": s.slope, "low": s.low, "high": s.high} for s in found.local_slopes]
