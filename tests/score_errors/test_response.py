@@ -14,9 +14,9 @@ from sharpbound.score_errors.response import RELATIVE_FLOOR, Response, random_fi
 DDPM = samplers.build({"name": "ddpm"})
 
 
-@pytest.fixture
-def response(mixture, ladder):
-    return Response(mixture, ladder, DDPM, "exact")
+@pytest.fixture(params=["ddpm", "accelerated-ddpm"])
+def response(request, mixture, ladder):
+    return Response(mixture, ladder, samplers.build({"name": request.param}), "exact")
 
 
 def test_forward_and_adjoint_are_transposes(response):
@@ -43,7 +43,7 @@ def test_response_is_the_derivative_of_the_law(response):
 
 def test_the_chain_is_the_engine_s(response, mixture, ladder):
     injection = score_errors.build({"field": "fourier", "omega": 2.0, "seed": 0, "eps": 0.1}, mixture, ladder)
-    exact = distance(law.added_law(injection, DDPM, "exact"), "tv").value
+    exact = distance(law.added_law(injection, response.sampler, "exact"), "tv").value
     assert response.tv(response.random(2.0, 0), 0.1) == pytest.approx(exact, rel=RELATIVE_FLOOR)
 
 
@@ -74,7 +74,7 @@ def test_worst_field_on_a_gaussian_is_near_the_constant(normal):
 
 
 def test_refused(mixture, ladder):
-    for name in ("pf-ode", "accelerated-ddpm"):
+    for name in ("pf-ode", "predictor-corrector"):
         with pytest.raises(InputError) as caught:
             Response(mixture, ladder, samplers.build({"name": name}))
         assert caught.value.key == "sampler.name"

@@ -233,15 +233,16 @@ def worst_figures(case: Case) -> list[Figure]:
     response = Response(target, ladder, sampler, case.sampler.get("init", "normal"))
     worst = response.worst()
     series = []
-    for i in (len(worst) - 1, len(worst) // 2, 0):
+    asked = [i for i, step in enumerate(response.steps) if step.gain]
+    for i in (asked[-1], asked[len(asked) // 2], asked[0]):
         step = response.steps[i]
         keep = step.true > 1e-4 * step.true.max()
         label = f"t = {step.t}"
         series.append(
             {"label": label, "x": step.points.x[keep].tolist(), "y": worst[i][keep].tolist(), "style": "line"}
         )
-    times = [step.t / ladder.T for step in response.steps]
-    density = response.shares(worst) * ladder.T
+    times = [response.steps[i].t / ladder.T for i in asked]
+    density = response.shares(worst)[asked] * ladder.T
     return [
         {
             "name": "worst-field",

@@ -31,7 +31,8 @@ PATH = ("path-kl", "path-kl-added", "path-bound")
 METRICS = (*LAW_METRICS, *ADDED, *PATH, "robust-bound")
 """``robust-bound``: delta + TV with the exact score."""
 WORST = ("tv-added", "tv-added-random", "girsanov-bound")
-"""For field = "worst": the worst field of the budget, the mean of Fourier fields, and sqrt(path-kl-added/2)."""
+"""For field = "worst": the worst field of the budget, the mean of Fourier fields, and sqrt(KL/2) of the
+chains with the exact score and with the worst field."""
 COUNTER = ("tv", "tv-added")
 
 

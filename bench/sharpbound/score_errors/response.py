@@ -1,7 +1,7 @@
-"""The field that does most harm: linear response of the output law, on the line, for one-stage samplers.
+"""The field that does most harm: linear response of the output law, on the line, for noisy samplers.
 
-A step y -> m_t(y) + S_t Z whose score is wrong by e_t has its mean moved by c_t e_t(y), c_t = d mean/d score.
-To first order the output density moves by
+A stage y -> m_t(y) + S_t Z whose score is wrong by e_t has its mean moved by c_t e_t(y), c_t = d mean/d score
+(0 for a stage that only adds noise). To first order the output density moves by
 
     D = L e,    <L e, f> = sum_t c_t E_{y ~ q^_t}[ e_t(y) g_t(y) ],
 
@@ -64,7 +64,7 @@ class Points:
 
 
 @dataclass(frozen=True)
-class _Step:
+class _Stage:
     t: int
     points: Points
     true: Array
@@ -74,38 +74,40 @@ class _Step:
     mean: Array
     std: float
     gain: float
+    """c_t, 0 where the stage does not ask for the score and carries no error."""
 
 
 class Response:
     """The chain of one sampler with the exact score, and its response to errors."""
 
     def __init__(self, target: Target1D, ladder: Ladder, sampler: Sampler, init: str = "normal") -> None:
-        self.target, self.ladder = target, ladder
+        self.target, self.ladder, self.sampler = target, ladder, sampler
         try:
             chain = list(transitions(sampler, ladder, ExactScore(target, ladder)))
         except NotMeasured:
             chain = []
-        if len(chain) != ladder.T - ladder.stop:
+        if not chain:
             raise InputError(
-                f"the worst field is found for samplers with one noisy stage per step; {sampler.name} is not: "
-                "use ddpm, ddpm-posterior, euler-maruyama or exponential-integrator",
+                f"the worst field is found for samplers whose stages all add noise of their own; {sampler.name} is "
+                "not: use ddpm, ddpm-posterior, accelerated-ddpm, euler-maruyama or exponential-integrator",
                 key="sampler.name",
             )
+        gains = [gain for t in range(ladder.T, ladder.stop, -1) for gain in step_gains(sampler, ladder, t)]
         held = [self._points(level, std) for _, _, std, level in chain]
         end = (float(ladder.a[ladder.stop]), float(ladder.sigma[ladder.stop]))
         held.append(self._points(end, chain[-1][2], OUTPUT_PER_NOISE))
         law = np.exp(Start(target, ladder, init).log_density(held[0].x))
-        self.steps: list[_Step] = []
-        for i, (t, mean, std, level) in enumerate(chain):
+        self.steps: list[_Stage] = []
+        for i, (t, mean, std, _) in enumerate(chain):
             points = held[i]
-            step = _Step(
+            step = _Stage(
                 t,
                 points,
-                np.exp(log_density(target, points.x, *level)),
+                np.exp(log_density(target, points.x, float(ladder.a[t]), float(ladder.sigma[t]))),
                 law,
                 at(mean, points.x),
                 std,
-                step_gains(sampler, ladder, t)[0],
+                gains[i],
             )
             self.steps.append(step)
             law = self._kernel(step, held[i + 1].x) @ (law * points.spacing)
@@ -129,7 +131,7 @@ class Response:
         return Points(low + spacing * np.arange(count, dtype=np.float64), spacing)
 
     @staticmethod
-    def _kernel(step: _Step, x: Array) -> Array:
+    def _kernel(step: _Stage, x: Array) -> Array:
         z = (x[:, None] - step.mean) / step.std
         return np.exp(-0.5 * z**2) / (step.std * math.sqrt(2 * math.pi))
 
@@ -181,9 +183,14 @@ class Response:
         return self.size(self.propagate(field, eps) - self.output)
 
     def path_kl(self, field: Field) -> float:
-        """What the error adds to the path KL per eps^2: sum_t c_t^2/(2 S_t^2) E_{q_t} e_t^2."""
-        weight = np.array([0.5 * (step.gain / step.std) ** 2 for step in self.steps])
-        return float(self.ladder.T * weight @ self.shares(field))
+        """KL of the chain with the exact score against the one with the error eps * field, per eps^2:
+
+        sum_t c_t^2/(2 S_t^2) E e_t^2 under the sampler's own law (Girsanov), whatever the size of eps.
+        """
+        return sum(
+            0.5 * (s.gain / s.std) ** 2 * float((s.law * e**2).sum()) * s.points.spacing
+            for s, e in zip(self.steps, field, strict=True)
+        )
 
     def unit(self, field: Field) -> list[Array]:
         """The field with norm one."""
@@ -216,7 +223,9 @@ class Response:
         shape = Fourier(omega, seed)
         return self.unit([self._normalised(step, shape) for step in self.steps])
 
-    def _normalised(self, step: _Step, shape: Fourier) -> Array:
+    def _normalised(self, step: _Stage, shape: Fourier) -> Array:
+        if step.gain == 0.0:
+            return np.zeros_like(step.true)
         t = step.t
         frame = Frame(self.target, float(self.ladder.a[t]), float(self.ladder.sigma[t]), t / self.ladder.T)
         e = shape.derivative(frame, tensor(step.points.x), 0).numpy()
