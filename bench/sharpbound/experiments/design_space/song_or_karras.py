@@ -125,11 +125,11 @@ class SongOrKarras(Experiment):
             reason += f"with the exact score exponential beats edm below a data scale of {crossover:.4f}; "
         ratio = [r if np.isfinite(r) else None for r in (a / b).tolist()]
         details: dict[str, Any] = {"reason": reason + judged.reason, "ratio": ratio}
-        details["figures"] = [cuts(case, rows, a / b, options, crossover)]
-        if len(case.sweep["score_error"]) > 1:
-            details["figures"] = maps(case, rows, options) + details["figures"]
-        if churns(options):
-            details["figures"].append(against_churn(case, rows, options))
+        several = len(case.sweep["sigma"]) > 1
+        figures = maps(case, rows, options) if several and len(case.sweep["score_error"]) > 1 else []
+        figures += [cuts(case, rows, a / b, options, crossover)] if several or not churns(options) else []
+        figures += [against_churn(case, rows, options)] if churns(options) else []
+        details["figures"] = figures
         return Conclusion(judged.verdict, None, None, details)
 
 

@@ -66,8 +66,8 @@ class ExpectationMaximisation(Experiment):
             f"apart by {far[0]:.2g}"
         )
         x = [row["R"] for row in rows]
-        size = np.array(x, dtype=float)
-        scale = far[-1] / np.exp(-0.5 * size[-1] ** 2)
+        starts = [_warm_start(separation, options) for separation in x]
+        doubt = np.exp([-0.5 * (theta @ mu) ** 2 / (theta @ theta) for mu, theta in starts])
         found.details["figures"] = [
             lines(
                 "steps",
@@ -76,10 +76,10 @@ class ExpectationMaximisation(Experiment):
                 axis("|ratio of the steps - 1|", "log"),
                 [
                     series("measured", x, far, "points"),
-                    series("∝ exp(-R²/2)", x, scale * np.exp(-0.5 * size**2), "dashed"),
+                    series("∝ exp(-m²/2)", x, far[-1] * doubt / doubt[-1], "dashed"),
                 ],
                 "Descent with learning rate 1/2 against EM; what they differ by is the part of the data in "
-                "doubt between the classes.",
+                "doubt between the classes, m being the distance of μ to the border that the start draws.",
             ),
             _race(case, options, float(x[len(x) // 2])),
         ]
