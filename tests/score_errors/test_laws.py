@@ -246,6 +246,21 @@ def test_iid_noise_is_a_larger_noise_and_vanishes(normal):
     assert fixed[2] > 30 * shifts[2]
 
 
+def test_iid_noise_vanishes_where_a_fixed_field_stays():
+    """W2 shifts on N(0, 1/4), reverse OU from 3 to 0 by Euler-Maruyama, eps = 0.5 at N = 50 and 12800 steps: fresh
+    noise 8.3e-3 -> 2.9e-5, the constant field 0.39 -> 0.37 (known to two digits).
+    """
+    target = targets.build({"family": "gaussian", "mean": 0.0, "std": 0.5})
+    sampler = samplers.build({"name": "euler-maruyama"})
+    for steps, fresh, fixed in ((50, 8.3e-3, 0.39), (12800, 2.9e-5, 0.37)):
+        ladder = forward.build({"schedule": "ou-uniform", "horizon": 3.0, "delta": 1e-9}, steps)
+        injection = build(target, ladder, field="constant", eps=0.5)
+        eps = level_norms(injection.parts[0].error.frames, 0.5, "equal", Window())
+        noisy = law.noise_added_law(injection, NoisyScore(sampler, eps))
+        assert float(f"{value(noisy, 'w2'):.1e}") == fresh
+        assert round(value(law.added_law(injection, sampler), "w2"), 2) == fixed
+
+
 def test_iid_noise_by_monte_carlo(normal):
     """Fresh normal numbers inside the score, 10^6 particles: the variance within 4 standard deviations."""
     ladder = forward.build({"schedule": "ou-uniform", "horizon": 1.0, "delta": 0.05}, 3)
