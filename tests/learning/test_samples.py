@@ -44,7 +44,6 @@ def test_networks_are_linear_between_their_kinks(networks):
 def test_the_law_of_the_samples_is_that_of_a_plain_grid(networks):
     """DDPM's stages by the trapezoidal rule; a kink costs it its step squared times the change of slope."""
     runs = learned_samples(TARGET, LADDER, samplers.build({"name": "ddpm"}), "exact", 50, 0.1, SMALL, 2, 7)
-    assert runs[0].tv_exact_score == pytest.approx(runs[1].tv_exact_score, rel=1e-9)
     x = torch.linspace(-15, 15, 2501, dtype=torch.float64).unsqueeze(-1)
     y, step = x[:, 0].numpy(), 30 / 2500
 

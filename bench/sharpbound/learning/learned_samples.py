@@ -20,7 +20,7 @@ from sharpbound.forward import Ladder
 from sharpbound.learning.learned_score import LearnedScore
 from sharpbound.learning.networks import TrainedNetworks, Training, robust_distance, test_points, train
 from sharpbound.quadrature import Array
-from sharpbound.samplers.base import ExactScore, Sampler
+from sharpbound.samplers.base import Sampler
 from sharpbound.score_errors.base import LineError, Shape
 from sharpbound.score_errors.frame import Frame, frames
 from sharpbound.score_errors.grid_law import grid_laws
@@ -36,7 +36,6 @@ class LearnedSamples:
 
     tv: float
     tv_floor: float
-    tv_exact_score: float
     eps: float
     eps_score: float
 
@@ -51,24 +50,26 @@ def learned_samples(
         target, np.repeat(ladder.a[levels], seeds), np.repeat(ladder.sigma[levels], seeds), m, training,
         len(levels) * seeds, seed,
     )  # fmt: skip
+    points = [test_points(target, float(ladder.a[t]), float(ladder.sigma[t])) for t in levels]
     found = []
     for k in range(seeds):
         score = _LadderScore(networks, int(levels[0]), seeds, k)
         error = LineError(
             _Gap(score, ladder.T), frames(target, ladder), [float(t in levels) for t in range(ladder.T + 1)]
         )
-        right, wrong = grid_laws(
-            target, ladder, sampler, [ExactScore(target, ladder), LearnedScore(score)], error, init
-        )
-        tv = laws.distance(wrong, "tv")
+        (law,) = grid_laws(target, ladder, sampler, [LearnedScore(score)], error, init)
+        tv = laws.distance(law, "tv")
         robust, l2 = zip(
-            *(_sizes(target, ladder, score, int(t), delta / len(levels)) for t in levels), strict=True
+            *(
+                _sizes(target, ladder, score, int(t), at, delta / len(levels))
+                for t, at in zip(levels, points, strict=True)
+            ),
+            strict=True,
         )
         found.append(
             LearnedSamples(
                 tv.value,
                 tv.floor,
-                laws.distance(right, "tv").value,
                 max(robust),
                 float(np.sqrt(np.mean(np.square(l2)))),
             )
@@ -130,11 +131,11 @@ class _Gap(Shape):
 
 
 def _sizes(
-    target: Target1D, ladder: Ladder, score: _LadderScore, t: int, delta: float
+    target: Target1D, ladder: Ladder, score: _LadderScore, t: int, points: tuple[Tensor, Array], delta: float
 ) -> tuple[float, float]:
-    """(sigma_t D^delta, ||s_t - s*_t||_{L2}) at level t."""
+    """(sigma_t D^delta, ||s_t - s*_t||_{L2}) at level t, from points of the marginal and their masses."""
     a, sigma = float(ladder.a[t]), float(ladder.sigma[t])
-    y, weight = test_points(target, a, sigma)
+    y, weight = points
     with torch.no_grad():
         gap = (score(t, y) - target.score(y, a, sigma)).abs()[:, 0].numpy()
     return sigma * robust_distance(gap, weight, delta), math.sqrt(float(gap**2 @ weight))

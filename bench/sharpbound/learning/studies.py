@@ -14,7 +14,7 @@ from typing import Any, cast
 import numpy as np
 from scipy.optimize import minimize_scalar
 
-from sharpbound import forward, samplers, targets
+from sharpbound import forward, laws, samplers, targets
 from sharpbound.errors import InputError
 from sharpbound.forward import Ladder
 from sharpbound.learning import accuracy, empirical, kernel
@@ -184,13 +184,14 @@ def cascade(v: Values) -> Row:
 
 def network_samples(v: Values) -> Row:
     """TV of what a sampler makes of trained networks, and their score errors, averaged over seeds."""
-    ladder = forward.build(v["forward"], v["T"])
+    target, ladder, sampler = _line(v), forward.build(v["forward"], v["T"]), samplers.build(v["sampler"])
     shape = Training(width=v["width"], depth=v["depth"], steps=v["steps"], rate=v["rate"])
+    init = v["sampler"].get("init", "normal")
     runs = learned_samples(
-        _line(v), ladder, samplers.build(v["sampler"]), v["sampler"].get("init", "normal"),
-        v["m"], v["delta_score"], shape, v["repetitions"], v["seed"],
-    )  # fmt: skip
-    row: Row = {"tv-exact-score": runs[0].tv_exact_score, "gamma": _stop(ladder)}
+        target, ladder, sampler, init, v["m"], v["delta_score"], shape, v["repetitions"], v["seed"]
+    )
+    exact = laws.distance(laws.output_law(target, ladder, sampler, None, init), "tv")
+    row: Row = {"tv-exact-score": exact.value, "gamma": _stop(ladder)}
     for name, values in (
         ("tv", [run.tv for run in runs]),
         ("eps", [run.eps for run in runs]),
