@@ -72,18 +72,22 @@ class Panels:
         """int f."""
         return float((self.weights * f).sum())
 
+    def masses(self, f: Array) -> Array:
+        """int f over each panel, shape (P,)."""
+        return (self.weights * f).sum(1)
+
     def coefficients(self, f: Array) -> Array:
         """Legendre coefficients of f on each panel, shape (P, n)."""
         return f @ self._to_coefficients.T
 
     def cumulative(self, f: Array) -> tuple[Array, Array]:
         """Running integral from the first edge: at the nodes (P, n) and at the edges (P+1,)."""
-        at_edges = np.concatenate([[0.0], np.cumsum((self.weights * f).sum(1))])
+        at_edges = np.concatenate([[0.0], np.cumsum(self.masses(f))])
         return at_edges[:-1, None] + self.half[:, None] * (f @ self._running.T), at_edges
 
     def cumulative_from_right(self, f: Array) -> tuple[Array, Array]:
         """Running integral to the last edge, without cancellation in the right tail."""
-        per_panel = (self.weights * f).sum(1)
+        per_panel = self.masses(f)
         at_edges = np.concatenate([np.cumsum(per_panel[::-1])[::-1], [0.0]])
         # int_x^right = int over the panel reflected: the nodes are symmetric
         return at_edges[1:, None] + self.half[:, None] * (f[:, ::-1] @ self._running.T)[:, ::-1], at_edges
@@ -94,7 +98,7 @@ class Panels:
 
     def abs_parts(self, f: Array) -> Array:
         """int |f| over each panel, shape (P,)."""
-        plain = (self.weights * np.abs(f)).sum(1)
+        plain = self.masses(np.abs(f))
         coefficients = self.coefficients(f)
         ends = np.stack([coefficients @ (-1.0) ** np.arange(self.n), coefficients.sum(1)], axis=1)
         sign = np.sign(np.concatenate([f, ends], axis=1))
@@ -125,6 +129,15 @@ class Panels:
         """Size of the two last Legendre coefficients on each panel: zero to rounding where f is resolved."""
         last = self.coefficients(f)[:, -2:]
         return np.abs(last).max(1)
+
+    def truncation(self, f: Array) -> Array:
+        """Size of what the polynomial leaves out, the last coefficients going on as they have begun to fall.
+
+        Where they do not fall, at a kink or in noise, that is the size of the last ones.
+        """
+        last = np.abs(self.coefficients(f)[:, -4:])
+        before, after = last[:, :2].max(1), last[:, 2:].max(1)
+        return after * np.minimum(after / np.maximum(before, np.finfo(float).tiny), 1.0)
 
     def split(self, flagged: NDArray[np.bool_], pieces: int | NDArray[np.int64] = 2) -> Panels:
         """The panels in order, every flagged one cut into equal pieces (one number, or one per panel)."""

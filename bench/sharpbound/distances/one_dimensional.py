@@ -28,30 +28,53 @@ if TYPE_CHECKING:
 
 ROUNDING = 1e-15
 """Relative rounding of an integral of logarithms."""
+NEGLIGIBLE = 1e-15
+"""Share of an integral that the last panel may hold without the tail beyond it being looked at."""
+DIVERGENT = 1e-6
+"""Distance of a tail's exponent from 1 up to which the integral is infinite."""
+SAME = 64 * np.finfo(float).eps
+"""Relative distance of two points that differ by rounding only."""
+FAR = 1e6
+"""Distance, in narrowest panels, from where on the noise of q decides which points differ."""
 
 
 def _floor(law: Ratio1D) -> float:
-    """Absolute error of int |q - p|: mass defect, unresolved part, rounding."""
-    return law.mass_defect + law.unresolved + ROUNDING
+    """Absolute error of int |q - p|: error of q itself, mass defect, unresolved part, rounding."""
+    return 2 * law.error + law.mass_defect + law.unresolved + ROUNDING
 
 
 def _line_integral(law: Ratio1D, integrand: Array) -> tuple[float, float]:
-    """int |integrand| over the whole line and its error, geometric tails extrapolated.
+    """int |integrand| over the whole line and its error, the tails beyond the last panels extrapolated.
 
-    In a heavy tail the panels double in width, so their contributions go like c r^k: the rest beyond
-    the last one is c r/(1 - r), and the integral is infinite where r reaches 1.
+    Beyond |u| = L, where the integrand goes like |u|^-k, it has L |f(L)| / (k - 1) left: heavy tails have
+    that k at once, in lighter ones k is large and what is left nothing. Infinite where k is 1 or less, and
+    where the integrand overflows.
     """
-    parts = np.trim_zeros(law.panels.abs_parts(integrand))
+    panels = law.panels
+    if not np.isfinite(integrand).all():
+        return math.inf, 0.0
+    parts = panels.abs_parts(integrand)
     value = float(parts.sum())
-    error = float((law.panels.half * law.panels.tails(integrand)).sum())
-    for tail in (parts[::-1], parts):
-        if len(tail) < 3 or not tail[0] > 1e-15 * value:
+    error = float((panels.half * panels.tails(integrand)).sum())
+    held = np.flatnonzero(parts)
+    centre = panels.nodes.flat[np.argmax(law.p)]
+    for end, outwards in zip(
+        held[[0, -1]] if len(held) else (), (slice(None, None, -1), slice(None)), strict=False
+    ):
+        if (
+            not parts[end] > NEGLIGIBLE * value or not integrand[end].all()
+        ):  # nothing is left, or it ends here
             continue
-        ratio = tail[0] / tail[1]
-        if not ratio < 0.99:
+        log_f = np.log(np.abs(integrand[end, outwards]) + 1e-300)
+        log_u = np.log(np.abs(panels.nodes[end, outwards] - centre))
+        k, k_before = (
+            -(log_f[j] - log_f[i]) / (log_u[j] - log_u[i])
+            for i, j in ((panels.n // 2, -1), (0, panels.n // 2))
+        )
+        if not k > 1 + DIVERGENT:
             return math.inf, 0.0
-        rest = tail[0] * ratio / (1 - ratio)
-        value, error = value + rest, error + rest * abs(ratio - tail[1] / tail[2]) / (1 - ratio)
+        rest = math.exp(log_f[-1] + log_u[-1]) / (k - 1)
+        value, error = value + rest, error + rest * min(10 * abs(k - k_before) / (k - 1), 1.0)
     return value, error
 
 
@@ -70,12 +93,6 @@ def _expm1_minus(r: Array) -> Array:
     return np.where(np.abs(r) < 0.02, series, np.expm1(r) - r)
 
 
-def _times(density: Array, log_density: Array, log_growth: Array, factor: Array) -> Array:
-    """density * factor where factor may overflow as exp(log_growth): the exponents are added first."""
-    direct = density * np.where(log_growth < 500, factor, 0.0)
-    return np.where(log_growth < 500, direct, np.exp(np.minimum(log_density + log_growth, 700.0)))
-
-
 def tv(law: Ratio1D) -> Measured:
     """Total variation; what p or q has outside the covered interval counts in full."""
     inside = law.panels.integrate_abs(law.difference)
@@ -85,42 +102,45 @@ def tv(law: Ratio1D) -> Measured:
 def kl(law: Ratio1D) -> Measured:
     """KL(p || q); infinite where p has no second moment and q has Gaussian tails."""
     r = law.log_ratio
-    with np.errstate(over="ignore"):
-        return _divergence(law, _times(law.p, law.log_p, r, _expm1_minus(r)))
+    return _divergence(
+        law, np.where(r < 1, law.p * _expm1_minus(np.minimum(r, 1.0)), law.q - law.p * (1 + r))
+    )
 
 
 def kl_reverse(law: Ratio1D) -> Measured:
     """KL(q || p)."""
-    r = law.log_ratio
-    with np.errstate(over="ignore"):
-        return _divergence(law, _times(law.q, law.log_p + r, -r, _expm1_minus(-r)))
+    r = -law.log_ratio
+    return _divergence(
+        law, np.where(r < 1, law.q * _expm1_minus(np.minimum(r, 1.0)), law.p - law.q * (1 + r))
+    )
 
 
 def chi2(law: Ratio1D) -> Measured:
     """chi^2(q || p); infinite where q has the heavier tail by too much."""
     r = law.log_ratio
     with np.errstate(over="ignore"):
-        return _divergence(law, _times(law.p, law.log_p, 2 * r, np.expm1(r) ** 2))
+        apart = np.exp(law.log_p + 2 * r) - 2 * law.q + law.p
+    return _divergence(law, np.where(r < 1, law.p * np.expm1(np.minimum(r, 1.0)) ** 2, apart))
 
 
 def hellinger(law: Ratio1D) -> Measured:
     """H = sqrt(1 - int sqrt(p q)), between 0 and 1."""
     r = law.log_ratio
-    with np.errstate(over="ignore"):
-        integrand = _times(law.p, law.log_p, r, np.expm1(0.5 * r) ** 2)
+    apart = (np.exp(0.5 * (law.log_p + r)) - np.exp(0.5 * law.log_p)) ** 2
+    integrand = np.where(np.abs(r) < 1, law.p * np.expm1(0.5 * r.clip(-1.0, 1.0)) ** 2, apart)
     squared = 0.5 * (law.panels.integrate(integrand) + law.outside_p + law.outside_q)
     return Measured(math.sqrt(squared), _floor(law))
 
 
 def w1(law: Ratio1D) -> Measured:
     """Wasserstein-1, by the monotone coupling."""
-    value, error = _line_integral(law, law.q * (law.y - law.partner))
+    value, error = _line_integral(law, law.q * _gap(law))
     return Measured(value, _cost_floor(law, error)) if math.isfinite(value) else Measured(math.inf, 0.0)
 
 
 def w2(law: Ratio1D) -> Measured:
     """Wasserstein-2, by the monotone coupling; infinite where p has no second moment."""
-    value, error = _line_integral(law, law.q * (law.y - law.partner) ** 2)
+    value, error = _line_integral(law, law.q * _gap(law) ** 2)
     if not math.isfinite(value):
         return Measured(math.inf, 0.0)
     root = math.sqrt(value)
@@ -128,10 +148,18 @@ def w2(law: Ratio1D) -> Measured:
     return Measured(root, _cost_floor(law, error / root if root else math.sqrt(error)))
 
 
+def _gap(law: Ratio1D) -> Array:
+    """y - F_p^{-1}(F_q(y)), zero where it is rounding: far out in a heavy tail that would be all there is."""
+    gap, size = law.y - law.partner, np.abs(law.y)
+    far = size > FAR * law.panels.half.min()
+    noise = SAME + np.where(far, 10 * law.panels.tails(law.log_ratio)[:, None], 0.0)
+    return np.where(np.abs(gap) > noise * size, gap, 0.0)
+
+
 def _cost_floor(law: Ratio1D, error: float) -> float:
-    """Floor of a transport cost: quadrature error, and rounding relative to the size of the points."""
+    """Floor of a transport cost: quadrature error; mass in error, and rounding, times the size of the points."""
     centre = np.abs(law.partner[law.q > 1e-3 * law.q.max()])
-    return error + ROUNDING * 10 * float(centre.max(initial=1e-300))
+    return error + (ROUNDING * 10 + _floor(law)) * float(centre.max(initial=1e-300))
 
 
 METRICS = {

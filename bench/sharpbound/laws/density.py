@@ -44,6 +44,9 @@ needs no better."""
 REBUILD_SCALE, REBUILD_SHIFT = 0.1, 0.3
 """Relative change of sigma, and motion of the target's quartiles in units of sigma, after which the
 panels of the marginal are built anew."""
+FLAT = 1e8
+"""Distance from the origin, in noises, from where a tail too flat to feel the noise is moved without it: x - m(y)
+would be rounding."""
 REACH = 14.0
 """Standard deviations of the noise beyond which a panel is not seen from x (the mode is within a few)."""
 SUNK = -300.0
@@ -53,6 +56,11 @@ BULK, HELD = -75.0, -90.0
 and down to which q counts in that integral and is followed outwards."""
 RESOLVED = 1e-11
 """Last Legendre coefficients of log q, weighted with the panel's mass, at which a panel counts as resolved."""
+STAGE_RESOLVED, STAGE_BENT = 1e-12, 1e-2
+"""The same for the mean and noise of a stage, in widths of the image, weighted with the mass; and for its
+derivative, relative to itself, on every panel that is alive."""
+ROUNDING = 1e-14
+"""Relative size of a last coefficient that is rounding and no sign of structure."""
 OVERSHOOT = 1.0
 """The same for log q itself on every panel that is alive."""
 ROUNDS = 8
@@ -60,8 +68,15 @@ ROUNDS = 8
 
 OUTER_DROP, MAX_OUTER = 4.0, 100
 """Panels beyond those of the marginal double in width while log q falls by less than this on one, and their number."""
+FARTHEST_WIDTH = 1e10
+"""... and of how many narrowest panels they may be wide: heavy tails are cut there and extrapolated."""
 MASS_LOST = 1e-3
 """Mass defect beyond which a law is not given at all; below it, it is part of every floor."""
+
+FINAL_ROUNDS = 45
+"""Most bisections of the last density's panels: enough to close in on a jump of the coupling."""
+FINAL_RESOLVED = 1e-12
+"""Share of int |q - p| and of the transport cost that may be unresolved on one panel."""
 
 _Z, _W = special.roots_hermite(HERMITE_NODES)
 _LOG_W = np.log(_W) + _Z**2 - 0.5 * np.log(np.pi)
@@ -74,6 +89,8 @@ class _Density:
     panels: Panels
     log_q: Array
     dead: NDArray[np.bool_]
+    error: float
+    """Total variation lost so far to what panels did not resolve: no transition makes it larger."""
 
     def dead_at(self, y: Array) -> NDArray[np.bool_]:
         return self.dead[self.panels.locate(y)[0]]
@@ -82,7 +99,7 @@ class _Density:
         """The same function on panels of which the flagged ones are halved."""
         panels = self.panels.split(flagged)
         log_q = self.panels.interpolate(self.log_q, panels.nodes)
-        return _Density(panels, log_q, np.repeat(self.dead, np.where(flagged, 2, 1)))
+        return _Density(panels, log_q, self.dead[_parents(flagged)], self.error)
 
 
 def _evaluate(stage: Stage, y: Array) -> tuple[Array, Array, Array]:
@@ -100,8 +117,9 @@ def _evaluate(stage: Stage, y: Array) -> tuple[Array, Array, Array]:
 class _Transition:
     """A density at the nodes of its panels, and the stage that moves it, ready to be evaluated anywhere.
 
-    Beyond the panels log q goes on as a concave parabola, m as a straight line and the noise as it is,
-    as in any Gaussian tail; cutting them off instead would grow a boundary layer into the law.
+    Beyond the panels log q goes on as a parabola where it is concave and as c + k log|y - y0| where it is
+    convex, m as a straight line and the noise as it is, as in Gaussian tails and in heavy ones; cutting them
+    off instead would grow a boundary layer into the law.
     """
 
     LOG_Q, M, S, DM, DQ, DDQ = range(6)
@@ -109,8 +127,10 @@ class _Transition:
     def __init__(self, source: _Density, stage: Stage) -> None:
         self.source, self.panels = source, source.panels
         self.mean, self.slope, self.std = _evaluate(stage, source.panels.nodes)
-        for _ in range(ROUNDS if callable(stage.std) else 0):
-            coarse = ~source.dead & (self.panels.tails(self.std) > 1e-12 * self.std.max(1))
+        for _ in range(ROUNDS):
+            share, error = self._errors()
+            bent = self.panels.tails(self.slope) > STAGE_BENT * self.slope.min(1)
+            coarse = ~source.dead & (bent | (error * share > STAGE_RESOLVED))
             if not coarse.any():
                 break
             self.source = source = source.halved(coarse)
@@ -122,6 +142,22 @@ class _Transition:
         for i in (self.LOG_Q, self.DQ):
             tables.append(self.panels.derivative_coefficients(tables[i]))
         self.tables = tables
+
+    def _errors(self) -> tuple[Array, Array]:
+        """Each panel's share of the mass, and how far off m and s are there, in widths of the image.
+
+        N(m, s^2) moves by |dm|/s in total variation, a density that a panel resolves by |dm| over the panel.
+        """
+        share = self.panels.masses(np.exp(self.source.log_q - self.source.log_q.max()))
+        off = _beyond_rounding(self.panels, self.mean) + _beyond_rounding(self.panels, self.std)
+        return share / share.sum(), off / (self.std.min(1) + self.slope.min(1) * self.panels.half)
+
+    @property
+    def error(self) -> float:
+        """Total variation between the stage and the polynomials that could not be resolved."""
+        share, error = self._errors()
+        off = share * np.minimum(error, 1.0)
+        return float(off[off > STAGE_RESOLVED].sum())
 
     def at(self, y: Array, *which: int) -> list[Array]:
         """Those of log q, m, s, m', (log q)', (log q)'' that are asked for."""
@@ -135,15 +171,22 @@ class _Transition:
                 step = y[beyond] - edge
                 dm, dq, ddq = self._at_edge(side)
                 growth = {self.LOG_Q: step * (dq + 0.5 * step * ddq), self.M: step * dm, self.DQ: step * ddq}
+                if ddq > 0 > side * dq:
+                    ratio = 1 - step * ddq / dq
+                    growth |= {
+                        self.LOG_Q: -(dq**2) / ddq * np.log(ratio),
+                        self.DQ: dq / ratio - dq,
+                        self.DDQ: ddq / ratio**2 - ddq,
+                    }
                 for value, i in zip(values, which, strict=True):
                     value[beyond] += growth.get(i, 0.0)
         return values
 
     def _at_edge(self, side: int) -> tuple[float, float, float]:
-        """m', (log q)' and (log q)'' (where negative) at the first or last edge."""
+        """m', (log q)' and (log q)'' at the first or last edge."""
         panel, basis = (0, -1)[side > 0], float(side) ** np.arange(self.panels.n)
         dm, dq, ddq = (float(self.tables[i][panel] @ basis) for i in (self.DM, self.DQ, self.DDQ))
-        return dm, dq, min(ddq, 0.0)
+        return dm, dq, ddq
 
     def preimage(self, x: Array) -> Array:
         """A first guess of m^{-1}(x): interpolated between the nodes, along a straight line beyond them."""
@@ -152,6 +195,23 @@ class _Transition:
         for beyond, (i, j) in ((x < m[0], (0, 1)), (x > m[-1], (-1, -2))):
             guess[beyond] = y[i] + (x[beyond] - m[i]) * (y[j] - y[i]) / (m[j] - m[i])
         return guess
+
+    def first_mode(self, x: Array) -> Array:
+        """A first guess of the y that maximises log q(y) - (x - m(y))^2 / 2 s^2: m^{-1}(x), but beyond the
+        panels, where both terms may be parabolas, their common vertex.
+        """
+        y = self.preimage(x)
+        for side, edge, s in (
+            (-1, self.panels.lo[0], self.std[0, 0]),
+            (1, self.panels.hi[-1], self.std[-1, -1]),
+        ):
+            beyond = side * (y - edge) > 0
+            if beyond.any():
+                dm, dq, ddq = self._at_edge(side)
+                pull = (dm / s) ** 2
+                step = (dq + pull * (y[beyond] - edge)) / (pull - min(ddq, 0.0))
+                y[beyond] = edge + side * np.maximum(side * step, 0.0)
+        return y
 
 
 def push_map(move: _Transition, x: Array) -> Array:
@@ -170,7 +230,7 @@ def push_small_noise(move: _Transition, x: Array) -> tuple[Array, Array]:
     Also the noise there, seen from y (s / m') and in half widths of the panel or of a narrower neighbour.
     """
     target = x.ravel()
-    y = np.clip(move.preimage(target), move.panels.lo[0], move.panels.hi[-1])
+    y = move.first_mode(target)
     for _ in range(MODE_STEPS):
         gradient, curvature, m, dm, s = move.at(y, move.DQ, move.DDQ, move.M, move.DM, move.S)
         pull = (dm / s) ** 2
@@ -185,7 +245,11 @@ def push_small_noise(move: _Transition, x: Array) -> tuple[Array, Array]:
     exponent = log_q - 0.5 * ((target[:, None] - m) / s) ** 2 - np.log(s) + _LOG_W
     top = exponent.max(1)
     total = top + np.log(np.exp(exponent - top[:, None]).sum(1)) + np.log(width)
+    flat = (np.abs(target) > FLAT * s.max(1)) & (np.abs(gradient) * FLAT**0.5 * s.max(1) < dm)
+    if flat.any():
+        total[flat] = push_map(move, target[flat])
     roughness = np.maximum(width, 1.0 / np.sqrt(pull)) / move.scale[move.panels.locate(y)[0]]
+    roughness[~(np.abs(step) < MODE_ACCURACY * width)] = np.inf  # no mode found: there may be several
     return total.reshape(x.shape), roughness.reshape(x.shape)
 
 
@@ -218,17 +282,22 @@ LogDensity = Callable[[Array, float], Array]
 """log q' at points x, given its maximum (-inf where x has it)."""
 
 
-def push(source: _Density, stage: Transition, smooth: float) -> LogDensity:
-    """log q', by the quadrature that suits the noise at each point; mixtures of transitions mix their laws."""
+def push(source: _Density, stage: Transition, smooth: float) -> tuple[LogDensity, float]:
+    """log q', by the quadrature that suits the noise at each point, and the error of q' in total variation.
+
+    Mixtures of transitions mix their laws.
+    """
     if isinstance(stage, Mixture):
         parts = [push(source, one, smooth) for one in stage.stages]
         log_w = np.log(stage.weights)
+        error = float(np.dot(stage.weights, [error for _, error in parts]))
         return lambda x, peak: np.logaddexp.reduce(
-            [w + part(x, peak) for w, part in zip(log_w, parts, strict=True)]
-        )
+            [w + part(x, peak) for w, (part, _) in zip(log_w, parts, strict=True)]
+        ), error
     move = _Transition(source, stage)
+    error = source.error + move.error
     if stage.deterministic:
-        return lambda x, peak: push_map(move, x)
+        return lambda x, peak: push_map(move, x), error
 
     def log_density(x: Array, peak: float) -> Array:
         log_q, roughness = push_small_noise(move, x)
@@ -237,14 +306,17 @@ def push(source: _Density, stage: Transition, smooth: float) -> LogDensity:
             direct = push_large_noise(move, x[rough])
             bulk = max(direct.max(), log_q[~rough].max(initial=-np.inf), peak) + BULK
             # the direct sum leaves out what is not held, so it is a lower bound
-            log_q[rough] = np.clip(log_q[rough], direct, np.maximum(direct, bulk))
+            ceiling = np.where(np.isinf(roughness[rough]), bulk + 2 * (HELD - BULK), bulk)
+            log_q[rough] = np.clip(log_q[rough], direct, np.maximum(direct, ceiling))
         return log_q
 
-    return log_density
+    return log_density, error
 
 
 class _Grid:
-    """The panels in use, built anew when the marginal has moved too far from the one they resolve."""
+    """The panels in use, built anew when the marginal has moved too far from the one they resolve, and until
+    then kept as the last density has refined them.
+    """
 
     def __init__(self, target: Target1D, ladder: Ladder) -> None:
         self.target = target
@@ -268,11 +340,13 @@ class _Grid:
             or abs(a - a_built) * self.spread > REBUILD_SHIFT * sigma
         )
 
-    def density(self, log_q: LogDensity, level: Level, *, exactly: bool = False) -> _Density:
-        """log q on the panels of the level, and on more of them where q reaches farther than the marginal.
+    def density(
+        self, log_q: LogDensity, level: Level, error: float = 0.0, *, exactly: bool = False
+    ) -> _Density:
+        """log q, which is in error by ``error``, on the panels of the level, and beyond them where q goes on.
 
-        Its panels are halved until they resolve q too, which may be narrower than the marginal, and are
-        marked dead where neither law has mass, as between well separated atoms.
+        Panels are halved until they resolve q too, which may be narrower than the marginal, and are marked
+        dead where neither law has mass, as between well separated atoms.
         """
         panels = self.at(level, exactly=exactly)
         values = log_q(panels.nodes, -np.inf)
@@ -285,7 +359,9 @@ class _Grid:
                 break
             panels, values = _bisected(log_q, panels, values, flagged)
             alive = self._alive(panels, values, level)
-        return _Density(panels, np.where(alive[:, None], values, values.max() + SUNK), ~alive)
+        self.panels = panels
+        error += _truncated(panels, values)
+        return _Density(panels, np.where(alive[:, None], values, values.max() + SUNK), ~alive, error)
 
     def _alive(self, panels: Panels, log_q: Array, level: Level) -> NDArray[np.bool_]:
         log_p = log_density(self.target, panels.nodes, *level)
@@ -299,7 +375,7 @@ def _followed(log_q: LogDensity, panels: Panels, values: Array, end: int) -> tup
     """
     peak, width, side = float(values.max()), 2 * panels.half[end], slice(None, None, 1 if end else -1)
     for _ in range(MAX_OUTER):
-        if not values[end, end] > peak + HELD:
+        if not values[end, end] > peak + HELD or width > FARTHEST_WIDTH * panels.half.min():
             break
         edge = panels.hi[-1] if end else panels.lo[0]
         outer = Panels.between(np.sort([edge, edge + (width if end else -width)]))
@@ -312,9 +388,24 @@ def _followed(log_q: LogDensity, panels: Panels, values: Array, end: int) -> tup
     return panels, values
 
 
+def _truncated(panels: Panels, log_q: Array) -> float:
+    """Total variation between q and what the panels that could not be resolved hold of it.
+
+    Rounding in the others has either sign, and shows in the mass defect.
+    """
+    mass = panels.masses(np.exp(log_q - log_q.max()))
+    off = mass / mass.sum() * np.minimum(_beyond_rounding(panels, log_q), 1.0)
+    return float(off[off > RESOLVED].sum())
+
+
+def _beyond_rounding(panels: Panels, f: Array) -> Array:
+    """What the panels leave out of f, as far as it is not rounding."""
+    return np.maximum(panels.truncation(f) - ROUNDING * np.abs(f).max(1), 0.0)
+
+
 def _unresolved(panels: Panels, log_q: Array) -> NDArray[np.bool_]:
     """Where log q is not a polynomial: to RESOLVED where mass is, and everywhere so far that none overshoots."""
-    mass = (panels.weights * np.exp(log_q - log_q.max())).sum(1)
+    mass = panels.masses(np.exp(log_q - log_q.max()))
     tails = panels.tails(log_q)
     return (tails * mass > RESOLVED * mass.sum()) | (tails > OVERSHOOT * (1.0 + 1e-8 * np.abs(log_q).max(1)))
 
@@ -356,7 +447,8 @@ def density_law(
         for stage in stages:
             last = stage is stages[-1]
             level = _landing(stage, level, ladder, t, last)
-            density = grid.density(push(density, stage, smooth), level, exactly=last and t == ladder.stop + 1)
+            log_q, error = push(density, stage, smooth)
+            density = grid.density(log_q, level, error, exactly=last and t == ladder.stop + 1)
     law = _against(target, level, density)
     if not law.mass_defect < MASS_LOST:
         raise NotMeasured(
@@ -377,17 +469,69 @@ def _landing(stage: Transition, level: Level, ladder: Ladder, t: int, last: bool
     return level[0], float(np.hypot(level[1], stage.std))
 
 
-def _against(target: Target1D, level: tuple[float, float], density: _Density) -> Ratio1D:
-    """The ratio to the true marginal, and the monotone coupling from both tails of q."""
-    panels, y = density.panels, density.panels.nodes
-    log_p = log_density(target, y, *level)
-    q = np.exp(density.log_q)
-    below, above = panels.cumulative(q)[0], panels.cumulative_from_right(q)[0]
+def _against(target: Target1D, level: Level, density: _Density) -> Ratio1D:
+    """The ratio to the true marginal, and the monotone coupling from both tails of q.
+
+    Where p has a gap the coupling jumps inside a mode of q: panels are halved until that too is resolved.
+    """
+    panels, log_q, dead = density.panels, density.log_q, density.dead
+    outside = [_beyond(panels, log_q, end) for end in (0, -1)]
+    below = outside[0] + panels.cumulative(np.exp(log_q))[0]
+    above = outside[1] + panels.cumulative_from_right(np.exp(log_q))[0]
+    error = density.error + panels.integrate(np.exp(log_q) * panels.tails(log_q)[:, None])
+    partner = _coupled(target, level, panels.nodes, below, above)
+    log_p = log_density(target, panels.nodes, *level)
+    for _ in range(FINAL_ROUNDS):
+        flagged = _distances_unresolved(panels, np.exp(log_q), np.exp(log_p), partner)
+        if not flagged.any():
+            break
+        finer, new = panels.split(flagged), np.repeat(flagged, np.where(flagged, 2, 1))
+        values = []
+        for old in (log_q, below, above, partner, log_p):
+            merged = np.empty_like(finer.nodes)
+            merged[~new], merged[new] = old[~flagged], panels.interpolate(old, finer.nodes[new])
+            values.append(merged)
+        panels, dead, (log_q, below, above, partner, log_p) = finer, dead[_parents(flagged)], values
+        partner[new] = _coupled(target, level, panels.nodes[new], below[new], above[new])
+        log_p[new] = log_density(target, panels.nodes[new], *level)
+    log_ratio = np.where(dead[:, None], 0.0, log_q - log_p)  # neither law has mass there
+    ends = tensor(np.array([panels.lo[0], panels.hi[-1]]))
+    outside_p = float(target.log_cdf(ends, *level)[0].exp() + target.log_sf(ends, *level)[1].exp())
+    return Ratio1D(panels, panels.nodes, partner, log_p, log_ratio, outside_p, sum(outside), error)
+
+
+def _beyond(panels: Panels, log_q: Array, end: int) -> float:
+    """q's mass beyond the first (0) or last (-1) panel, where q goes on like a power of the distance."""
+    inner, outer = (0, -1) if end else (-1, 0)
+    fall = log_q[end, inner] - log_q[end, outer]
+    y = panels.nodes[end] - panels.nodes[len(panels) // 2, 0]
+    k = fall / np.log(np.abs(y[outer] / y[inner]))
+    return float(np.exp(log_q[end, outer]) * abs(y[outer]) / (k - 1)) if k > 1 else 0.0
+
+
+def _coupled(target: Target1D, level: Level, y: Array, below: Array, above: Array) -> Array:
+    """F_p^{-1}(F_q(y)) from q's masses on either side of y (y itself where q has none)."""
     partner = y.copy()
     for upper, tail in ((False, below), (True, above)):
-        chosen = (tail > 0) & ((above < below) == upper) & (q > 0)
+        chosen = (tail > 0) & ((above < below) == upper)
         log_tail = tensor(np.log(np.minimum(tail[chosen], 0.9)))
         partner[chosen] = target.quantile_from_log(log_tail, *level, upper=upper).numpy()
-    ends = tensor(np.array([panels.lo[0], panels.hi[-1]]))
-    outside = float(target.log_cdf(ends, *level)[0].exp() + target.log_sf(ends, *level)[1].exp())
-    return Ratio1D(panels, y, partner, log_p, density.log_q - log_p, outside, 0.0)
+    return partner
+
+
+def _distances_unresolved(panels: Panels, q: Array, p: Array, partner: Array) -> NDArray[np.bool_]:
+    """Panels on which q - p or the cost of the coupling is not a polynomial, down to a rounding's width."""
+    cost = q * (panels.nodes - partner) ** 2
+    size = np.maximum(np.abs(panels.nodes), np.abs(partner)).max(1)
+    flagged = np.zeros(len(panels), dtype=bool)
+    for f, rounding in (
+        (q - p, ROUNDING * panels.masses(q + p)),
+        (cost, panels.masses(q) * (ROUNDING * size) ** 2),
+    ):
+        flagged |= panels.half * panels.tails(f) > FINAL_RESOLVED * panels.integrate(np.abs(f)) + rounding
+    return flagged & (panels.half > ROUNDING * size)
+
+
+def _parents(flagged: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """For each panel after the flagged ones are halved, the one that it comes from."""
+    return np.repeat(np.arange(len(flagged)), np.where(flagged, 2, 1))

@@ -34,6 +34,8 @@ class Ratio1D:
     """p's mass outside the covered interval, from its closed-form tails."""
     outside_q: float
     """q's mass outside the covered interval (an upper estimate)."""
+    error: float = 0.0
+    """Total variation by which q is in error already, from the steps that led to it."""
 
     @property
     def p(self) -> Array:
