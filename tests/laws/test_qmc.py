@@ -40,8 +40,8 @@ def test_correlated_gaussian_against_moments(name: str, T: int, init: str) -> No
     estimates = sample(CORRELATED, T, name, init, points=512, replicates=16, seed=7)
     for metric in qmc.METRICS:
         estimate, value = qmc.METRICS[metric](estimates), gaussian.METRICS[metric](exact).value
-        assert abs(estimate.value - value) < 4 * estimate.floor, metric
-        assert estimate.floor < 0.1 * value, metric  # relative, although tv goes down to 1e-3
+        assert abs(estimate.value - value) < 2 * estimate.floor, metric
+        assert estimate.floor < 0.2 * value, metric  # relative, although tv goes down to 1e-3
 
 
 def test_an_average_carried_by_one_point_is_not_measured() -> None:
@@ -69,7 +69,7 @@ def test_mixture_against_a_grid_density() -> None:
     estimates = sample(PLANE, 6, "pf-ode", points=2048)
     for metric, f in {"tv": lambda r: 0.5 * np.abs(np.expm1(-r)), "kl-reverse": lambda r: r}.items():
         estimate = qmc.METRICS[metric](estimates)
-        assert abs(weight @ f(log_ratio) - estimate.value) < 4 * estimate.floor, metric
+        assert abs(weight @ f(log_ratio) - estimate.value) < 2 * estimate.floor, metric
 
 
 def test_weighted_starts_have_the_mass_and_the_law_of_the_true_marginal() -> None:
@@ -88,8 +88,8 @@ def test_weighted_starts_have_the_mass_and_the_law_of_the_true_marginal() -> Non
         np.expm1(-qmc._log_ratio(target, ladder, sampler, ExactScore(target, ladder), x, log_r))
     )
     tv = qmc.tv(weighted)
-    assert abs(tv.value - drawn.mean()) < 4 * (drawn.std() / np.sqrt(len(drawn)) + tv.floor)
-    assert tv.floor < 0.3 * drawn.std() / np.sqrt(4 * len(drawn))  # four times the points, better spread
+    assert abs(tv.value - drawn.mean()) < 4 * (drawn.std() / np.sqrt(len(drawn)) + tv.floor / 2)
+    assert tv.floor < 0.6 * drawn.std() / np.sqrt(4 * len(drawn))  # four times the points, better spread
 
 
 def test_normalisation_and_seeds() -> None:

@@ -11,12 +11,12 @@ import numpy as np
 from sharpbound.errors import InputError
 from sharpbound.experiments.base import Cell, Conclusion, Experiment, Row
 from sharpbound.experiments.failure_report import failure_report
-from sharpbound.experiments.fit_details import rate_details
 from sharpbound.experiments.options import read_options, sweep_points
 from sharpbound.experiments.value_verdict import judge_values
 from sharpbound.learning.failure import ExactFailure, distance, lower_bound, simulate
 from sharpbound.learning.hard_pair import HardPair
 from sharpbound.rates import RateEstimate, estimate_exponential, judge_bound
+from sharpbound.rates.details import rate_details
 
 if TYPE_CHECKING:
     from sharpbound.suite.case import Case

@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 from sharpbound import targets
 from sharpbound.errors import InputError
 from sharpbound.experiments.base import Cell, Conclusion, Experiment, Row
-from sharpbound.experiments.fit_details import rate_details
 from sharpbound.experiments.learning_report import learning_report
 from sharpbound.experiments.options import read_options, sweep_points
 from sharpbound.learning.intervals import slope_over_range
 from sharpbound.learning.studies import STUDIES, Study
 from sharpbound.rates import RateEstimate, estimate, judge_bound, judge_equality, raw_slope
+from sharpbound.rates.details import rate_details
 from sharpbound.targets.base import Target1D
 
 if TYPE_CHECKING:
@@ -116,11 +116,7 @@ class SampleComplexity(Experiment):
         if noise.any():
             fit = slope_over_range(x, value, noise)
             reason += f"; over these runs the slope is {fit.value:.3f} [{fit.low:.3f}, {fit.high:.3f}] (95 %, seeds)"
-        details = rate_details(found, x[order], axis, predicted, reason)
-        if len(found.local_slopes) == len(x) - 1:  # between rows of the sweep, not of the axis
-            middles = np.sqrt(x[order][1:] * x[order][:-1])
-            for slope, middle in zip(details["local_slopes"], middles, strict=True):
-                slope["x"] = float(middle)
+        details = rate_details(found, x[order], axis, predicted, reason, h=h[order])
         if noise.any():
             del details["axis"]  # its own figure shows the intervals over seeds
         details["raw_exponent"] = raw_slope(x, value)

@@ -22,7 +22,6 @@ from sharpbound.diffusion_time.elbo import (
 from sharpbound.errors import InputError
 from sharpbound.experiments.base import Cell, Conclusion, Experiment, Row
 from sharpbound.experiments.figures import Figure, axis, lines, series
-from sharpbound.experiments.fit_details import rate_details
 from sharpbound.experiments.options import read_options, sweep_points
 from sharpbound.experiments.rate_verdict import conclude_rate
 from sharpbound.rates import (
@@ -32,6 +31,7 @@ from sharpbound.rates import (
     judge_equality,
     judge_ordering,
 )
+from sharpbound.rates.details import rate_details
 from sharpbound.targets.base import Target1D
 
 if TYPE_CHECKING:

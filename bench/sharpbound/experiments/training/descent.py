@@ -12,9 +12,9 @@ from sharpbound import targets
 from sharpbound.errors import InputError
 from sharpbound.experiments.base import Cell, Conclusion, Experiment, Row
 from sharpbound.experiments.figures import Figure, axis, lines, series
-from sharpbound.experiments.fit_details import rate_details
 from sharpbound.experiments.options import read_options, sweep_points
 from sharpbound.rates import estimate_exponential, judge_bound
+from sharpbound.rates.details import rate_details
 from sharpbound.targets.base import Target1D
 from sharpbound.training.descent import descend, kernel_drift, predict
 from sharpbound.training.network import Network

@@ -10,10 +10,10 @@ import numpy as np
 from sharpbound.errors import InputError
 from sharpbound.experiments.base import Cell, Conclusion, Experiment, Row
 from sharpbound.experiments.figures import axis, lines, series
-from sharpbound.experiments.fit_details import rate_details
 from sharpbound.experiments.options import read_options, sweep_points
 from sharpbound.experiments.value_verdict import judge_values, limit
 from sharpbound.rates import estimate_exponential, judge_bound
+from sharpbound.rates.details import rate_details
 from sharpbound.training.two_gaussians import curvatures, descend, gradient
 
 if TYPE_CHECKING:
