@@ -10,8 +10,9 @@ import torch
 
 from sharpbound import forward, laws, samplers, targets
 from sharpbound.errors import InputError
-from sharpbound.laws.density import density_law
+from sharpbound.laws.density import _unresolved, density_law
 from sharpbound.laws.line import line_law
+from sharpbound.quadrature import Panels
 from sharpbound.samplers import ExactScore
 
 LI = {"schedule": "li2024"}
@@ -148,3 +149,12 @@ def test_li2024_is_the_papers_recursion_and_refuses_small_T_naming_the_smallest(
     forward.build(LI, smallest)
     with pytest.raises(InputError):
         forward.build(LI, smallest - 1)
+
+
+def test_panels_do_not_chase_rounding_where_q_underflows() -> None:
+    """A start far lighter than a heavy target has log q of minus millions there, good to some digits only."""
+    panels = Panels.between(np.linspace(-2000.0, 2000.0, 101))
+    noise = np.random.default_rng(1).uniform(-1, 1, panels.nodes.shape)
+    log_q = -0.5 * panels.nodes**2
+    assert not _unresolved(panels, log_q * (1 + 1e-3 * noise))[np.abs(panels.mid) > 40].any()
+    assert _unresolved(panels, np.maximum(log_q, -1e4) * (1 + 1e-1 * noise)).any()

@@ -63,6 +63,8 @@ ROUNDING = 1e-14
 """Relative size of a last coefficient that is rounding and no sign of structure."""
 OVERSHOOT = 1.0
 """The same for log q itself on every panel that is alive."""
+UNDERFLOW, BENT_BELOW = 745.0, 0.02
+"""Depth of log q below its maximum where q underflows, and the share of the depth that it may be off by there."""
 ROUNDS = 8
 """Most bisections of a panel on the way there."""
 
@@ -404,10 +406,15 @@ def _beyond_rounding(panels: Panels, f: Array) -> Array:
 
 
 def _unresolved(panels: Panels, log_q: Array) -> NDArray[np.bool_]:
-    """Where log q is not a polynomial: to RESOLVED where mass is, and everywhere so far that none overshoots."""
+    """Where log q is not a polynomial: to RESOLVED where mass is, and everywhere so far that none overshoots.
+
+    Where q underflows, halving panels would only chase the rounding of a log q of minus millions.
+    """
     mass = panels.masses(np.exp(log_q - log_q.max()))
     tails = panels.tails(log_q)
-    return (tails * mass > RESOLVED * mass.sum()) | (tails > OVERSHOOT * (1.0 + 1e-8 * np.abs(log_q).max(1)))
+    depth = log_q.max() - log_q.max(1)
+    allowed = np.where(depth > UNDERFLOW, BENT_BELOW * depth, 1.0 + 1e-8 * np.abs(log_q).max(1))
+    return (tails * mass > RESOLVED * mass.sum()) | (tails > OVERSHOOT * allowed)
 
 
 def _bisected(
