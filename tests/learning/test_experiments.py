@@ -239,3 +239,31 @@ def test_bad_failure_cases_name_the_key(learning, sweep, key):
     with pytest.raises(InputError) as caught:
         ErmFailure().validate(case, THEORY[case.claim])
     assert caught.value.key == key
+
+
+def test_networks_that_fall_behind_a_bound_do_not_refute_it():
+    """The theorem speaks of the minimiser over a class that contains the score, not of 400 steps of Adam."""
+    target = {"family": "gaussian", "mean": 0.0, "std": 1.0}
+    sweep = {"m": [64, 128, 256, 512, 1024, 2048]}
+    case = sample_case("gupta2024.network", "robust-error", sweep, "networks", target)
+    experiment, claim = SampleComplexity(), THEORY[case.claim]
+    shape = {"D": 2, "P": 300, "d": 1, "delta_train": 0.01, "delta_score": 0.1, "sigma": 0.4}
+    rows = []
+    for m in sweep["m"]:
+        error = {
+            "": 0.3 * m**-0.2,
+            "_low": 0.29 * m**-0.2,
+            "_high": 0.31 * m**-0.2,
+            "_floor": 0.0,
+            "_noise": 1e-6,
+        }
+        errors = {
+            f"{metric}{part}": value
+            for metric in ("l2-error", "robust-error")
+            for part, value in error.items()
+        }
+        rows.append({"m": m, **shape, **errors})
+    conclusion = experiment.conclude(case, claim, rows)
+    assert conclusion.exponent == pytest.approx(0.2, abs=0.02)
+    assert conclusion.verdict == "inconclusive"
+    assert "no verdict on the claim" in conclusion.details["reason"]

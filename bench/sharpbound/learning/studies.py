@@ -232,6 +232,8 @@ class Study:
     """Whether it pushes a score through a sampler: the case then has [forward] and [sampler]."""
     expansion: float = 1.0
     """Power of the axis in whose multiples the metric's corrections go."""
+    trained: bool = False
+    """Whether descent trains networks: theorems speak of the minimiser over a class that contains the score."""
 
     def rises(self, swept: str) -> bool:
         """Whether the metrics rise towards the end of the sweep that claims speak of.
@@ -295,6 +297,7 @@ STUDIES: dict[str, Study] = {
         ("m",),
         _TRAINING | {"m": 256, "T": 16, "d": 1, "repetitions": 4},
         target=True,
+        trained=True,
         sampler=True,
     ),
     "networks": Study(
@@ -303,6 +306,7 @@ STUDIES: dict[str, Study] = {
         ("m", "depth", "width"),
         _TRAINING | {"m": 256, "a": 0.9, "sigma": 0.4, "delta_train": 0.01, "d": 1, "repetitions": 24},
         target=True,
+        trained=True,
     ),
 }
 
