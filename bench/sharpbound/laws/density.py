@@ -1,318 +1,41 @@
 """Stochastic samplers on the line: the output density, pushed through one Gaussian transition after another.
 
-A stage y -> m(y) + s Z turns the density q into q'(x) = int q(y) N(x; m(y), s^2) dy. log q is held at
-the nodes of panels that resolve the true marginal of the level, and each stage is done by one of two
-quadratures, which agree (tests):
-
-* noise small against the panel in which y lies: Gauss-Hermite in y about the mode of the integrand,
-  separately for each x. The mode is found by Newton's method from q's own derivatives, so it is right
-  in far tails too;
-* larger noise: Gauss-Legendre over q's own panels, cut until they resolve the kernel.
-
-Nothing but the current density is kept, so memory does not depend on T.
+log q is held at the nodes of panels that resolve the true marginal of the level, and q itself where it is
+rougher or reaches farther; `pushforward` does each stage. Nothing but the current density is kept, so memory
+does not depend on T.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-
 import numpy as np
 import torch
-from numpy.polynomial import legendre
 from numpy.typing import NDArray
-from scipy import special
 
-from sharpbound.dual import derivative
 from sharpbound.forward import Ladder
-from sharpbound.laws.marginal import LOG_TAIL, log_density, marginal_panels, tensor
+from sharpbound.laws.comparison import against
+from sharpbound.laws.marginal import LOG_TAIL, log_density, marginal_panels
+from sharpbound.laws.pushforward import HELD, ROUNDS, SMOOTH, SUNK, Density, LogDensity, beyond_rounding, push
 from sharpbound.laws.ratio import NotMeasured, Ratio1D
 from sharpbound.laws.transport import StartLaw, start_law
 from sharpbound.quadrature import Array, Panels
-from sharpbound.samplers.base import Level, Mixture, Sampler, ScoreField, Stage, Transition
+from sharpbound.samplers.base import Level, Mixture, Sampler, ScoreField, Transition
 from sharpbound.targets.base import Target1D
 
-SMOOTH = 0.25
-"""Noise, in half widths of the panels around y, up to which Gauss-Hermite is exact to rounding: a panel
-resolved to 1e-13 by 16 nodes has its nearest complex singularity 3.6 half widths away, so that 20
-Hermite nodes leave exp(-sqrt(40) * 3.6 / SMOOTH)."""
-HERMITE_NODES = 20
-NEWTON_STEPS = 3
-MODE_STEPS, MODE_ACCURACY = 40, 0.02
-"""Most steps of Newton's method for a mode, and its accuracy in widths of the integrand: Gauss-Hermite
-needs no better."""
 REBUILD_SCALE, REBUILD_SHIFT = 0.1, 0.3
 """Relative change of sigma, and motion of the target's quartiles in units of sigma, after which the
 panels of the marginal are built anew."""
-FLAT = 1e8
-"""Distance from the origin, in noises, from where a tail too flat to feel the noise is moved without it: x - m(y)
-would be rounding."""
-REACH = 14.0
-"""Standard deviations of the noise beyond which a panel is not seen from x (the mode is within a few)."""
-SUNK = -300.0
-"""log q relative to its maximum on dead panels: zero for all purposes, yet near enough for polynomials."""
-BULK, HELD = -75.0, -90.0
-"""log q relative to its maximum down to which larger noise is integrated directly (below: by the mode),
-and down to which q counts in that integral and is followed outwards."""
 RESOLVED = 1e-11
 """Last Legendre coefficients of log q, weighted with the panel's mass, at which a panel counts as resolved."""
-STAGE_RESOLVED, STAGE_BENT = 1e-12, 1e-2
-"""The same for the mean and noise of a stage, in widths of the image, weighted with the mass; and for its
-derivative, relative to itself, on every panel that is alive."""
-ROUNDING = 1e-14
-"""Relative size of a last coefficient that is rounding and no sign of structure."""
 OVERSHOOT = 1.0
 """The same for log q itself on every panel that is alive."""
 UNDERFLOW, BENT_BELOW = 745.0, 0.02
 """Depth of log q below its maximum where q underflows, and the share of the depth that it may be off by there."""
-ROUNDS = 8
-"""Most bisections of a panel on the way there."""
-
 OUTER_DROP, MAX_OUTER = 4.0, 100
 """Panels beyond those of the marginal double in width while log q falls by less than this on one, and their number."""
 FARTHEST_WIDTH = 1e10
 """... and of how many narrowest panels they may be wide: heavy tails are cut there and extrapolated."""
 MASS_LOST = 1e-3
 """Mass defect beyond which a law is not given at all; below it, it is part of every floor."""
-
-FINAL_ROUNDS = 45
-"""Most bisections of the last density's panels: enough to close in on a jump of the coupling."""
-FINAL_RESOLVED = 1e-12
-"""Share of int |q - p| and of the transport cost that may be unresolved on one panel."""
-
-_Z, _W = special.roots_hermite(HERMITE_NODES)
-_LOG_W = np.log(_W) + _Z**2 - 0.5 * np.log(np.pi)
-
-
-@dataclass(frozen=True)
-class _Density:
-    """log q at the nodes of panels; ``dead`` panels hold no mass worth following."""
-
-    panels: Panels
-    log_q: Array
-    dead: NDArray[np.bool_]
-    error: float
-    """Total variation lost so far to what panels did not resolve: no transition makes it larger."""
-
-    def dead_at(self, y: Array) -> NDArray[np.bool_]:
-        return self.dead[self.panels.locate(y)[0]]
-
-    def halved(self, flagged: NDArray[np.bool_]) -> _Density:
-        """The same function on panels of which the flagged ones are halved."""
-        panels = self.panels.split(flagged)
-        log_q = self.panels.interpolate(self.log_q, panels.nodes)
-        return _Density(panels, log_q, self.dead[_parents(flagged)], self.error)
-
-
-def _evaluate(stage: Stage, y: Array) -> tuple[Array, Array, Array]:
-    """Mean, its derivative, and noise of a stage at points of any shape."""
-    flat = tensor(y.reshape(-1, 1))
-    with torch.no_grad():
-        mean, slope = derivative(stage.mean, flat, torch.ones_like(flat))
-        std = stage.std(flat).reshape(y.shape).numpy() if callable(stage.std) else np.full(y.shape, stage.std)
-    slopes = slope.numpy().reshape(y.shape)
-    if not (slopes > 0).all():
-        raise NotMeasured("a step of the sampler folds the line: use a larger T")
-    return mean.numpy().reshape(y.shape), slopes, std
-
-
-class _Transition:
-    """A density at the nodes of its panels, and the stage that moves it, ready to be evaluated anywhere.
-
-    Beyond the panels log q goes on as a parabola where it is concave and as c + k log|y - y0| where it is
-    convex, m as a straight line and the noise as it is, as in Gaussian tails and in heavy ones; cutting them
-    off instead would grow a boundary layer into the law.
-    """
-
-    LOG_Q, M, S, DM, DQ, DDQ = range(6)
-
-    def __init__(self, source: _Density, stage: Stage) -> None:
-        self.source, self.panels = source, source.panels
-        self.mean, self.slope, self.std = _evaluate(stage, source.panels.nodes)
-        for _ in range(ROUNDS):
-            share, error = self._errors()
-            bent = self.panels.tails(self.slope) > STAGE_BENT * self.slope.min(1)
-            coarse = ~source.dead & (bent | (error * share > STAGE_RESOLVED))
-            if not coarse.any():
-                break
-            self.source = source = source.halved(coarse)
-            self.panels = source.panels
-            self.mean, self.slope, self.std = _evaluate(stage, source.panels.nodes)
-        half = np.pad(self.panels.half, 1, mode="edge")
-        self.scale = np.minimum(np.minimum(half[:-2], half[2:]), self.panels.half)
-        tables = [self.panels.coefficients(f) for f in (source.log_q, self.mean, self.std, self.slope)]
-        for i in (self.LOG_Q, self.DQ):
-            tables.append(self.panels.derivative_coefficients(tables[i]))
-        self.tables = tables
-
-    def _errors(self) -> tuple[Array, Array]:
-        """Each panel's share of the mass, and how far off m and s are there, in widths of the image.
-
-        N(m, s^2) moves by |dm|/s in total variation, a density that a panel resolves by |dm| over the panel.
-        """
-        share = self.panels.masses(np.exp(self.source.log_q - self.source.log_q.max()))
-        off = _beyond_rounding(self.panels, self.mean) + _beyond_rounding(self.panels, self.std)
-        return share / share.sum(), off / (self.std.min(1) + self.slope.min(1) * self.panels.half)
-
-    @property
-    def error(self) -> float:
-        """Total variation between the stage and the polynomials that could not be resolved."""
-        share, error = self._errors()
-        off = share * np.minimum(error, 1.0)
-        return float(off[off > STAGE_RESOLVED].sum())
-
-    def at(self, y: Array, *which: int) -> list[Array]:
-        """Those of log q, m, s, m', (log q)', (log q)'' that are asked for."""
-        index, local = self.panels.locate(y)
-        inside = np.clip(local, -1.0, 1.0)
-        basis = legendre.legvander(inside, self.panels.n - 1)
-        values = [np.einsum("...k,...k->...", basis, self.tables[i][index]) for i in which]
-        for side, edge in ((-1, self.panels.lo[0]), (1, self.panels.hi[-1])):
-            beyond = side * (y - edge) > 0
-            if beyond.any():
-                step = y[beyond] - edge
-                dm, dq, ddq = self._at_edge(side)
-                growth = {self.LOG_Q: step * (dq + 0.5 * step * ddq), self.M: step * dm, self.DQ: step * ddq}
-                if ddq > 0 > side * dq:
-                    ratio = 1 - step * ddq / dq
-                    growth |= {
-                        self.LOG_Q: -(dq**2) / ddq * np.log(ratio),
-                        self.DQ: dq / ratio - dq,
-                        self.DDQ: ddq / ratio**2 - ddq,
-                    }
-                for value, i in zip(values, which, strict=True):
-                    value[beyond] += growth.get(i, 0.0)
-        return values
-
-    def _at_edge(self, side: int) -> tuple[float, float, float]:
-        """m', (log q)' and (log q)'' at the first or last edge."""
-        panel, basis = (0, -1)[side > 0], float(side) ** np.arange(self.panels.n)
-        dm, dq, ddq = (float(self.tables[i][panel] @ basis) for i in (self.DM, self.DQ, self.DDQ))
-        return dm, dq, ddq
-
-    def preimage(self, x: Array) -> Array:
-        """A first guess of m^{-1}(x): interpolated between the nodes, along a straight line beyond them."""
-        m, y = self.mean.ravel(), self.panels.nodes.ravel()
-        guess = np.interp(x, m, y)
-        for beyond, (i, j) in ((x < m[0], (0, 1)), (x > m[-1], (-1, -2))):
-            guess[beyond] = y[i] + (x[beyond] - m[i]) * (y[j] - y[i]) / (m[j] - m[i])
-        return guess
-
-    def first_mode(self, x: Array) -> Array:
-        """A first guess of the y that maximises log q(y) - (x - m(y))^2 / 2 s^2: m^{-1}(x), but beyond the
-        panels, where both terms may be parabolas, their common vertex.
-        """
-        y = self.preimage(x)
-        for side, edge, s in (
-            (-1, self.panels.lo[0], self.std[0, 0]),
-            (1, self.panels.hi[-1], self.std[-1, -1]),
-        ):
-            beyond = side * (y - edge) > 0
-            if beyond.any():
-                dm, dq, ddq = self._at_edge(side)
-                pull = (dm / s) ** 2
-                step = (dq + pull * (y[beyond] - edge)) / (pull - min(ddq, 0.0))
-                y[beyond] = edge + side * np.maximum(side * step, 0.0)
-        return y
-
-
-def push_map(move: _Transition, x: Array) -> Array:
-    """log q'(m(y)) = log q(y) - log m'(y), for a stage without noise."""
-    y = move.preimage(x)
-    for _ in range(NEWTON_STEPS):
-        m, dm = move.at(y, move.M, move.DM)
-        y = y + (x - m) / dm
-    dm, log_q = move.at(y, move.DM, move.LOG_Q)
-    return np.where(move.source.dead_at(y), move.source.log_q.max() + SUNK, log_q - np.log(dm))
-
-
-def push_small_noise(move: _Transition, x: Array) -> tuple[Array, Array]:
-    """log q'(x) by Gauss-Hermite about the mode over y of log q(y) - (x - m(y))^2 / 2 s^2.
-
-    Also the noise there, seen from y (s / m') and in half widths of the panel or of a narrower neighbour.
-    """
-    target = x.ravel()
-    y = move.first_mode(target)
-    for _ in range(MODE_STEPS):
-        gradient, curvature, m, dm, s = move.at(y, move.DQ, move.DDQ, move.M, move.DM, move.S)
-        pull = (dm / s) ** 2
-        width = 1.0 / np.sqrt(np.maximum(pull - curvature, 0.25 * pull))
-        step = np.clip(width**2 * (gradient + (target - m) * dm / s**2), -8 * width, 8 * width)
-        y = y + step
-        if (np.abs(step) < MODE_ACCURACY * width).all():
-            break
-    points = y[:, None] + np.sqrt(2.0) * width[:, None] * _Z
-    log_q, m, s = move.at(points, move.LOG_Q, move.M, move.S)
-    log_q = np.where(move.source.dead_at(points), move.source.log_q.max() + SUNK, log_q)
-    exponent = log_q - 0.5 * ((target[:, None] - m) / s) ** 2 - np.log(s) + _LOG_W
-    top = exponent.max(1)
-    total = top + np.log(np.exp(exponent - top[:, None]).sum(1)) + np.log(width)
-    flat = (np.abs(target) > FLAT * s.max(1)) & (np.abs(gradient) * FLAT**0.5 * s.max(1) < dm)
-    if flat.any():
-        total[flat] = push_map(move, target[flat])
-    roughness = np.maximum(width, 1.0 / np.sqrt(pull)) / move.scale[move.panels.locate(y)[0]]
-    roughness[~(np.abs(step) < MODE_ACCURACY * width)] = np.inf  # no mode found: there may be several
-    return total.reshape(x.shape), roughness.reshape(x.shape)
-
-
-def push_large_noise(move: _Transition, x: Array) -> Array:
-    """log q'(x) = log sum_j w_j q(y_j) N(x; m(y_j), s_j^2) over panels no wider than 2.5 s / m'.
-
-    x of shape (n,), increasing; -inf where no mass is near.
-    """
-    panels, log_q = move.panels, move.source.log_q
-    peak, reach = log_q.max(), REACH * move.std.max()
-    spread = move.slope.max(1) * panels.half + reach
-    first, last = (np.searchsorted(x, move.mean.mean(1) + side * spread) for side in (-1, 1))
-    held = (log_q.max(1) > peak + HELD) & (first < last)  # and its image, with the noise, holds some x
-    coarse = Panels(panels.lo[held], panels.hi[held])
-    pieces = np.ceil(2 * coarse.half / (2.5 * (move.std / move.slope)[held].min(1))).astype(int)
-    fine = coarse.split(np.ones(len(coarse), dtype=bool), pieces)
-    log_q, mean, std = (f.ravel() for f in move.at(fine.nodes, move.LOG_Q, move.M, move.S))
-    mass, scale = np.exp(log_q - peak) * fine.weights.ravel() / (std * np.sqrt(2 * np.pi)), np.sqrt(0.5) / std
-    total = np.empty_like(x)
-    for part in np.array_split(np.arange(x.size), 1 + x.size // 64):
-        near = slice(*np.searchsorted(mean, (x[part[0]] - reach, x[part[-1]] + reach)))
-        kernel = (x[part, None] - mean[near]) * scale[near]
-        np.multiply(kernel, -kernel, out=kernel)
-        total[part] = np.exp(kernel, out=kernel) @ mass[near]
-    with np.errstate(divide="ignore"):
-        return peak + np.log(total)
-
-
-LogDensity = Callable[[Array, float], Array]
-"""log q' at points x, given its maximum (-inf where x has it)."""
-
-
-def push(source: _Density, stage: Transition, smooth: float) -> tuple[LogDensity, float]:
-    """log q', by the quadrature that suits the noise at each point, and the error of q' in total variation.
-
-    Mixtures of transitions mix their laws.
-    """
-    if isinstance(stage, Mixture):
-        parts = [push(source, one, smooth) for one in stage.stages]
-        log_w = np.log(stage.weights)
-        error = float(np.dot(stage.weights, [error for _, error in parts]))
-        return lambda x, peak: np.logaddexp.reduce(
-            [w + part(x, peak) for w, (part, _) in zip(log_w, parts, strict=True)]
-        ), error
-    move = _Transition(source, stage)
-    error = source.error + move.error
-    if stage.deterministic:
-        return lambda x, peak: push_map(move, x), error
-
-    def log_density(x: Array, peak: float) -> Array:
-        log_q, roughness = push_small_noise(move, x)
-        rough = roughness > smooth
-        if rough.any():
-            direct = push_large_noise(move, x[rough])
-            bulk = max(direct.max(), log_q[~rough].max(initial=-np.inf), peak) + BULK
-            # the direct sum leaves out what is not held, so it is a lower bound
-            ceiling = np.where(np.isinf(roughness[rough]), bulk + 2 * (HELD - BULK), bulk)
-            log_q[rough] = np.clip(log_q[rough], direct, np.maximum(direct, ceiling))
-        return log_q
-
-    return log_density, error
 
 
 class _Grid:
@@ -344,7 +67,7 @@ class _Grid:
 
     def density(
         self, log_q: LogDensity, level: Level, error: float = 0.0, *, exactly: bool = False
-    ) -> _Density:
+    ) -> Density:
         """log q, which is in error by ``error``, on the panels of the level, and beyond them where q goes on.
 
         Panels are halved until they resolve q too, which may be narrower than the marginal, and are marked
@@ -363,7 +86,7 @@ class _Grid:
             alive = self._alive(panels, values, level)
         self.panels = panels
         error += _truncated(panels, values)
-        return _Density(panels, np.where(alive[:, None], values, values.max() + SUNK), ~alive, error)
+        return Density(panels, np.where(alive[:, None], values, values.max() + SUNK), ~alive, error)
 
     def _alive(self, panels: Panels, log_q: Array, level: Level) -> NDArray[np.bool_]:
         log_p = log_density(self.target, panels.nodes, *level)
@@ -396,13 +119,8 @@ def _truncated(panels: Panels, log_q: Array) -> float:
     Rounding in the others has either sign, and shows in the mass defect.
     """
     mass = panels.masses(np.exp(log_q - log_q.max()))
-    off = mass / mass.sum() * np.minimum(_beyond_rounding(panels, log_q), 1.0)
+    off = mass / mass.sum() * np.minimum(beyond_rounding(panels, log_q), 1.0)
     return float(off[off > RESOLVED].sum())
-
-
-def _beyond_rounding(panels: Panels, f: Array) -> Array:
-    """What the panels leave out of f, as far as it is not rounding."""
-    return np.maximum(panels.truncation(f) - ROUNDING * np.abs(f).max(1), 0.0)
 
 
 def _unresolved(panels: Panels, log_q: Array) -> NDArray[np.bool_]:
@@ -456,7 +174,7 @@ def density_law(
             level = _landing(stage, level, ladder, t, last)
             log_q, error = push(density, stage, smooth)
             density = grid.density(log_q, level, error, exactly=last and t == ladder.stop + 1)
-    law = _against(target, level, density)
+    law = against(target, level, density)
     if not law.mass_defect < MASS_LOST:
         raise NotMeasured(
             f"the density of {sampler.name} was lost at T = {ladder.T} (mass off by {law.mass_defect:.1e}): "
@@ -474,71 +192,3 @@ def _landing(stage: Transition, level: Level, ladder: Ladder, t: int, last: bool
     if isinstance(stage, Mixture) or callable(stage.std):
         return level[0], float(np.hypot(level[1], np.sqrt(ladder.noise_variance(t))))
     return level[0], float(np.hypot(level[1], stage.std))
-
-
-def _against(target: Target1D, level: Level, density: _Density) -> Ratio1D:
-    """The ratio to the true marginal, and the monotone coupling from both tails of q.
-
-    Where p has a gap the coupling jumps inside a mode of q: panels are halved until that too is resolved.
-    """
-    panels, log_q, dead = density.panels, density.log_q, density.dead
-    outside = [_beyond(panels, log_q, end) for end in (0, -1)]
-    below = outside[0] + panels.cumulative(np.exp(log_q))[0]
-    above = outside[1] + panels.cumulative_from_right(np.exp(log_q))[0]
-    error = density.error + panels.integrate(np.exp(log_q) * panels.tails(log_q)[:, None])
-    partner = _coupled(target, level, panels.nodes, below, above)
-    log_p = log_density(target, panels.nodes, *level)
-    for _ in range(FINAL_ROUNDS):
-        flagged = _distances_unresolved(panels, np.exp(log_q), np.exp(log_p), partner)
-        if not flagged.any():
-            break
-        finer, new = panels.split(flagged), np.repeat(flagged, np.where(flagged, 2, 1))
-        values = []
-        for old in (log_q, below, above, partner, log_p):
-            merged = np.empty_like(finer.nodes)
-            merged[~new], merged[new] = old[~flagged], panels.interpolate(old, finer.nodes[new])
-            values.append(merged)
-        panels, dead, (log_q, below, above, partner, log_p) = finer, dead[_parents(flagged)], values
-        partner[new] = _coupled(target, level, panels.nodes[new], below[new], above[new])
-        log_p[new] = log_density(target, panels.nodes[new], *level)
-    log_ratio = np.where(dead[:, None], 0.0, log_q - log_p)  # neither law has mass there
-    ends = tensor(np.array([panels.lo[0], panels.hi[-1]]))
-    outside_p = float(target.log_cdf(ends, *level)[0].exp() + target.log_sf(ends, *level)[1].exp())
-    return Ratio1D(panels, panels.nodes, partner, log_p, log_ratio, outside_p, sum(outside), error)
-
-
-def _beyond(panels: Panels, log_q: Array, end: int) -> float:
-    """q's mass beyond the first (0) or last (-1) panel, where q goes on like a power of the distance."""
-    inner, outer = (0, -1) if end else (-1, 0)
-    fall = log_q[end, inner] - log_q[end, outer]
-    y = panels.nodes[end] - panels.nodes[len(panels) // 2, 0]
-    k = fall / np.log(np.abs(y[outer] / y[inner]))
-    return float(np.exp(log_q[end, outer]) * abs(y[outer]) / (k - 1)) if k > 1 else 0.0
-
-
-def _coupled(target: Target1D, level: Level, y: Array, below: Array, above: Array) -> Array:
-    """F_p^{-1}(F_q(y)) from q's masses on either side of y (y itself where q has none)."""
-    partner = y.copy()
-    for upper, tail in ((False, below), (True, above)):
-        chosen = (tail > 0) & ((above < below) == upper)
-        log_tail = tensor(np.log(np.minimum(tail[chosen], 0.9)))
-        partner[chosen] = target.quantile_from_log(log_tail, *level, upper=upper).numpy()
-    return partner
-
-
-def _distances_unresolved(panels: Panels, q: Array, p: Array, partner: Array) -> NDArray[np.bool_]:
-    """Panels on which q - p or the cost of the coupling is not a polynomial, down to a rounding's width."""
-    cost = q * (panels.nodes - partner) ** 2
-    size = np.maximum(np.abs(panels.nodes), np.abs(partner)).max(1)
-    flagged = np.zeros(len(panels), dtype=bool)
-    for f, rounding in (
-        (q - p, ROUNDING * panels.masses(q + p)),
-        (cost, panels.masses(q) * (ROUNDING * size) ** 2),
-    ):
-        flagged |= panels.half * panels.tails(f) > FINAL_RESOLVED * panels.integrate(np.abs(f)) + rounding
-    return flagged & (panels.half > ROUNDING * size)
-
-
-def _parents(flagged: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """For each panel after the flagged ones are halved, the one that it comes from."""
-    return np.repeat(np.arange(len(flagged)), np.where(flagged, 2, 1))
