@@ -35,8 +35,6 @@ LOG_SPREAD = 1.5
 """Times the largest step to a neighbouring fit: the search for the factor leaves few rows to judge by."""
 LOG_NEGLIGIBLE = 0.2
 """A logarithm with a smaller share of the factor is a correction that the powers of h describe as well."""
-LOG_IDLE = 6.0
-"""A law with a logarithm whose interval is this many times wider has a factor that the rows do not need."""
 LOG_ALONE = 0.0075
 """Half-width at which a power law is believed although the law with a logarithm finds no fit."""
 WIDEST = 0.5
@@ -171,8 +169,8 @@ def best(found: Iterator[Candidate]) -> Candidate | None:
 def best_with_log(rows: Rows, log: Array) -> Candidate | None:
     """The best fit where a factor A log + B may, but need not, multiply the power law.
 
-    The law that describes the rows is by far the narrower of the two. Where both fit and that does not
-    decide, the interval spans both.
+    A narrow power law proves nothing: over few octaves three corrections imitate the factor. So where both
+    fit and the factor is not negligible, the interval spans both.
     """
     power, logarithmic = best(candidates(rows)), best(log_candidates(rows, log))
     if power is None or logarithmic is None:
@@ -180,8 +178,7 @@ def best_with_log(rows: Rows, log: Array) -> Candidate | None:
         return (power or logarithmic) if trusted else None
     if logarithmic.half_width < power.half_width:
         return logarithmic
-    idle = logarithmic.half_width > LOG_IDLE * power.half_width
-    if idle or logarithmic.log_share < LOG_NEGLIGIBLE:
+    if logarithmic.log_share < LOG_NEGLIGIBLE:
         return power
     apart = abs(power.exponent - logarithmic.exponent) + logarithmic.half_width - power.half_width
     return replace(power, spread=power.spread + apart) if apart <= WIDEST else None
