@@ -156,5 +156,6 @@ def test_panels_do_not_chase_rounding_where_q_underflows() -> None:
     panels = Panels.between(np.linspace(-2000.0, 2000.0, 101))
     noise = np.random.default_rng(1).uniform(-1, 1, panels.nodes.shape)
     log_q = -0.5 * panels.nodes**2
-    assert not _unresolved(panels, log_q * (1 + 1e-3 * noise))[np.abs(panels.mid) > 40].any()
-    assert _unresolved(panels, np.maximum(log_q, -1e4) * (1 + 1e-1 * noise)).any()
+    everywhere = np.ones(len(panels), dtype=bool)
+    assert not _unresolved(panels, log_q * (1 + 1e-3 * noise), everywhere)[np.abs(panels.mid) > 40].any()
+    assert _unresolved(panels, np.maximum(log_q, -1e4) * (1 + 1e-1 * noise), everywhere).any()

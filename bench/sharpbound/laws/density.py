@@ -28,8 +28,9 @@ RESOLVED = 1e-11
 """Last Legendre coefficients of log q, weighted with the panel's mass, at which a panel counts as resolved."""
 OVERSHOOT = 1.0
 """The same for log q itself on every panel that is alive."""
-UNDERFLOW, BENT_BELOW = 745.0, 0.02
-"""Depth of log q below its maximum where q underflows, and the share of the depth that it may be off by there."""
+UNDERFLOW, BENT_BELOW, BENT_UNSEEN = 745.0, 0.02, 0.2
+"""Depth of log q below its maximum where q underflows; the share of its depth that log q may be off by there, and
+where neither law has mass that counts."""
 OUTER_DROP, MAX_OUTER = 4.0, 100
 """Panels beyond those of the marginal double in width while log q falls by less than this on one, and their number."""
 FARTHEST_WIDTH = 1e10
@@ -77,20 +78,24 @@ class _Grid:
         values = log_q(panels.nodes, -np.inf)
         for end in (0, -1):
             panels, values = _followed(log_q, panels, values, end)
-        alive = self._alive(panels, values, level)
+        alive, seen = self._alive(panels, values, level)
         for _ in range(ROUNDS):
-            flagged = alive & _unresolved(panels, values)
+            flagged = alive & _unresolved(panels, values, seen)
             if not flagged.any():
                 break
             panels, values = _bisected(log_q, panels, values, flagged)
-            alive = self._alive(panels, values, level)
+            alive, seen = self._alive(panels, values, level)
         self.panels = panels
         error += _truncated(panels, values)
         return Density(panels, np.where(alive[:, None], values, values.max() + SUNK), ~alive, error)
 
-    def _alive(self, panels: Panels, log_q: Array, level: Level) -> NDArray[np.bool_]:
+    def _alive(
+        self, panels: Panels, log_q: Array, level: Level
+    ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """Panels that are followed, and those of them on which either law has mass that counts."""
         log_p = log_density(self.target, panels.nodes, *level)
-        return (log_p.max(1) > log_p.max() + 2 * LOG_TAIL) | (log_q.max(1) > log_q.max() + HELD)
+        p, q = (f.max(1) - f.max() for f in (log_p, log_q))
+        return (p > 2 * LOG_TAIL) | (q > HELD), (p > HELD) | (q > HELD)
 
 
 def _followed(log_q: LogDensity, panels: Panels, values: Array, end: int) -> tuple[Panels, Array]:
@@ -123,15 +128,16 @@ def _truncated(panels: Panels, log_q: Array) -> float:
     return float(off[off > RESOLVED].sum())
 
 
-def _unresolved(panels: Panels, log_q: Array) -> NDArray[np.bool_]:
+def _unresolved(panels: Panels, log_q: Array, seen: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Where log q is not a polynomial: to RESOLVED where mass is, and everywhere so far that none overshoots.
 
-    Where q underflows, halving panels would only chase the rounding of a log q of minus millions.
+    Where q underflows, or neither law is ``seen``, halving panels would only chase the rounding of log q.
     """
     mass = panels.masses(np.exp(log_q - log_q.max()))
     tails = panels.tails(log_q)
     depth = log_q.max() - log_q.max(1)
     allowed = np.where(depth > UNDERFLOW, BENT_BELOW * depth, 1.0 + 1e-8 * np.abs(log_q).max(1))
+    allowed = np.where(seen, allowed, np.maximum(allowed, BENT_UNSEEN * depth))
     return (tails * mass > RESOLVED * mass.sum()) | (tails > OVERSHOOT * allowed)
 
 
