@@ -48,9 +48,12 @@ def record(document: Mapping[str, Any]) -> Record:
 
 
 def measured(found: Record) -> bool:
-    """Whether the case has a number to hold on to: a value of its first metric, or an exponent."""
+    """Whether the case has something to hold on to: a value of its first metric, an exponent, or a decided equality
+    or ordering, whose numbers may be in tables of their own.
+    """
     ends = (found["first"], found["last"])
-    return found["exponent"] is not None or any(end and end.get(found["metric"]) for end in ends)
+    decided = found["exponent"] is not None or found["verdict"] in ("confirmed", "refuted")
+    return decided or any(end and end.get(found["metric"]) for end in ends)
 
 
 def spec_digest(spec: Mapping[str, Any]) -> str:
