@@ -18,6 +18,8 @@ from sharpbound.rates.ladder import Z95, Array, Rows
 
 MIN_ROWS = 4
 """Three local slopes: two changes of slope, the fewest that can be seen to shrink."""
+MIN_ROWS_LOG = 6
+"""Where a factor A log + B may be there: one fit of it takes five rows, and a second must say whether it settles."""
 MAX_CORRECTIONS = 3
 RESOLUTION = 0.005
 """No exponent is claimed more finely: that the corrections are powers of h is itself an assumption."""
@@ -31,12 +33,11 @@ TRUSTED_ORDER = 0.85
 """Corrections must shrink like h (observed order 1); a logarithm is seen at order 2/log(1/h) < 0.5."""
 LOG_SAFETY = 2.5
 """Times drift/order bounds the drift left; for (log 1/h)^g, whose slope is p - g/log(1/h), 2 is exact."""
-LOG_SPREAD = 1.5
+LOG_SPREAD = 2.0
 """Times the largest step to a neighbouring fit: the search for the factor leaves few rows to judge by."""
-LOG_NEGLIGIBLE = 0.2
-"""A logarithm with a smaller share of the factor is a correction that the powers of h describe as well."""
-LOG_ALONE = 0.0075
-"""Half-width at which a power law is believed although the law with a logarithm finds no fit."""
+LOG_NONE = 0.02
+"""A logarithm with a smaller share of the factor is none; a fit that asks for less than -LOG_NONE is no fit:
+corrections that the powers of h do not describe feign shares near -0.07."""
 WIDEST = 0.5
 """An interval of a larger half-width is not given."""
 SPOILED = 1e-3
@@ -169,17 +170,12 @@ def best(found: Iterator[Candidate]) -> Candidate | None:
 def best_with_log(rows: Rows, log: Array) -> Candidate | None:
     """The best fit where a factor A log + B may, but need not, multiply the power law.
 
-    A narrow power law proves nothing: over few octaves three corrections imitate the factor. So where both
-    fit and the factor is not negligible, the interval spans both.
+    A narrow power law proves nothing: over few octaves three corrections imitate the factor. So a fit with
+    the factor must be there, and unless it is the narrower one the interval spans both.
     """
     power, logarithmic = best(candidates(rows)), best(log_candidates(rows, log))
-    if power is None or logarithmic is None:
-        trusted = power is None or power.half_width <= LOG_ALONE
-        return (power or logarithmic) if trusted else None
-    if logarithmic.half_width < power.half_width:
+    if logarithmic is None or power is None or logarithmic.half_width < power.half_width:
         return logarithmic
-    if logarithmic.log_share < LOG_NEGLIGIBLE:
-        return power
     apart = abs(power.exponent - logarithmic.exponent) + logarithmic.half_width - power.half_width
     return replace(power, spread=power.spread + apart) if apart <= WIDEST else None
 
@@ -201,8 +197,9 @@ def log_candidates(rows: Rows, log: Array) -> Iterator[Candidate]:
         for (i, k), (p, noise, floor, share) in fits.items():
             near = [fits[i + a, k + b][0] for a in (-1, 0, 1) for b in (-1, 0, 1) if (i + a, k + b) in fits]
             spread = LOG_SPREAD * max(abs(p - other) for other in near) if len(near) > 1 else np.inf
-            if spread <= MAX_SPREAD:
-                yield Candidate(p, spread, noise, floor, i, n - 1, k, share)
+            reach = abs(rows.slopes[i] - p) - rows.slope_doubt[i]
+            if spread <= MAX_SPREAD and reach <= MAX_CORRECTION:
+                yield Candidate(p, spread, noise, floor, i, n - 1, k, share if share > LOG_NONE else 0.0)
 
 
 def _fit_log(rows: Rows, log: Array, corrections: int) -> tuple[float, float, float, float] | None:
@@ -212,7 +209,7 @@ def _fit_log(rows: Rows, log: Array, corrections: int) -> tuple[float, float, fl
     design = _powers(rows, corrections) * weight[:, None]
     project: NDArray[np.float64] = np.eye(len(rows)) - design @ np.linalg.pinv(design)
 
-    low, high = 0.0, 2 / (1 - ratio[0])
+    low, high = -LOG_NONE, 2 / (1 - ratio[0])
     for _ in range(4):
         grid = np.linspace(low, high, 40)
         rest = weight * (rows.log_e - np.log1p(np.outer(grid, ratio)))
