@@ -132,27 +132,30 @@ def _by_torch(func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str,
 
 
 class _Differentiable(torch.autograd.Function):
-    """``value(x)`` whose derivative in torch's forward mode is ``push(x, dx)``."""
+    """``value(x)`` whose derivative in torch's forward mode is the second part of ``jet(x, dx)``."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, value: Any, push: Any) -> Tensor:
+    def forward(ctx: Any, x: Tensor, value: Any, jet: Any) -> Tensor:
         ctx.save_for_forward(x)
-        ctx.push = push
+        ctx.jet = jet
         return value(x)
 
     @staticmethod
     def jvp(ctx: Any, dx: Tensor, *_: Any) -> Tensor:
         (x,) = ctx.saved_tensors
-        return ctx.push(x, dx)
+        return ctx.jet(x, dx)[1]
 
 
 def differentiable(
-    x: Any, value: Callable[[Tensor], Tensor], push: Callable[[Tensor, Tensor], Tensor]
+    x: Any, value: Callable[[Tensor], Tensor], jet: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 ) -> Any:
-    """``value(x)``, with ``push(x, dx)`` as its directional derivative, for a `Dual` or torch's forward mode."""
+    """``value(x)`` for a tensor, a `Dual` or torch's forward mode.
+
+    ``jet(x, dx)`` gives the value and its directional derivative together, what they share computed once.
+    """
     if isinstance(x, Dual):
-        return Dual(value(x.value), push(x.value, x.tangent))
-    return _Differentiable.apply(x, value, push)
+        return Dual(*jet(x.value, x.tangent))
+    return _Differentiable.apply(x, value, jet)
 
 
 def derivative(f: Callable[[Any], Any], x: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:

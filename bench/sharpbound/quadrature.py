@@ -127,7 +127,7 @@ class Panels:
 
     def tails(self, f: Array) -> Array:
         """Size of the two last Legendre coefficients on each panel: zero to rounding where f is resolved."""
-        last = self.coefficients(f)[:, -2:]
+        last = f @ self._to_coefficients[-2:].T
         return np.abs(last).max(1)
 
     def truncation(self, f: Array) -> Array:
@@ -135,7 +135,7 @@ class Panels:
 
         Where they do not fall, at a kink or in noise, that is the size of the last ones.
         """
-        last = np.abs(self.coefficients(f)[:, -4:])
+        last = np.abs(f @ self._to_coefficients[-4:].T)
         before, after = last[:, :2].max(1), last[:, 2:].max(1)
         return after * np.minimum(after / np.maximum(before, np.finfo(float).tiny), 1.0)
 

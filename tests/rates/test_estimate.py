@@ -209,7 +209,9 @@ def test_verdicts_on_gaussians_whatever_the_ladder(name, order):
         ladder = forward.build({"schedule": "li2024"}, int(t))
         laws.append(gaussian_law(target, ladder, samplers.SAMPLERS[name], ExactScore(target, ladder)))
     std = [np.sqrt(law.cov) for law in laws]
-    change = [law.cov_error / (np.sqrt(law.cov + law.cov_error) + s) for law, s in zip(laws, std, strict=True)]
+    change = [
+        law.cov_error / (np.sqrt(law.cov + law.cov_error) + s) for law, s in zip(laws, std, strict=True)
+    ]
     errors = np.array([np.hypot(law.mean_error, c) for law, c in zip(laws, change, strict=True)])
     floors = np.array([4 * law.rounding * s for law, s in zip(laws, std, strict=True)])
     for first in range(3):
@@ -217,7 +219,9 @@ def test_verdicts_on_gaussians_whatever_the_ladder(name, order):
             at = slice(first, first + rows)
             for error, floor in zip(errors.T[:, at], floors.T[:, at], strict=True):
                 found = estimate(np.log(T[at]) / T[at], error, floor, log=np.log(T[at]))
-                assert judge_bound(found, order, bound_log_power=5).verdict in ("sharp", "inconclusive"), found.reason
+                assert judge_bound(found, order, bound_log_power=5).verdict in ("sharp", "inconclusive"), (
+                    found.reason
+                )
                 # the drift of (A log T + B) (1 + c h log T) against A' log T + B' is not in the interval
                 low, high = found.interval or (-np.inf, np.inf)
                 assert low - 1e-3 <= order <= high + 1e-3

@@ -14,6 +14,8 @@ from torch.autograd import forward_ad
 
 from sharpbound.errors import InputError
 from sharpbound.targets import Target1D, build
+from sharpbound.targets.gaussian_mixture_line import mixture_derivatives
+from sharpbound.targets.scale_mixture import scale_mixture_derivatives
 
 LAWS: dict[str, dict[str, Any]] = {
     "gaussian": {"family": "gaussian", "mean": -0.3, "std": 0.7},
@@ -63,6 +65,31 @@ def test_each_derivative_is_the_derivative_of_the_last(law: Target1D, a: float, 
             torch.testing.assert_close(
                 slope.reshape(-1), 2 * following, rtol=1e-12, atol=1e-13 / sigma ** (order + 1)
             )
+
+
+def test_one_pass_gives_what_single_orders_give(law: Target1D) -> None:
+    """Bit for bit: no derivative depends on which others are asked for, nor on their order."""
+    x = bulk(law, 0.8, 0.6)
+    together = law.derivatives(x, 0.8, 0.6, (2, 0, 4, 1, 3))
+    for order, values in zip((2, 0, 4, 1, 3), together, strict=True):
+        assert torch.equal(values, law.derivative(x, 0.8, 0.6, order))
+    with pytest.raises(ValueError, match="orders 0"):
+        law.derivatives(x, 0.8, 0.6, (1, 5))
+
+
+@pytest.mark.parametrize("order", range(5))
+@pytest.mark.parametrize(("a", "sigma"), [(1.0, 1e-4), (0.9, 0.3), (0.05, 1.0), (1e-5, 1.0)])
+def test_a_scale_mixture_is_a_mixture(order: int, a: float, sigma: float) -> None:
+    """Against the derivatives written for any means, far out in the tail of a component of weight 1e-12 too."""
+    weights = torch.tensor([0.2, 0.5, 0.3, 1e-12], dtype=torch.float64)
+    variances = torch.tensor([1e-3, 0.5, 2.0, 1e6], dtype=torch.float64)
+    z = torch.logspace(-6, 5, 60, dtype=torch.float64)
+    (general,) = mixture_derivatives(
+        z, (order,), weights.log(), torch.zeros(4, dtype=torch.float64), variances, a, sigma
+    )
+    (special,) = scale_mixture_derivatives(z, (order,), weights.log(), variances, a, sigma)
+    # both round relative to their terms, whose sum changes sign along z
+    assert torch.allclose(special, general, rtol=1e-9, atol=1e-12 * float(general.abs().max()))
 
 
 @pytest.mark.parametrize(("a", "sigma"), NOISES)

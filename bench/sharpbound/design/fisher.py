@@ -25,7 +25,7 @@ from scipy.fft import dct
 
 from sharpbound import targets
 from sharpbound.errors import InputError
-from sharpbound.laws.expectation import law_nodes
+from sharpbound.laws.expectation import LineLaw
 from sharpbound.quadrature import Panels
 from sharpbound.targets.base import Target, Target1D
 from sharpbound.targets.product import Product
@@ -103,11 +103,10 @@ class LineInformation(Information):
 
     def _quadrature(self, v: float) -> tuple[float, float]:
         """(log v I, log v^2 J) by panels on the law itself."""
-        sigma = math.sqrt(v)
-        x, weight = law_nodes(self.target, 1.0, sigma)
-        score = self.target.derivative(x, 1.0, sigma, 1)
-        slope = self.target.derivative(x, 1.0, sigma, 2)
-        return math.log(float(v * weight @ score**2)), math.log(float(v**2 * weight @ slope**2))
+        law = LineLaw.of(self.target, 1.0, math.sqrt(v))
+        information = v * (law.weights * law.score**2).sum()
+        decay = v**2 * (law.weights * law.slope**2).sum()
+        return math.log(information), math.log(decay)
 
     def _log(self, v: ArrayLike) -> Array:
         v = np.asarray(v, dtype=np.float64)

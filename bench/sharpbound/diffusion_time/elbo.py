@@ -23,7 +23,7 @@ from torch import Tensor
 
 from sharpbound.distances.stable import expm1_minus
 from sharpbound.errors import InputError
-from sharpbound.laws.expectation import LOG_TAIL, law_panels
+from sharpbound.laws.expectation import LOG_TAIL, LineLaw, law_panels
 from sharpbound.quadrature import Array
 from sharpbound.targets.base import Target1D
 
@@ -126,10 +126,8 @@ def divergence(target: Target1D, a: float, sigma: float, model: Density) -> floa
 
 def relative_information(target: Target1D, a: float, sigma: float, std: float) -> float:
     """Relative Fisher information E_p |score - grad log N(0, std^2)|^2 = E |score + x/std^2|^2."""
-    panels = law_panels(target, a, sigma)
-    x = torch.from_numpy(panels.nodes)
-    difference = target.derivative(x, a, sigma, 1) + x / std**2
-    return panels.integrate((target.derivative(x, a, sigma, 0).exp() * difference**2).numpy())
+    law = LineLaw.of(target, a, sigma)
+    return float((law.weights * (law.score + law.panels.nodes / std**2) ** 2).sum())
 
 
 def kl_to_noise(target: Target1D, process: Process, time: float) -> float:

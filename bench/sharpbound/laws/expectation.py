@@ -6,6 +6,8 @@ itself and its Fisher information, to the last bit of an integral.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -28,34 +30,61 @@ def law_nodes(target: Target1D, a: float, sigma: float) -> tuple[Tensor, Tensor]
     normalised to mass one, are polynomials on every panel to ``RESOLUTION``; any f of the same
     smoothness is then integrated to rounding.
     """
-    panels = law_panels(target, a, sigma)
-    x = torch.from_numpy(panels.nodes.ravel())
-    return x, torch.from_numpy(panels.weights.ravel()) * target.derivative(x, a, sigma, 0).exp()
+    law = LineLaw.of(target, a, sigma)
+    return torch.from_numpy(law.panels.nodes.ravel()), torch.from_numpy(law.weights.ravel())
 
 
 def law_panels(target: Target1D, a: float, sigma: float) -> Panels:
     """The panels of `law_nodes`, between the two quantiles at ``LOG_TAIL``."""
+    return LineLaw.of(target, a, sigma).panels
+
+
+@dataclass(frozen=True)
+class LineLaw:
+    """p, s = (log p)' and s' at the nodes of panels that resolve p, p s^2 and p (s')^2; arrays (P, n)."""
+
+    panels: Panels
+    density: Array
+    score: Array
+    slope: Array
+
+    @property
+    def weights(self) -> Array:
+        """Quadrature weights of expectations under p, (P, n)."""
+        return self.panels.weights * self.density
+
+    @classmethod
+    def of(cls, target: Target1D, a: float, sigma: float) -> LineLaw:
+        """The law of a X0 + sigma W, on panels between its two quantiles at ``LOG_TAIL``."""
+        return _resolved(target, a, sigma, _edges(target, a, sigma))
+
+    def moved(self, target: Target1D, a: float, sigma: float) -> LineLaw:
+        """A law near by on the same panels, cut in two where they do not resolve it."""
+        return _resolved(target, a, sigma, np.append(self.panels.lo, self.panels.hi[-1]))
+
+
+def _edges(target: Target1D, a: float, sigma: float) -> Array:
     target.check(a, sigma)
     tail = torch.tensor(LOG_TAIL, dtype=torch.float64)
     lo, hi = (float(target.quantile_from_log(tail, a, sigma, upper=upper)) for upper in (False, True))
     marks = target.landmarks(a, sigma).numpy()
-    edges = np.unique(np.concatenate([[lo, hi], marks[(marks > lo) & (marks < hi)]]))
-    return _resolved(target, a, sigma, edges)
+    return np.unique(np.concatenate([[lo, hi], marks[(marks > lo) & (marks < hi)]]))
 
 
-def refined(panels: Panels, target: Target1D, a: float, sigma: float) -> Panels:
-    """Panels of a marginal near by, cut in two where they do not resolve the one at (a, sigma)."""
-    return _resolved(target, a, sigma, np.append(panels.lo, panels.hi[-1]))
+def _resolved(target: Target1D, a: float, sigma: float, edges: Array) -> LineLaw:
+    def at(panels: Panels) -> LineLaw:
+        log_p, score, slope = target.derivatives(torch.from_numpy(panels.nodes), a, sigma, (0, 1, 2))
+        return LineLaw(panels, log_p.exp().numpy(), score.numpy(), slope.numpy())
 
+    last: LineLaw | None = None
 
-def _resolved(target: Target1D, a: float, sigma: float, edges: Array) -> Panels:
     def unresolved(panels: Panels) -> NDArray[np.bool_]:
-        x = torch.from_numpy(panels.nodes)
-        density = target.derivative(x, a, sigma, 0).exp().numpy()
+        nonlocal last
+        last = at(panels)
         flagged = np.zeros(len(panels), dtype=bool)
-        for order in (0, 1, 2):
-            f = density * target.derivative(x, a, sigma, order).numpy() ** 2 if order else density
+        for f in (last.density, last.density * last.score**2, last.density * last.slope**2):
             flagged |= panels.half * panels.tails(f) > RESOLUTION * panels.integrate(f)
         return flagged
 
-    return resolve(unresolved, edges, rounds=80)
+    panels = resolve(unresolved, edges, rounds=80)
+    return last if last is not None and last.panels is panels else at(panels)

@@ -64,8 +64,8 @@ def _doubling(length: float, first: float) -> Array:
 
 
 def _unresolved(target: Target1D, a: float, sigma: float, panels: Panels) -> NDArray[np.bool_]:
-    log_p = log_density(target, panels.nodes, a, sigma)
+    log_p, score = (f.numpy() for f in target.derivatives(tensor(panels.nodes), a, sigma, (0, 1)))
     mattering = log_p.max(1) > log_p.max() + LOG_TAIL - np.log(panels.half / panels.half.min()).clip(0)
-    score = target.derivative(tensor(panels.nodes), a, sigma, 1).numpy() * panels.half[:, None]
-    rough = np.maximum(panels.tails(log_p), panels.tails(score)) > RESOLUTION * (10 + np.abs(log_p).max(1))
+    roughness = np.maximum(panels.tails(log_p), panels.tails(score * panels.half[:, None]))
+    rough = roughness > RESOLUTION * (10 + np.abs(log_p).max(1))
     return rough & mattering

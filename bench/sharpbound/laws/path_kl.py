@@ -32,7 +32,7 @@ from sharpbound.distances.gaussian import EPS, GaussianPair
 from sharpbound.distances.stable import log1p_minus
 from sharpbound.errors import InputError
 from sharpbound.forward import Ladder
-from sharpbound.laws.expectation import LOG_TAIL, law_panels, refined
+from sharpbound.laws.expectation import LOG_TAIL, LineLaw
 from sharpbound.laws.gaussian import (
     Marginals,
     NotAffine,
@@ -44,7 +44,7 @@ from sharpbound.laws.gaussian import (
 from sharpbound.laws.marginal import tensor
 from sharpbound.laws.radial import RadialScore, Radius, log_shell
 from sharpbound.laws.ratio import NotMeasured
-from sharpbound.quadrature import Array, Panels
+from sharpbound.quadrature import Array
 from sharpbound.samplers.base import ExactScore, Sampler, ScoreField, Stage
 from sharpbound.targets.base import Target, Target1D
 from sharpbound.targets.gaussian import Gaussian1D, GaussianND
@@ -191,17 +191,17 @@ def _line(target: Target1D, ladder: Ladder, sampler: Sampler, score: ScoreField,
     ]
     magnitude = sum(map(abs, terms))
     stages = {t: stage for t, (stage,) in sampler.path(ladder, score)}
-    for t, y, weight in _levels(target, ladder):
-        parts = _line_step(target, ladder, t, stages[t], y)
-        terms.append(0.5 * float(weight @ parts))
-        magnitude += 0.5 * float(weight @ np.abs(parts))
+    for t, law in _levels(target, ladder):
+        parts = _line_step(law, ladder, t, stages[t])
+        terms.append(0.5 * float((law.weights * parts).sum()))
+        magnitude += 0.5 * float((law.weights * np.abs(parts)).sum())
     return Measured(math.fsum(terms), 64 * EPS * magnitude)
 
 
 def _entropy(target: Target1D, ladder: Ladder, t: int) -> float:
     """h(X_t) = -E log p_t."""
     a, sigma = float(ladder.a[t]), float(ladder.sigma[t])
-    panels = law_panels(target, a, sigma)
+    panels = LineLaw.of(target, a, sigma).panels
     log_p = target.derivative(tensor(panels.nodes), a, sigma, 0).numpy()
     return -panels.integrate(np.exp(log_p) * log_p)
 
@@ -213,40 +213,39 @@ def _cross_entropy(target: Target1D, ladder: Ladder) -> float:
     return 0.5 * (math.log(2 * math.pi * variance) + second / variance)
 
 
-def _levels(target: Target1D, ladder: Ladder) -> Iterator[tuple[int, Array, Array]]:
-    """(t, nodes, weights) with weights @ f(nodes) = E_{p_t} f, for t = T..stop + 1.
+def _levels(target: Target1D, ladder: Ladder) -> Iterator[tuple[int, LineLaw]]:
+    """(t, p_t) for t = T..stop + 1.
 
     Neighbouring marginals share their panels, which are cut where they no longer resolve the one at hand.
     """
-    panels: Panels | None = None
+    law: LineLaw | None = None
     built = np.empty(2)
-    own = law_panels(target, 1.0, float(ladder.sigma[ladder.stop]))  # where heavy tails end too
+    own = LineLaw.of(target, 1.0, float(ladder.sigma[ladder.stop])).panels  # where heavy tails end too
     reach = float(own.hi[-1] - own.lo[0])
     for t in range(ladder.T, ladder.stop, -1):
         a, sigma = float(ladder.a[t]), float(ladder.sigma[t])
         scales = np.array([sigma, a * reach + 2 * math.sqrt(-2 * LOG_TAIL) * sigma])
-        if panels is None or (np.abs(scales / built - 1) > REBUILD).any():
-            panels, built = law_panels(target, a, sigma), scales
+        if law is None or (np.abs(scales / built - 1) > REBUILD).any():
+            law, built = LineLaw.of(target, a, sigma), scales
         else:
-            panels = refined(panels, target, a, sigma)
-        density = np.exp(target.derivative(tensor(panels.nodes), a, sigma, 0).numpy())
-        yield t, panels.nodes.ravel(), (panels.weights * density).ravel()
+            law = law.moved(target, a, sigma)
+        yield t, law
 
 
-def _line_step(target: Target1D, ladder: Ladder, t: int, stage: Stage, y: Array) -> Array:
-    """Cov/S^2 - 1 + err^2/S^2 + log(alpha S^2/nu) at each y."""
-    a, sigma = float(ladder.a[t]), float(ladder.sigma[t])
+def _line_step(law: LineLaw, ladder: Ladder, t: int, stage: Stage) -> Array:
+    """Cov/S^2 - 1 + err^2/S^2 + log(alpha S^2/nu) at each node."""
     alpha, nu = ladder.alpha(t), ladder.noise_variance(t)
-    points = tensor(y)
-    true_mean = (y + nu * target.derivative(points, a, sigma, 1).numpy()) / math.sqrt(alpha)
+    y = law.panels.nodes
+    true_mean = (y + nu * law.score) / math.sqrt(alpha)
     with torch.no_grad():
-        column = points[:, None]
-        error = stage.mean(column)[:, 0].numpy() - true_mean
-        std = stage.std(column)[:, 0, 0].numpy() if callable(stage.std) else np.full_like(y, stage.std)
+        column = tensor(y.reshape(-1, 1))
+        error = stage.mean(column).numpy().reshape(y.shape) - true_mean
+        std = (
+            stage.std(column).numpy().reshape(y.shape) if callable(stage.std) else np.full_like(y, stage.std)
+        )
     # 1 - alpha S^2/nu vanishes for DDPM: the leading terms then cancel before they are formed
     ratio = alpha * std**2 / nu
-    slope = nu * target.derivative(points, a, sigma, 2).numpy()
-    return (slope - (ratio - 1)) / ratio + error**2 / std**2 + np.log(ratio)
+    return (nu * law.slope - (ratio - 1)) / ratio + error**2 / std**2 + np.log(ratio)
 
 
 # -- spheres ---------------------------------------------------------------------------------

@@ -57,23 +57,27 @@ class RadialScore:
 
     def between(self, level: Level, y: Tensor) -> Tensor:
         """The same at any (a, sigma)."""
+
+        def score(y: Tensor) -> Tensor:
+            return torch.sign(y) * self.target.radial_score(y.abs(), *level)
+
         return differentiable(
             y,
-            lambda y: torch.sign(y) * self.target.radial_score(y.abs(), *level),
-            lambda y, dy: self.target.radial_score_derivative(y.abs(), *level) * dy,
+            score,
+            lambda y, dy: (score(y), self.target.radial_score_derivative(y.abs(), *level) * dy),
         )
 
     def jacobian(self, t: int, y: Tensor) -> Tensor:
         """Its derivative, shape (..., 1, 1); not differentiable in turn."""
 
-        def no_push(y: Tensor, dy: Tensor) -> Tensor:
+        def no_jet(y: Tensor, dy: Tensor) -> tuple[Tensor, Tensor]:
             raise NotMeasured(
                 "radial laws have no third derivative: use a sampler that evaluates scores only"
             )
 
         level = self._level(t)
         return differentiable(
-            y, lambda y: self.target.radial_score_derivative(y.abs(), *level).unsqueeze(-1), no_push
+            y, lambda y: self.target.radial_score_derivative(y.abs(), *level).unsqueeze(-1), no_jet
         )
 
     def grad_divergence(self, t: int, y: Tensor) -> Tensor:

@@ -88,17 +88,19 @@ class PerturbedScore:
         return score + differentiable(
             y,
             lambda y: self.error.derivative(t, y, 0),
-            lambda y, dy: self.error.derivative(t, y, 1) * dy,
+            lambda y, dy: (self.error.derivative(t, y, 0), self.error.derivative(t, y, 1) * dy),
         )
 
     def jacobian(self, t: int, y: Tensor) -> Tensor:
         jacobian = self.exact.jacobian(t, y)
         if not self.error.active(t):
             return jacobian
+
+        def slope(y: Tensor) -> Tensor:
+            return torch.diag_embed(self.error.derivative(t, y, 1))
+
         return jacobian + differentiable(
-            y,
-            lambda y: torch.diag_embed(self.error.derivative(t, y, 1)),
-            lambda y, dy: torch.diag_embed(self.error.derivative(t, y, 2) * dy),
+            y, slope, lambda y, dy: (slope(y), torch.diag_embed(self.error.derivative(t, y, 2) * dy))
         )
 
     def grad_divergence(self, t: int, y: Tensor) -> Tensor:
@@ -108,5 +110,5 @@ class PerturbedScore:
         return gradient + differentiable(
             y,
             lambda y: self.error.derivative(t, y, 2),
-            lambda y, dy: self.error.derivative(t, y, 3) * dy,
+            lambda y, dy: (self.error.derivative(t, y, 2), self.error.derivative(t, y, 3) * dy),
         )

@@ -6,6 +6,7 @@ that is rougher than the marginal would be misread there, so it brings its own p
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -69,8 +70,8 @@ class Resolving(Target1D):
         panels = field_panels(self.error, self.error.frame(level, a, sigma), REACH)
         return torch.from_numpy(np.union1d(own, np.append(panels.lo, panels.hi[-1])))
 
-    def _derivative(self, x: Tensor, a: float, sigma: float, order: int) -> Tensor:
-        return self.target._derivative(x, a, sigma, order)
+    def _derivatives(self, x: Tensor, a: float, sigma: float, orders: Sequence[int]) -> list[Tensor]:
+        return self.target._derivatives(x, a, sigma, orders)
 
     def log_cdf(self, x: Tensor, a: float, sigma: float) -> Tensor:
         return self.target.log_cdf(x, a, sigma)

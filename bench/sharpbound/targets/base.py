@@ -13,6 +13,7 @@ derivative is the closed form of the next one, never automatic differentiation t
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -61,12 +62,18 @@ class Target(ABC):
     @abstractmethod
     def _grad_divergence(self, x: Tensor, a: float, sigma: float) -> Tensor: ...
 
-    def _score_jacobian_push(self, x: Tensor, dx: Tensor, a: float, sigma: float) -> Tensor:
-        """Directional derivative of the score Jacobian, (..., d, d); needed by few samplers."""
+    # -- the same with their directional derivatives, which a family may share work with ----------
+    def _score_jet(self, x: Tensor, dx: Tensor, a: float, sigma: float) -> tuple[Tensor, Tensor]:
+        """The score and its directional derivative, both (..., d)."""
+        push = self._score_jacobian(x, a, sigma) @ dx.unsqueeze(-1)
+        return self._score(x, a, sigma), push.squeeze(-1)
+
+    def _score_jacobian_jet(self, x: Tensor, dx: Tensor, a: float, sigma: float) -> tuple[Tensor, Tensor]:
+        """The score Jacobian and its directional derivative, both (..., d, d); needed by few samplers."""
         raise NotImplementedError(f"{self.family}: third derivatives are not available")
 
-    def _grad_divergence_push(self, x: Tensor, dx: Tensor, a: float, sigma: float) -> Tensor:
-        """Directional derivative of grad tr(grad s), (..., d); needed by few samplers."""
+    def _grad_divergence_jet(self, x: Tensor, dx: Tensor, a: float, sigma: float) -> tuple[Tensor, Tensor]:
+        """grad tr(grad s) and its directional derivative, both (..., d); needed by few samplers."""
         raise NotImplementedError(f"{self.family}: fourth derivatives are not available")
 
     @abstractmethod
@@ -84,7 +91,7 @@ class Target(ABC):
         return differentiable(
             x,
             lambda x: self._log_density(x, a, sigma),
-            lambda x, dx: (self._score(x, a, sigma) * dx).sum(-1),
+            lambda x, dx: (self._log_density(x, a, sigma), (self._score(x, a, sigma) * dx).sum(-1)),
         )
 
     def score(self, x: Tensor, a: float, sigma: float) -> Tensor:
@@ -93,7 +100,7 @@ class Target(ABC):
         return differentiable(
             x,
             lambda x: self._score(x, a, sigma),
-            lambda x, dx: (self._score_jacobian(x, a, sigma) @ dx.unsqueeze(-1)).squeeze(-1),
+            lambda x, dx: self._score_jet(x, dx, a, sigma),
         )
 
     def score_jacobian(self, x: Tensor, a: float, sigma: float) -> Tensor:
@@ -102,7 +109,7 @@ class Target(ABC):
         return differentiable(
             x,
             lambda x: self._score_jacobian(x, a, sigma),
-            lambda x, dx: self._score_jacobian_push(x, dx, a, sigma),
+            lambda x, dx: self._score_jacobian_jet(x, dx, a, sigma),
         )
 
     def grad_divergence(self, x: Tensor, a: float, sigma: float) -> Tensor:
@@ -111,7 +118,7 @@ class Target(ABC):
         return differentiable(
             x,
             lambda x: self._grad_divergence(x, a, sigma),
-            lambda x, dx: self._grad_divergence_push(x, dx, a, sigma),
+            lambda x, dx: self._grad_divergence_jet(x, dx, a, sigma),
         )
 
     def check(self, a: float, sigma: float) -> None:
@@ -131,17 +138,22 @@ class Target1D(Target):
     dim = 1
 
     @abstractmethod
-    def _derivative(self, x: Tensor, a: float, sigma: float, order: int) -> Tensor: ...
+    def _derivatives(self, x: Tensor, a: float, sigma: float, orders: Sequence[int]) -> list[Tensor]: ...
 
-    def derivative(self, x: Tensor, a: float, sigma: float, order: int) -> Tensor:
-        """(d/dx)^order log p(x) for order 0..4; ``x`` has shape ``(...)`` here, without the d axis.
+    def derivatives(self, x: Tensor, a: float, sigma: float, orders: Sequence[int]) -> list[Tensor]:
+        """(d/dx)^k log p(x) for each k of ``orders`` (0..4), what they share (a posterior) computed once.
 
-        Finite and correct in far tails (|x| = 1e6 at sigma = 1e-4): no differences of large numbers.
+        ``x`` has shape ``(...)`` here, without the d axis. Finite and correct in far tails (|x| = 1e6 at
+        sigma = 1e-4): no differences of large numbers.
         """
         self.check(a, sigma)
-        if order not in range(5):
-            raise ValueError(f"derivatives of log p are available for orders 0..4, not {order}")
-        return self._derivative(x, a, sigma, order)
+        if not set(orders) <= set(range(5)):
+            raise ValueError(f"derivatives of log p are available for orders 0..4, not {orders}")
+        return self._derivatives(x, a, sigma, orders)
+
+    def derivative(self, x: Tensor, a: float, sigma: float, order: int) -> Tensor:
+        """(d/dx)^order log p(x): one of `derivatives`."""
+        return self.derivatives(x, a, sigma, (order,))[0]
 
     @abstractmethod
     def log_cdf(self, x: Tensor, a: float, sigma: float) -> Tensor:
@@ -185,19 +197,25 @@ class Target1D(Target):
 
     # -- the d = 1 case of the general contract ------------------------------------------------
     def _log_density(self, x: Tensor, a: float, sigma: float) -> Tensor:
-        return self._derivative(x.squeeze(-1), a, sigma, 0)
+        return self._derivatives(x.squeeze(-1), a, sigma, (0,))[0]
 
     def _score(self, x: Tensor, a: float, sigma: float) -> Tensor:
-        return self._derivative(x.squeeze(-1), a, sigma, 1).unsqueeze(-1)
+        return self._derivatives(x.squeeze(-1), a, sigma, (1,))[0].unsqueeze(-1)
 
     def _score_jacobian(self, x: Tensor, a: float, sigma: float) -> Tensor:
-        return self._derivative(x.squeeze(-1), a, sigma, 2)[..., None, None]
+        return self._derivatives(x.squeeze(-1), a, sigma, (2,))[0][..., None, None]
 
     def _grad_divergence(self, x: Tensor, a: float, sigma: float) -> Tensor:
-        return self._derivative(x.squeeze(-1), a, sigma, 3).unsqueeze(-1)
+        return self._derivatives(x.squeeze(-1), a, sigma, (3,))[0].unsqueeze(-1)
 
-    def _score_jacobian_push(self, x: Tensor, dx: Tensor, a: float, sigma: float) -> Tensor:
-        return self._derivative(x.squeeze(-1), a, sigma, 3)[..., None, None] * dx.unsqueeze(-1)
+    def _score_jet(self, x: Tensor, dx: Tensor, a: float, sigma: float) -> tuple[Tensor, Tensor]:
+        first, second = self._derivatives(x.squeeze(-1), a, sigma, (1, 2))
+        return first.unsqueeze(-1), second.unsqueeze(-1) * dx
 
-    def _grad_divergence_push(self, x: Tensor, dx: Tensor, a: float, sigma: float) -> Tensor:
-        return self._derivative(x.squeeze(-1), a, sigma, 4).unsqueeze(-1) * dx
+    def _score_jacobian_jet(self, x: Tensor, dx: Tensor, a: float, sigma: float) -> tuple[Tensor, Tensor]:
+        second, third = self._derivatives(x.squeeze(-1), a, sigma, (2, 3))
+        return second[..., None, None], third[..., None, None] * dx.unsqueeze(-1)
+
+    def _grad_divergence_jet(self, x: Tensor, dx: Tensor, a: float, sigma: float) -> tuple[Tensor, Tensor]:
+        third, fourth = self._derivatives(x.squeeze(-1), a, sigma, (3, 4))
+        return third.unsqueeze(-1), fourth.unsqueeze(-1) * dx

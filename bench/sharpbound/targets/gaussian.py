@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -71,13 +72,17 @@ class Gaussian1D(Target1D):
         """Mean and variance of a X0 + sigma W."""
         return a * self._mean, a * a * self._variance + sigma * sigma
 
-    def _derivative(self, x: Tensor, a: float, sigma: float, order: int) -> Tensor:
+    def _derivatives(self, x: Tensor, a: float, sigma: float, orders: Sequence[int]) -> list[Tensor]:
         mean, variance = self._law(a, sigma)
-        if order == 0:
-            return -0.5 * (x - mean) ** 2 / variance - 0.5 * math.log(2 * math.pi * variance)
-        if order == 1:
-            return -(x - mean) / variance
-        return torch.full_like(x, -1 / variance if order == 2 else 0.0)
+
+        def one(order: int) -> Tensor:
+            if order == 0:
+                return -0.5 * (x - mean) ** 2 / variance - 0.5 * math.log(2 * math.pi * variance)
+            if order == 1:
+                return -(x - mean) / variance
+            return torch.full_like(x, -1 / variance if order == 2 else 0.0)
+
+        return [one(order) for order in orders]
 
     def log_cdf(self, x: Tensor, a: float, sigma: float) -> Tensor:
         mean, variance = self._law(a, sigma)
@@ -133,11 +138,15 @@ class GaussianND(Target):
     def _grad_divergence(self, x: Tensor, a: float, sigma: float) -> Tensor:
         return torch.zeros_like(x)
 
-    def _score_jacobian_push(self, x: Tensor, dx: Tensor, a: float, sigma: float) -> Tensor:
-        return torch.zeros(*x.shape, self.dim, dtype=torch.float64)
+    def _score_jet(self, x: Tensor, dx: Tensor, a: float, sigma: float) -> tuple[Tensor, Tensor]:
+        return self._score(x, a, sigma), -dx @ self._precision(a, sigma)
 
-    def _grad_divergence_push(self, x: Tensor, dx: Tensor, a: float, sigma: float) -> Tensor:
-        return torch.zeros_like(x)
+    def _score_jacobian_jet(self, x: Tensor, dx: Tensor, a: float, sigma: float) -> tuple[Tensor, Tensor]:
+        jacobian = self._score_jacobian(x, a, sigma)
+        return jacobian, torch.zeros_like(jacobian)
+
+    def _grad_divergence_jet(self, x: Tensor, dx: Tensor, a: float, sigma: float) -> tuple[Tensor, Tensor]:
+        return torch.zeros_like(x), torch.zeros_like(x)
 
     def sample(self, n: int, generator: torch.Generator) -> Tensor:
         noise = torch.randn(n, self.dim, generator=generator, dtype=torch.float64)

@@ -12,6 +12,7 @@ Everything is measured from the leading component r, whose large terms would can
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -24,19 +25,33 @@ _BLOCK = 1 << 17
 _OFFSETS = torch.tensor([0.0, 0.5, 1.0, 2.0, 3.0, 5.0, 8.0, 13.0], dtype=torch.float64)
 
 
-def mixture_derivative(
-    x: Tensor, order: int, log_weights: Tensor, means: Tensor, variances: Tensor, a: float, sigma: float
-) -> Tensor:
-    """(d/dx)^order log sum_k w_k N(x; a m_k, a^2 C_k + sigma^2), for x (...) and components (K,)."""
+def mixture_derivatives(
+    x: Tensor,
+    orders: Sequence[int],
+    log_weights: Tensor,
+    means: Tensor,
+    variances: Tensor,
+    a: float,
+    sigma: float,
+) -> list[Tensor]:
+    """(d/dx)^k log sum_j w_j N(x; a m_j, a^2 C_j + sigma^2), k of ``orders``, for x (...), components (K,)."""
     block = max(1, _BLOCK // len(means))
-    flat = x.reshape(-1)
-    parts = [_derivative(part, order, log_weights, means, variances, a, sigma) for part in flat.split(block)]
-    return torch.cat(parts).reshape(x.shape) if parts else flat.reshape(x.shape)
+    parts = [
+        _derivatives(part, orders, log_weights, means, variances, a, sigma)
+        for part in x.reshape(-1).split(block)
+    ]
+    return [torch.cat(of_order).reshape(x.shape) for of_order in zip(*parts, strict=True)]
 
 
-def _derivative(
-    x: Tensor, order: int, log_weights: Tensor, means: Tensor, variances: Tensor, a: float, sigma: float
-) -> Tensor:
+def _derivatives(
+    x: Tensor,
+    orders: Sequence[int],
+    log_weights: Tensor,
+    means: Tensor,
+    variances: Tensor,
+    a: float,
+    sigma: float,
+) -> list[Tensor]:
     v = a * a * variances + sigma * sigma
     log_c = log_weights - 0.5 * torch.log(2 * math.pi * v)
     x = x.unsqueeze(-1)
@@ -47,22 +62,26 @@ def _derivative(
     # 1/v_r - 1/v_k, from the difference of the variances of X0
     gap = a * a * (variances - variances[r]) / (v * v_r)
     log_ratio = log_c - log_c[r] + shift * (z - shift / 2) / v + 0.5 * z * (z * gap)
-    if order == 0:
-        return (log_c[r] - 0.5 * z * z / v_r).squeeze(-1) + torch.logsumexp(log_ratio, -1)
-    pi = torch.softmax(log_ratio, -1)
-    s = shift / v + z * gap  # s_k - s_r
-    mean_s = (pi * s).sum(-1)
-    if order == 1:
-        return mean_s - (z / v_r).squeeze(-1)
-    mean_gap = (pi * gap).sum(-1)
-    s = s - mean_s.unsqueeze(-1)
-    second = pi * s * s
-    if order == 2:
-        return second.sum(-1) + (mean_gap - 1 / v_r.squeeze(-1))
-    gap = gap - mean_gap.unsqueeze(-1)
-    if order == 3:
-        return (second * s + 3 * pi * s * gap).sum(-1)
-    return (second * (s * s + 6 * gap) + 3 * pi * gap * gap).sum(-1) - 3 * second.sum(-1) ** 2
+    found = {}
+    if 0 in orders:
+        found[0] = (log_c[r] - 0.5 * z * z / v_r).squeeze(-1) + torch.logsumexp(log_ratio, -1)
+    if max(orders) > 0:
+        pi = torch.softmax(log_ratio, -1)
+        s = shift / v + z * gap  # s_k - s_r
+        mean_s = (pi * s).sum(-1)
+        found[1] = mean_s - (z / v_r).squeeze(-1)
+    if max(orders) > 1:
+        mean_gap = (pi * gap).sum(-1)
+        s = s - mean_s.unsqueeze(-1)
+        second = pi * s * s
+        variance = second.sum(-1)
+        found[2] = variance + (mean_gap - 1 / v_r.squeeze(-1))
+    if max(orders) > 2:
+        gap = gap - mean_gap.unsqueeze(-1)
+        found[3] = (second * s + 3 * pi * s * gap).sum(-1)
+    if max(orders) > 3:
+        found[4] = (second * (s * s + 6 * gap) + 3 * pi * gap * gap).sum(-1) - 3 * variance**2
+    return [found[order] for order in orders]
 
 
 class GaussianMixture1D(Target1D):
@@ -75,8 +94,8 @@ class GaussianMixture1D(Target1D):
         self.log_weights = torch.log(weights)
         self.has_density = bool((variances > 0).all())
 
-    def _derivative(self, x: Tensor, a: float, sigma: float, order: int) -> Tensor:
-        return mixture_derivative(x, order, self.log_weights, self.means, self.variances, a, sigma)
+    def _derivatives(self, x: Tensor, a: float, sigma: float, orders: Sequence[int]) -> list[Tensor]:
+        return mixture_derivatives(x, orders, self.log_weights, self.means, self.variances, a, sigma)
 
     def _standardised(self, x: Tensor, a: float, sigma: float) -> Tensor:
         """(x - a m_k)/std_k, (..., K); for an atom at sigma = 0 that is +inf where x >= a m_k, else -inf."""

@@ -12,6 +12,8 @@ because the derivatives of phi cancel. -(log m)', (log m)'', ... are cumulants o
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -32,34 +34,22 @@ class Laplace(Symmetric1D):
         self.scale = parameters.number(scale, "scale", above=0.0)
         self.centre = self.loc = parameters.number(loc, "loc")
 
-    def _half_derivative(self, z: Tensor, a: float, sigma: float, order: int) -> Tensor:
+    def _half_derivatives(self, z: Tensor, a: float, sigma: float, orders: Sequence[int]) -> list[Tensor]:
         b = a * self.scale
         if sigma == 0:
+            slope = torch.full_like(z, -1 / b)
+            exact = [-z / b - math.log(2 * b), slope, *3 * [torch.zeros_like(z)]]
+            return [exact[order] for order in orders]
+        law = _Smoothed(z / sigma, sigma / b)
+
+        def one(order: int) -> Tensor:
             if order == 0:
-                return -z / b - math.log(2 * b)
-            return torch.full_like(z, -1 / b if order == 1 else 0.0)
-        t, ratio = z / sigma, sigma / b
-        near, far = TruncatedNormal.at(ratio - t), TruncatedNormal.at(ratio + t)
-        if order == 0:
-            # log(phi(t) m(R - t)) + log(1 + e^-D); beyond t = R the mode of the first factor is inside.
-            leading = torch.where(t < ratio, -0.5 * t * t, -ratio * (t - ratio / 2))
-            constant = 0.5 * math.log(2 * math.pi) + math.log(2 * b)
-            return leading + torch.log(near.mass) + torch.log1p(torch.exp(-_gap(near, far))) - constant
-        gap = _gap(near, far)
-        tanh = torch.where(t <= max(1.0, ratio / 2), _small_tanh(near, t), torch.tanh(gap / 2))
-        if order == 1:
-            return -tanh / b
-        # (d/dt)^(order - 1) of tanh(D/2), with u = D/2; sech^2 without 1 - tanh^2
-        sech2 = 4 * torch.exp(-gap) / (1 + torch.exp(-gap)) ** 2
-        u1 = (near.mean() + far.mean()) / 2
-        if order == 2:
-            return -sech2 * u1 / (b * sigma)
-        u2 = (near.cumulant(2) - far.cumulant(2)) / 2
-        if order == 3:
-            return -sech2 * (u2 - 2 * tanh * u1 * u1) / (b * sigma**2)
-        u3 = (near.cumulant(3) + far.cumulant(3)) / 2
-        fourth = u3 - 6 * tanh * u1 * u2 + u1**3 * (4 * tanh * tanh - 2 * sech2)
-        return -sech2 * fourth / (b * sigma**3)
+                return law.log_density - math.log(2 * b)
+            if order == 1:
+                return -law.tanh / b
+            return -law.tanh_derivative(order - 1) / (b * sigma ** (order - 1))
+
+        return [one(order) for order in orders]
 
     def _half_log_sf(self, z: Tensor, a: float, sigma: float) -> Tensor:
         b = a * self.scale
@@ -89,6 +79,49 @@ class Laplace(Symmetric1D):
 
 
 _LOG_ROOT = 0.5 * math.log(2 * math.pi)
+
+
+class _Smoothed:
+    """The law at t >= 0 for one R: its parts, each computed at most once."""
+
+    def __init__(self, t: Tensor, ratio: float) -> None:
+        self.t, self.ratio = t, ratio
+        self.near, self.far = TruncatedNormal.at(ratio - t), TruncatedNormal.at(ratio + t)
+
+    @cached_property
+    def gap(self) -> Tensor:
+        """D(t)."""
+        return _gap(self.near, self.far)
+
+    @property
+    def log_density(self) -> Tensor:
+        """log phi(t) + log m(R - t) + log(1 + e^-D); beyond t = R the mode of the first product is inside."""
+        t, ratio = self.t, self.ratio
+        leading = torch.where(t < ratio, -0.5 * t * t, -ratio * (t - ratio / 2)) - _LOG_ROOT
+        return leading + torch.log(self.near.mass) + torch.log1p(torch.exp(-self.gap))
+
+    @cached_property
+    def tanh(self) -> Tensor:
+        """tanh D/2, in relative terms down to t = 0."""
+        small = self.t <= max(1.0, self.ratio / 2)
+        return torch.where(small, _small_tanh(self.near, self.t), torch.tanh(self.gap / 2))
+
+    @cached_property
+    def sech2(self) -> Tensor:
+        """1 - tanh(D/2)^2, without the difference."""
+        return 4 * torch.exp(-self.gap) / (1 + torch.exp(-self.gap)) ** 2
+
+    def tanh_derivative(self, order: int) -> Tensor:
+        """(d/dt)^order tanh u, order 1..3, u = D/2."""
+        u1 = (self.near.mean() + self.far.mean()) / 2
+        if order == 1:
+            return self.sech2 * u1
+        u2 = (self.near.cumulant(2) - self.far.cumulant(2)) / 2
+        if order == 2:
+            return self.sech2 * (u2 - 2 * self.tanh * u1 * u1)
+        u3 = (self.near.cumulant(3) + self.far.cumulant(3)) / 2
+        third = u3 - 6 * self.tanh * u1 * u2 + u1**3 * (4 * self.tanh**2 - 2 * self.sech2)
+        return self.sech2 * third
 
 
 def _gap(near: TruncatedNormal, far: TruncatedNormal) -> Tensor:

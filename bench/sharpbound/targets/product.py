@@ -30,32 +30,39 @@ class Product(Target):
         self.dim = len(self.factors)
         self.has_density = all(factor.has_density for factor, _ in groups)
 
-    def _coordinatewise(self, x: Tensor, a: float, sigma: float, order: int) -> Tensor:
-        """(d/dx_i)^order log p_i(x_i), the shape of x."""
+    def _coordinatewise(self, x: Tensor, a: float, sigma: float, *orders: int) -> list[Tensor]:
+        """(d/dx_i)^order log p_i(x_i) for each of ``orders``, all of the shape of x."""
         if len(self._groups) == 1:
-            return self.factors[0].derivative(x, a, sigma, order)
-        out = torch.empty_like(x)
+            return self.factors[0].derivatives(x, a, sigma, orders)
+        out = [torch.empty_like(x) for _ in orders]
         for factor, places in self._groups:
-            out[..., places] = factor.derivative(x[..., places], a, sigma, order)
+            for whole, part in zip(out, factor.derivatives(x[..., places], a, sigma, orders), strict=True):
+                whole[..., places] = part
         return out
 
     def _log_density(self, x: Tensor, a: float, sigma: float) -> Tensor:
-        return self._coordinatewise(x, a, sigma, 0).sum(-1)
+        return self._coordinatewise(x, a, sigma, 0)[0].sum(-1)
 
     def _score(self, x: Tensor, a: float, sigma: float) -> Tensor:
-        return self._coordinatewise(x, a, sigma, 1)
+        return self._coordinatewise(x, a, sigma, 1)[0]
 
     def _score_jacobian(self, x: Tensor, a: float, sigma: float) -> Tensor:
-        return torch.diag_embed(self._coordinatewise(x, a, sigma, 2))
+        return torch.diag_embed(self._coordinatewise(x, a, sigma, 2)[0])
 
     def _grad_divergence(self, x: Tensor, a: float, sigma: float) -> Tensor:
-        return self._coordinatewise(x, a, sigma, 3)
+        return self._coordinatewise(x, a, sigma, 3)[0]
 
-    def _score_jacobian_push(self, x: Tensor, dx: Tensor, a: float, sigma: float) -> Tensor:
-        return torch.diag_embed(self._coordinatewise(x, a, sigma, 3) * dx)
+    def _score_jet(self, x: Tensor, dx: Tensor, a: float, sigma: float) -> tuple[Tensor, Tensor]:
+        first, second = self._coordinatewise(x, a, sigma, 1, 2)
+        return first, second * dx
 
-    def _grad_divergence_push(self, x: Tensor, dx: Tensor, a: float, sigma: float) -> Tensor:
-        return self._coordinatewise(x, a, sigma, 4) * dx
+    def _score_jacobian_jet(self, x: Tensor, dx: Tensor, a: float, sigma: float) -> tuple[Tensor, Tensor]:
+        second, third = self._coordinatewise(x, a, sigma, 2, 3)
+        return torch.diag_embed(second), torch.diag_embed(third * dx)
+
+    def _grad_divergence_jet(self, x: Tensor, dx: Tensor, a: float, sigma: float) -> tuple[Tensor, Tensor]:
+        third, fourth = self._coordinatewise(x, a, sigma, 3, 4)
+        return third, fourth * dx
 
     def sample(self, n: int, generator: torch.Generator) -> Tensor:
         out = torch.empty(n, self.dim, dtype=torch.float64)

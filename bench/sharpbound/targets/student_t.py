@@ -3,12 +3,13 @@
 X0 = loc + scale e^u Z with e^(-2u) ~ Gamma(nu/2)/(nu/2), so a X0 + sigma W is a mixture over u of
 N(a loc, (a scale)^2 e^(2u) + sigma^2). The trapezoid rule in u converges geometrically, because
 the integrand is analytic in a strip; it makes the law a finite mixture whose derivatives, tails
-and posterior are those of `gaussian_mixture_line`.
+and posterior are those of `scale_mixture`.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -19,7 +20,7 @@ from torch.special import log_ndtr
 
 from sharpbound.targets import parameters
 from sharpbound.targets.base import Moments
-from sharpbound.targets.gaussian_mixture_line import mixture_derivative
+from sharpbound.targets.scale_mixture import scale_mixture_derivatives
 from sharpbound.targets.symmetric import Symmetric1D
 
 _CUT = 45.0
@@ -56,30 +57,30 @@ class StudentT(Symmetric1D):
         variances = self.scale**2 * torch.exp(2 * u.clamp_max(_LARGEST_LOG))
         return torch.log_softmax(log_w, 0), variances
 
-    def _half_derivative(self, z: Tensor, a: float, sigma: float, order: int) -> Tensor:
+    def _half_derivatives(self, z: Tensor, a: float, sigma: float, orders: Sequence[int]) -> list[Tensor]:
         b = a * self.scale
         far = z > _FARTHEST * (1 + self.nu) * max(b, sigma)
-        exact = self._exact_derivative(z / b, order) / b**order
-        if order == 0:
-            exact = exact - math.log(b)
         if sigma == 0 or bool(far.all()):
-            return exact
+            return [self._exact_derivative(z, b, order) for order in orders]
         near = torch.where(far, 0.0, z)
         log_w, variances = self._nodes(float(near.max()), a, sigma)
-        mixed = mixture_derivative(near, order, log_w, torch.zeros_like(log_w), variances, a, sigma)
-        return torch.where(far, exact, mixed)
+        mixed = scale_mixture_derivatives(near, orders, log_w, variances, a, sigma)
+        if not bool(far.any()):
+            return mixed
+        exact = [self._exact_derivative(z, b, order) for order in orders]
+        return [torch.where(far, *pair) for pair in zip(exact, mixed, strict=True)]
 
-    def _exact_derivative(self, y: Tensor, order: int) -> Tensor:
-        """(d/dy)^order log p of the standard law: y/(nu + y^2) = Re 1/(y + i sqrt(nu)), in polar form."""
-        root = math.sqrt(self.nu)
+    def _exact_derivative(self, z: Tensor, b: float, order: int) -> Tensor:
+        """(d/dz)^order log p of b times the standard law: y/(nu + y^2) = Re 1/(y + i sqrt(nu)), in polar form."""
+        y, root = z / b, math.sqrt(self.nu)
         r = torch.hypot(y, torch.full_like(y, root))
         if order == 0:
             small = torch.log1p((y / root).clamp_max(1.0) ** 2) / 2
             log_r = torch.where(y < root, small, torch.log(r / root))
-            return self._log_constant - (self.nu + 1) * log_r
+            return self._log_constant - (self.nu + 1) * log_r - math.log(b)
         angle = torch.atan2(torch.full_like(y, root), y)
         sign = (-1) ** order * math.factorial(order - 1)
-        return (self.nu + 1) * sign * torch.cos(order * angle) / r**order
+        return (self.nu + 1) * sign * torch.cos(order * angle) / r**order / b**order
 
     def _half_log_sf(self, z: Tensor, a: float, sigma: float) -> Tensor:
         b = a * self.scale
@@ -94,8 +95,7 @@ class StudentT(Symmetric1D):
         ]
         mixed = torch.cat(parts).reshape(z.shape)
         # sf(y) = y p(y)/nu (1 + O(nu/y^2))
-        y = z / b
-        return torch.where(far, self._exact_derivative(y, 0) + torch.log(y / self.nu), mixed)
+        return torch.where(far, self._exact_derivative(z, b, 0) + torch.log(z / self.nu), mixed)
 
     def _half_landmarks(self, a: float, sigma: float) -> Tensor:
         powers = 2.0 ** torch.arange(-2, 11, dtype=torch.float64)

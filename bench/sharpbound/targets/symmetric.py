@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -18,8 +19,8 @@ class Symmetric1D(Target1D):
     centre: float
 
     @abstractmethod
-    def _half_derivative(self, z: Tensor, a: float, sigma: float, order: int) -> Tensor:
-        """(d/dz)^order log p for z >= 0."""
+    def _half_derivatives(self, z: Tensor, a: float, sigma: float, orders: Sequence[int]) -> list[Tensor]:
+        """(d/dz)^k log p for z >= 0 and each k of ``orders``."""
 
     @abstractmethod
     def _half_log_sf(self, z: Tensor, a: float, sigma: float) -> Tensor:
@@ -29,12 +30,14 @@ class Symmetric1D(Target1D):
     def _half_landmarks(self, a: float, sigma: float) -> Tensor:
         """Landmarks z > 0."""
 
-    def _derivative(self, x: Tensor, a: float, sigma: float, order: int) -> Tensor:
+    def _derivatives(self, x: Tensor, a: float, sigma: float, orders: Sequence[int]) -> list[Tensor]:
         if a == 0:
-            return _NORMAL._derivative(x, 1.0, sigma, order)
+            return _NORMAL._derivatives(x, 1.0, sigma, orders)
         z = x - a * self.centre
-        value = self._half_derivative(z.abs(), a, sigma, order)
-        return torch.sign(z) * value if order % 2 else value
+        values = self._half_derivatives(z.abs(), a, sigma, orders)
+        return [
+            torch.sign(z) * value if order % 2 else value for order, value in zip(orders, values, strict=True)
+        ]
 
     def log_sf(self, x: Tensor, a: float, sigma: float) -> Tensor:
         if a == 0:

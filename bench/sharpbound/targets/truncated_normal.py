@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -46,7 +47,7 @@ class TruncatedNormal:
         s = start.unsqueeze(-1) + half * (1 + _NODES)
         return cls(y, s, half * _WEIGHTS * torch.exp(-s * (0.5 * s + rising.unsqueeze(-1))))
 
-    @property
+    @cached_property
     def mass(self) -> Tensor:
         """int exp(-y s - s^2/2) ds * exp(-min(y, 0)^2/2): the normaliser less its value at the mode."""
         return self.weights.sum(-1)
@@ -55,17 +56,22 @@ class TruncatedNormal:
         """E f(S), for f at the nodes."""
         return (self.weights * f).sum(-1) / self.mass
 
+    @cached_property
+    def _from_mode(self) -> Tensor:
+        """E S - mode."""
+        return self.expectation(self.s)
+
     def mean_plus_y(self) -> Tensor:
         """E S + y = E[Z | y < Z < y + L]."""
-        return self.y.clamp_min(0.0) + self.expectation(self.s)
+        return self.y.clamp_min(0.0) + self._from_mode
 
     def mean(self) -> Tensor:
         """E S."""
-        return (-self.y).clamp_min(0.0) + self.expectation(self.s)
+        return (-self.y).clamp_min(0.0) + self._from_mode
 
     def cumulant(self, order: int) -> Tensor:
         """The cumulant of S of order 2, 3 or 4."""
-        centred = self.s - self.expectation(self.s).unsqueeze(-1)
+        centred = self.s - self._from_mode.unsqueeze(-1)
         if order < 4:
             return self.expectation(centred**order)
         squares = centred * centred

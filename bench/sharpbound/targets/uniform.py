@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -37,24 +38,30 @@ class Uniform(Symmetric1D):
             raise parameters.mistake("high", f"must be greater than low = {self.low:g}, got {self.high:g}")
         self.centre = (self.low + self.high) / 2
 
-    def _half_derivative(self, z: Tensor, a: float, sigma: float, order: int) -> Tensor:
+    def _half_derivatives(self, z: Tensor, a: float, sigma: float, orders: Sequence[int]) -> list[Tensor]:
         width = a * (self.high - self.low)
         if sigma == 0:
-            inside = torch.full_like(z, -math.log(width) if order == 0 else 0.0)
-            return torch.where(z <= width / 2, inside, -math.inf if order == 0 else math.nan)
+            outside = z > width / 2
+            flat = (-math.log(width), -math.inf), (0.0, math.nan)
+            values = [flat[min(order, 1)] for order in orders]
+            return [torch.full_like(z, value).masked_fill(outside, none) for value, none in values]
         y, length = (z - width / 2) / sigma, width / sigma
         kept = TruncatedNormal.at(y, length)
-        if order == 0:
-            return log_normal_density(y.clamp_min(0.0)) + torch.log(kept.mass) - math.log(width)
-        if order == 1:
-            value = -kept.mean_plus_y()
-        elif order == 2:
-            value = kept.cumulant(2) - 1
-        else:
-            value = kept.cumulant(order) * (-1) ** order
-        if length > -2 * _DEEP:
-            value = torch.where(y < _DEEP, _inside(y, length, order), value)
-        return value / sigma**order
+
+        def one(order: int) -> Tensor:
+            if order == 0:
+                return log_normal_density(y.clamp_min(0.0)) + torch.log(kept.mass) - math.log(width)
+            if order == 1:
+                value = -kept.mean_plus_y()
+            elif order == 2:
+                value = kept.cumulant(2) - 1
+            else:
+                value = kept.cumulant(order) * (-1) ** order
+            if length > -2 * _DEEP:
+                value = torch.where(y < _DEEP, _inside(y, length, order), value)
+            return value / sigma**order
+
+        return [one(order) for order in orders]
 
     def _half_log_sf(self, z: Tensor, a: float, sigma: float) -> Tensor:
         width = a * (self.high - self.low)

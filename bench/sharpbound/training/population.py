@@ -74,9 +74,8 @@ class Population:
     def _mean_square(self, level: float, panels: Panels, f: Callable[[Array, Array], Array]) -> float:
         """E f(x, score)^2."""
         x = torch.from_numpy(panels.nodes)
-        density = self._target.derivative(x, 1.0, level, 0).exp().numpy()
-        score = self._target.derivative(x, 1.0, level, 1).numpy()
-        return panels.integrate(density * f(panels.nodes, score) ** 2)
+        log_p, score = self._target.derivatives(x, 1.0, level, (0, 1))
+        return panels.integrate(log_p.exp().numpy() * f(panels.nodes, score.numpy()) ** 2)
 
 
 def population_loss(network: Network, target: Target1D, sigma: Array) -> PopulationLoss:
