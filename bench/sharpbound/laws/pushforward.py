@@ -26,10 +26,10 @@ from sharpbound.laws.ratio import NotMeasured
 from sharpbound.quadrature import Array, Panels
 from sharpbound.samplers.base import Mixture, Stage, Transition
 
-SMOOTH = 0.25
-"""Noise, in half widths of the panels around y, up to which Gauss-Hermite is exact to rounding: a panel
-resolved to 1e-13 by 16 nodes has its nearest complex singularity 3.6 half widths away, so that 20
-Hermite nodes leave exp(-sqrt(40) * 3.6 / SMOOTH)."""
+SMOOTH = 0.125
+"""Noise, in half widths of the panels around y, up to which Gauss-Hermite is exact to rounding. Panels of little mass
+are resolved to a few percent only: log q may bend by 1 there, and with noise of a quarter of a half width there
+would be two modes (the bulk of a law and its heavy tail), of which Gauss-Hermite sees one."""
 HERMITE_NODES = 20
 NEWTON_STEPS = 3
 MODE_STEPS, MODE_ACCURACY = 40, 0.02
@@ -216,13 +216,18 @@ def push_small_noise(move: Move, x: Array) -> tuple[Array, Array]:
     """
     target = x.ravel()
     y = move.first_mode(target)
+    width, gradient, dm, pull = (np.empty_like(y) for _ in range(4))
+    going = np.arange(len(y))
     for _ in range(MODE_STEPS):
-        gradient, curvature, m, dm, s = move.at(y, move.DQ, move.DDQ, move.M, move.DM, move.S)
-        pull = (dm / s) ** 2
-        width = 1.0 / np.sqrt(np.maximum(pull - curvature, 0.25 * pull))
-        step = np.clip(width**2 * (gradient + (target - m) * dm / s**2), -8 * width, 8 * width)
-        y = y + step
-        if (np.abs(step) < MODE_ACCURACY * width).all():
+        gradient[going], curvature, m, dm[going], s = move.at(
+            y[going], move.DQ, move.DDQ, move.M, move.DM, move.S
+        )
+        pull[going] = (dm[going] / s) ** 2
+        width[going] = 1.0 / np.sqrt(np.maximum(pull[going] - curvature, 0.25 * pull[going]))
+        step = width[going] ** 2 * (gradient[going] + (target[going] - m) * dm[going] / s**2)
+        y[going] += np.clip(step, -8 * width[going], 8 * width[going])
+        going = going[~(np.abs(step) < MODE_ACCURACY * width[going])]
+        if not len(going):
             break
     points = y[:, None] + np.sqrt(2.0) * width[:, None] * _Z
     log_q, m, s = move.at(points, move.LOG_Q, move.M, move.S)
@@ -234,7 +239,7 @@ def push_small_noise(move: Move, x: Array) -> tuple[Array, Array]:
     if flat.any():
         total[flat] = push_map(move, target[flat])
     roughness = np.maximum(width, 1.0 / np.sqrt(pull)) / move.scale[move.panels.locate(y)[0]]
-    roughness[~(np.abs(step) < MODE_ACCURACY * width)] = np.inf  # no mode found: there may be several
+    roughness[going] = np.inf  # no mode found: there may be several
     return total.reshape(x.shape), roughness.reshape(x.shape)
 
 
