@@ -29,12 +29,11 @@ def log_density(target: Target1D, x: Array, a: float, sigma: float) -> Array:
 
 def support(target: Target1D, a: float, sigma: float) -> tuple[float, float]:
     """An interval outside which p is negligible, or (heavy tails) very far."""
-    quartiles = target.quantile(torch.tensor([0.25, 0.5, 0.75], dtype=torch.float64), a, sigma).numpy()
-    reach = FARTHEST * (quartiles[2] - quartiles[0])
-    far = torch.tensor([LOG_TAIL], dtype=torch.float64)
-    lo = float(target.quantile_from_log(far, a, sigma, upper=False))
-    hi = float(target.quantile_from_log(far, a, sigma, upper=True))
-    return max(lo, quartiles[1] - reach), min(hi, quartiles[1] + reach)
+    tails = torch.tensor([LOG_TAIL, np.log(0.25), np.log(0.5)], dtype=torch.float64)
+    lo, quartile, median = target.quantile_from_log(tails, a, sigma, upper=False).tolist()
+    hi, third_quartile = target.quantile_from_log(tails[:2], a, sigma, upper=True).tolist()
+    reach = FARTHEST * (third_quartile - quartile)
+    return max(lo, median - reach), min(hi, median + reach)
 
 
 def marginal_panels(target: Target1D, a: float, sigma: float) -> Panels:
