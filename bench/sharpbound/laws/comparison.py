@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sharpbound.laws.marginal import log_density, tensor
-from sharpbound.laws.pushforward import ROUNDING, Density, parents
+from sharpbound.laws.pushforward import ROUNDING, Density
 from sharpbound.laws.ratio import Ratio1D
 from sharpbound.quadrature import Array, Panels
 from sharpbound.samplers.base import Level
@@ -34,15 +34,12 @@ def against(target: Target1D, level: Level, density: Density) -> Ratio1D:
         flagged = _distances_unresolved(panels, np.exp(log_q), np.exp(log_p), partner)
         if not flagged.any():
             break
-        finer, new = panels.split(flagged), np.repeat(flagged, np.where(flagged, 2, 1))
-        values = []
-        for old in (log_q, below, above, partner, log_p):
-            merged = np.empty_like(finer.nodes)
-            merged[~new], merged[new] = old[~flagged], panels.interpolate(old, finer.nodes[new])
-            values.append(merged)
-        panels, dead, (log_q, below, above, partner, log_p) = finer, dead[parents(flagged)], values
-        partner[new] = _coupled(target, level, panels.nodes[new], below[new], above[new])
-        log_p[new] = log_density(target, panels.nodes[new], *level)
+        halves = panels.halved(flagged)
+        new, y = halves.new, halves.new_nodes
+        log_q, below, above = (halves.merged(f, panels.interpolate(f, y)) for f in (log_q, below, above))
+        partner = halves.merged(partner, _coupled(target, level, y, below[new], above[new]))
+        log_p = halves.merged(log_p, log_density(target, y, *level))
+        panels, dead = halves.panels, dead[halves.parent]
     log_ratio = np.where(dead[:, None], 0.0, log_q - log_p)  # neither law has mass there
     ends = tensor(np.array([panels.lo[0], panels.hi[-1]]))
     outside_p = float(target.log_cdf(ends, *level)[0].exp() + target.log_sf(ends, *level)[1].exp())

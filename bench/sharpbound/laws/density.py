@@ -83,7 +83,8 @@ class _Grid:
             flagged = alive & _unresolved(panels, values, seen)
             if not flagged.any():
                 break
-            panels, values = _bisected(log_q, panels, values, flagged)
+            halves, peak = panels.halved(flagged), float(values.max())
+            panels, values = halves.panels, halves.merged(values, log_q(halves.new_nodes, peak))
             alive, seen = self._alive(panels, values, level)
         self.panels = panels
         error += _truncated(panels, values)
@@ -110,10 +111,7 @@ def _followed(log_q: LogDensity, panels: Panels, values: Array, end: int) -> tup
         edge = panels.hi[-1] if end else panels.lo[0]
         outer = Panels.between(np.sort([edge, edge + (width if end else -width)]))
         new = log_q(outer.nodes, peak)
-        lo, hi = (
-            np.concatenate([old, one][side]) for old, one in ((panels.lo, outer.lo), (panels.hi, outer.hi))
-        )
-        panels, values = Panels(lo, hi), np.concatenate([values, new][side])
+        panels, values = Panels.joined(*[panels, outer][side]), np.concatenate([values, new][side])
         width *= 2 if np.ptp(new) < OUTER_DROP else 1
     return panels, values
 
@@ -139,17 +137,6 @@ def _unresolved(panels: Panels, log_q: Array, seen: NDArray[np.bool_]) -> NDArra
     allowed = np.where(depth > UNDERFLOW, BENT_BELOW * depth, 1.0 + 1e-8 * np.abs(log_q).max(1))
     allowed = np.where(seen, allowed, np.maximum(allowed, BENT_UNSEEN * depth))
     return (tails * mass > RESOLVED * mass.sum()) | (tails > OVERSHOOT * allowed)
-
-
-def _bisected(
-    log_q: LogDensity, panels: Panels, values: Array, flagged: NDArray[np.bool_]
-) -> tuple[Panels, Array]:
-    """The panels with every flagged one halved; log q is evaluated on the halves only."""
-    panels = panels.split(flagged)
-    new = np.repeat(flagged, np.where(flagged, 2, 1))
-    merged = np.empty_like(panels.nodes)
-    merged[~new], merged[new] = values[~flagged], log_q(panels.nodes[new], float(values.max()))
-    return panels, merged
 
 
 def density_law(

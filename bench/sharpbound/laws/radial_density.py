@@ -87,10 +87,9 @@ class _Density:
         above = [hi + 4 * panels.half[-1]] if log_f[-1, -1] > peak + HELD else []
         if not (rough.any() or below or above):
             return self
-        split = panels.split(rough)
-        finer = Panels.between(np.concatenate([below, split.lo, [hi], above]))
-        new = np.repeat(rough, np.where(rough, 2, 1))
-        new = np.concatenate([np.ones(len(below), bool), new, np.ones(len(above), bool)])
+        halves = panels.halved(rough)
+        finer = Panels.between(np.concatenate([below, halves.panels.lo, [hi], above]))
+        new = np.pad(halves.new, (len(below), len(above)), constant_values=True)
         values = np.empty_like(finer.nodes)
         values[new], values[~new] = log_q(finer.nodes[new]), self.log_q[~rough]
         return _Density.held(finer, values, self.dim)
@@ -144,7 +143,7 @@ class _Transition:
         panels = density.panels
         slope = np.abs(_image(mean, panels.nodes)[1]).max(1)
         pieces = np.ceil(2 * panels.half * slope / (PIECE * std)).clip(1).astype(int)
-        fine = panels.split(pieces > 1, pieces)
+        fine = panels.cut(pieces).panels
         m = np.abs(_image(mean, fine.nodes)[0].ravel()).clip(1e-300)
         centre = np.sqrt(m**2 + (density.dim - 1) * std**2)
         order = np.argsort(centre)

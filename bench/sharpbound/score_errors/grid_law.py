@@ -129,10 +129,10 @@ def source_panels(
         with np.errstate(invalid="ignore"):
             pieces = np.ceil(np.maximum(swing, 2 * panels.half) / (WIDTH * min(std, level[1])))
         if pieces.sum() * panels.n <= MAX_NODES:
-            return panels.split(np.ones(len(panels), dtype=bool), pieces.astype(int)), left
+            return panels.cut(pieces.astype(int)).panels, left
         right = panels.hi[-1] - high > low - panels.lo[0]
         kept = slice(0, -1) if right else slice(1, None)
-        panels = Panels(panels.lo[kept], panels.hi[kept])
+        panels = panels.only(kept)
         if not (panels.lo[0] <= low and panels.hi[-1] >= high):
             raise NotMeasured(f"the noise is too small to be resolved (standard deviation {std:.2g})")
         left.append(float(panels.hi[-1] if right else panels.lo[0]))
@@ -182,12 +182,9 @@ def resolved(panels: Panels, densities: Sequence[Callable[[Array], Array]]) -> t
         flagged = np.max([panels.half * panels.tails(q) for q in values], axis=0) > RESOLVED
         if not flagged.any():
             break
-        panels = panels.split(flagged)
-        fresh = np.repeat(flagged, np.where(flagged, 2, 1))
-        after = np.empty((len(densities), *panels.nodes.shape))
-        after[:, ~fresh] = values[:, ~flagged]
-        after[:, fresh] = [q(panels.nodes[fresh]) for q in densities]
-        values = after
+        halves = panels.halved(flagged)
+        panels, y = halves.panels, halves.new_nodes
+        values = halves.merged(values, np.stack([q(y) for q in densities]))
     return panels, list(values)
 
 
