@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from sharpbound.forward import Ladder
 from sharpbound.laws.comparison import against
-from sharpbound.laws.marginal import LOG_TAIL, log_density, marginal_panels
+from sharpbound.laws.marginal import LOG_TAIL, FollowingPanels, log_density, marginal_panels
 from sharpbound.laws.pushforward import HELD, ROUNDS, SMOOTH, SUNK, Density, LogDensity, beyond_rounding, push
 from sharpbound.laws.ratio import NotMeasured, Ratio1D
 from sharpbound.laws.transport import StartLaw, start_law
@@ -21,9 +21,6 @@ from sharpbound.quadrature import Array, Panels
 from sharpbound.samplers.base import Level, Mixture, Sampler, ScoreField, Transition
 from sharpbound.targets.base import Target1D
 
-REBUILD_SCALE, REBUILD_SHIFT = 0.1, 0.3
-"""Relative change of sigma, and motion of the target's quartiles in units of sigma, after which the
-panels of the marginal are built anew."""
 RESOLVED = 1e-11
 """Last Legendre coefficients of log q, weighted with the panel's mass, at which a panel counts as resolved."""
 OVERSHOOT = 1.0
@@ -39,32 +36,15 @@ MASS_LOST = 1e-3
 """Mass defect beyond which a law is not given at all; below it, it is part of every floor."""
 
 
-class _Grid:
-    """The panels in use, built anew when the marginal has moved too far from the one they resolve, and until
-    then kept as the last density has refined them.
-    """
+class _Grid(FollowingPanels):
+    """The panels of the current density, which are those of the marginal, refined and widened where q needs it."""
 
     def __init__(self, target: Target1D, ladder: Ladder) -> None:
-        self.target = target
-        self.built: tuple[float, float] | None = None
-        self.panels: Panels
         quartiles = target.quantile(
             torch.tensor([0.25, 0.75], dtype=torch.float64), 1.0, float(ladder.sigma[1])
         )
-        self.spread = float(quartiles[1] - quartiles[0])
-
-    def at(self, level: tuple[float, float], *, exactly: bool = False) -> Panels:
-        if self.built is None or (level != self.built if exactly else self._moved(level)):
-            self.built, self.panels = level, marginal_panels(self.target, *level)
-        return self.panels
-
-    def _moved(self, level: tuple[float, float]) -> bool:
-        assert self.built is not None
-        (a, sigma), (a_built, sigma_built) = level, self.built
-        return (
-            abs(sigma / sigma_built - 1) > REBUILD_SCALE
-            or abs(a - a_built) * self.spread > REBUILD_SHIFT * sigma
-        )
+        super().__init__(lambda level: marginal_panels(target, *level), float(quartiles[1] - quartiles[0]))
+        self.target = target
 
     def density(
         self, log_q: LogDensity, level: Level, error: float = 0.0, *, exactly: bool = False

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from sharpbound.quadrature import Array, Panels, resolve
+from sharpbound.samplers.base import Level
 from sharpbound.targets.base import Target1D
 
 LOG_TAIL = -100.0
@@ -15,6 +18,9 @@ FARTHEST = 1e14
 """... but no farther than this many interquartile ranges, for heavy tails (their mass beyond is exact)."""
 RESOLUTION = 1e-13
 """Last Legendre coefficients of log p, relative to its size, at which a panel counts as resolved."""
+REBUILD_SCALE, REBUILD_SHIFT = 0.1, 0.3
+"""Relative change of sigma, and motion of the target in units of sigma, after which panels that follow a marginal
+are built anew."""
 
 
 def tensor(x: Array) -> torch.Tensor:
@@ -46,6 +52,31 @@ def marginal_panels(target: Target1D, a: float, sigma: float) -> Panels:
     edges = edges[np.concatenate([[True], np.diff(edges) > 1e-9 * (hi - lo + np.abs(edges[1:]))])]
     edges[-1] = hi
     return resolve(lambda panels: _unresolved(target, a, sigma, panels), _geometric(edges))
+
+
+class FollowingPanels:
+    """Panels that resolve the marginal near which a law is, as the level changes.
+
+    They are built anew when the marginal has moved too far from the one they were built for; until then they
+    stay as they are, or as whoever holds a law on them has refined them.
+    """
+
+    def __init__(self, build: Callable[[Level], Panels], size: float) -> None:
+        """``build`` gives the panels of a level; ``size`` is the target's, a length."""
+        self.build, self.size = build, size
+        self.built: Level = (0.0, 0.0)
+        self.panels: Panels
+
+    def at(self, level: Level, *, exactly: bool = False) -> Panels:
+        """The panels for the level; ``exactly``: those of this marginal and of none near it."""
+        (a, sigma), (a_built, sigma_built) = level, self.built
+        moved = (
+            abs(sigma - sigma_built) > REBUILD_SCALE * sigma_built
+            or abs(a - a_built) * self.size > REBUILD_SHIFT * sigma
+        )
+        if moved or (exactly and level != self.built):
+            self.built, self.panels = level, self.build(level)
+        return self.panels
 
 
 def _geometric(edges: Array) -> Array:

@@ -28,7 +28,7 @@ from scipy.interpolate import make_interp_spline
 from sharpbound.distances.gaussian import EPS
 from sharpbound.dual import derivative
 from sharpbound.forward import Ladder
-from sharpbound.laws.marginal import tensor
+from sharpbound.laws.marginal import FollowingPanels, tensor
 from sharpbound.laws.radial import Chi, RadialScore, Radius, log_area, log_shell
 from sharpbound.laws.ratio import NotMeasured, Ratio1D
 from sharpbound.quadrature import Array, Panels
@@ -45,8 +45,6 @@ SUNK = -300.0
 """The same where it has none: zero for all purposes, yet near enough for polynomials."""
 RESOLVED, OVERSHOOT = 1e-14, 1e-3
 """Last Legendre coefficients of f, times the panel's width, and of log q, at which a panel counts as resolved."""
-REBUILD_SCALE, REBUILD_SHIFT = 0.1, 0.3
-"""Relative change of sigma, and motion of the sphere in units of sigma, after which panels are built anew."""
 ROUNDS = 12
 """Most bisections of a panel, and most panels added at either end, per transition."""
 MASS_LOST = 1e-3
@@ -176,23 +174,12 @@ def _image(mean: Map, r: Array) -> tuple[Array, Array]:
     return value.numpy().reshape(r.shape), slope.numpy().reshape(r.shape)
 
 
-class _Grid:
-    """Panels that resolve the true marginal, built anew when it has moved, and every q on them or finer ones."""
+class _Grid(FollowingPanels):
+    """The panels of the current density, which are those of the true radius, refined and widened where q needs it."""
 
     def __init__(self, target: Sphere) -> None:
+        super().__init__(lambda level: Radius(target, *level).panels, target.radius)
         self.target = target
-        self.built: Level = (0.0, 0.0)
-        self.panels: Panels
-
-    def at(self, level: Level, *, exactly: bool) -> Panels:
-        (a, sigma), (a_built, sigma_built) = level, self.built
-        moved = (
-            abs(sigma - sigma_built) > REBUILD_SCALE * sigma_built
-            or abs(a - a_built) * self.target.radius > REBUILD_SHIFT * sigma
-        )
-        if moved or (exactly and level != self.built):
-            self.built, self.panels = level, Radius(self.target, *level).panels
-        return self.panels
 
     def density(self, log_q: LogDensity, level: Level, *, exactly: bool = False) -> _Density:
         """``log_q`` on the panels of the level, on halves where they do not resolve it, and on more of them
