@@ -17,7 +17,7 @@ from sharpbound.rates import judge_ordering
 from sharpbound.targets.base import Target1D
 from sharpbound.training.descent import descend, predict
 from sharpbound.training.population import population_loss
-from sharpbound.training.weighting import WEIGHTINGS
+from sharpbound.training.weighting import check_weighting
 
 if TYPE_CHECKING:
     from sharpbound.suite.case import Case
@@ -52,8 +52,7 @@ class Floor(Experiment):
         sweep_points(case.sweep, ("points",))
         if not all(isinstance(n, int) and n > 0 for n in case.sweep["points"]):
             raise InputError("must hold positive whole numbers", key="sweep.points")
-        if options["weighting"] not in WEIGHTINGS:
-            raise InputError(f"unknown weighting; choose {', '.join(WEIGHTINGS)}", key="training.weighting")
+        check_weighting(options["weighting"])
         if options["levels"] < 2:
             raise InputError("needs at least 2 levels of noise", key="training.levels")
         if not isinstance(targets.build(case.target), Target1D):

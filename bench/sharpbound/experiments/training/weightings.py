@@ -22,7 +22,7 @@ from sharpbound.training.descent import descend, predict
 from sharpbound.training.output import POINTS, sampled
 from sharpbound.training.population import Population
 from sharpbound.training.score import network_score
-from sharpbound.training.weighting import WEIGHTINGS
+from sharpbound.training.weighting import WEIGHTINGS, check_weighting
 
 if TYPE_CHECKING:
     from sharpbound.suite.case import Case
@@ -60,8 +60,7 @@ class Weightings(Experiment):
     def validate(self, case: Case, claim: Claim) -> None:
         options = read_options(case.options, DEFAULTS, "training")
         for key in ("first", "second"):
-            if options[key] not in WEIGHTINGS:
-                raise InputError(f"unknown weighting; choose {', '.join(WEIGHTINGS)}", key=f"training.{key}")
+            check_weighting(options[key], f"training.{key}")
         sweep_points(case.sweep, ("t",))
         times = case.sweep["t"]
         if not all(isinstance(t, int) and t >= 0 for t in times) or times != sorted(times):
