@@ -23,8 +23,8 @@ from sharpbound.targets.base import Target1D
 
 RESOLVED = 1e-11
 """Last Legendre coefficients of log q, weighted with the panel's mass, at which a panel counts as resolved."""
-OVERSHOOT = 1.0
-"""The same for log q itself on every panel that is alive."""
+OVERSHOOT, OVERSHOOT_SHARE = 1.0, 1e-8
+"""The same for log q itself on every panel that is alive, and the share of its size that is rounding there."""
 UNDERFLOW, BENT_BELOW, BENT_UNSEEN = 745.0, 0.02, 0.2
 """Depth of log q below its maximum where q underflows; the share of its depth that log q may be off by there, and
 where neither law has mass that counts."""
@@ -114,9 +114,11 @@ def _unresolved(panels: Panels, log_q: Array, seen: NDArray[np.bool_]) -> NDArra
     mass = panels.masses(np.exp(log_q - log_q.max()))
     tails = panels.tails(log_q)
     depth = log_q.max() - log_q.max(1)
-    allowed = np.where(depth > UNDERFLOW, BENT_BELOW * depth, 1.0 + 1e-8 * np.abs(log_q).max(1))
+    allowed = np.where(
+        depth > UNDERFLOW, BENT_BELOW * depth, OVERSHOOT + OVERSHOOT_SHARE * np.abs(log_q).max(1)
+    )
     allowed = np.where(seen, allowed, np.maximum(allowed, BENT_UNSEEN * depth))
-    return (tails * mass > RESOLVED * mass.sum()) | (tails > OVERSHOOT * allowed)
+    return (tails * mass > RESOLVED * mass.sum()) | (tails > allowed)
 
 
 def density_law(
