@@ -33,6 +33,12 @@ def log_density(target: Target1D, x: Array, a: float, sigma: float) -> Array:
     return target.derivative(tensor(x), a, sigma, 0).numpy()
 
 
+def mass_outside(target: Target1D, a: float, sigma: float, lo: float, hi: float) -> float:
+    """p's mass below ``lo`` and above ``hi``, from its closed-form tails."""
+    ends = tensor(np.array([lo, hi]))
+    return float(target.log_cdf(ends, a, sigma)[0].exp() + target.log_sf(ends, a, sigma)[1].exp())
+
+
 def support(target: Target1D, a: float, sigma: float) -> tuple[float, float]:
     """An interval outside which p is negligible, or (heavy tails) very far."""
     quartiles = target.quantile(torch.tensor([0.25, 0.5, 0.75], dtype=torch.float64), a, sigma).numpy()

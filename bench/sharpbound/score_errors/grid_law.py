@@ -20,11 +20,12 @@ import torch
 from torch import Tensor
 
 from sharpbound.forward import Ladder
-from sharpbound.laws.marginal import LOG_TAIL, log_density, marginal_panels, tensor
+from sharpbound.laws.comparison import coupled
+from sharpbound.laws.marginal import LOG_TAIL, log_density, marginal_panels, mass_outside, tensor
 from sharpbound.laws.ratio import NotMeasured, Ratio1D
 from sharpbound.laws.transport import Start
 from sharpbound.quadrature import Array, Panels
-from sharpbound.samplers.base import Sampler, ScoreField, Stage
+from sharpbound.samplers.base import Level, Sampler, ScoreField, Stage
 from sharpbound.score_errors.base import LineError
 from sharpbound.score_errors.resolving import Reach, field_panels, widened
 from sharpbound.targets.base import Target1D
@@ -44,7 +45,6 @@ RESOLVED, ROUNDS = 1e-13, 30
 """Mass that an output panel may leave unresolved, and how often one is halved to that end at most."""
 
 Mean = Callable[[Tensor], Tensor]
-Level = tuple[float, float]
 
 
 def transitions(
@@ -193,12 +193,8 @@ def against(target: Target1D, level: Level, panels: Panels, q: Array, lost: floa
     y = panels.nodes
     log_p = log_density(target, y, *level)
     below, above = panels.cumulative(q)[0], panels.cumulative_from_right(q)[0]
-    partner = y.copy()
-    for upper, tail in ((False, below), (True, above)):
-        chosen = (tail > 0) & ((above < below) == upper) & (q > 0)
-        log_tail = tensor(np.log(np.minimum(tail[chosen], 0.9)))
-        partner[chosen] = target.quantile_from_log(log_tail, *level, upper=upper).numpy()
-    ends = tensor(np.array([panels.lo[0], panels.hi[-1]]))
-    outside = float(target.log_cdf(ends, *level)[0].exp() + target.log_sf(ends, *level)[1].exp())
+    partner, held = y.copy(), q > 0
+    partner[held] = coupled(target, level, y[held], below[held], above[held])
+    outside = mass_outside(target, *level, panels.lo[0], panels.hi[-1])
     log_q = np.log(np.maximum(q, np.finfo(float).tiny))
     return Ratio1D(panels, y, partner, log_p, log_q - log_p, outside, lost)
