@@ -80,7 +80,7 @@ def decompose(
 
 def initialisation_error(target: Target, ladder: Ladder) -> float:
     """E_I = KL(p_T | N(0, prior_std^2 I)), at most E|X0|^2/(2 sigma_T^2) for a variance-exploding ladder."""
-    a, sigma, std = float(ladder.a[-1]), float(ladder.sigma[-1]), ladder.prior_std
+    (a, sigma), std = ladder.level(ladder.T), ladder.prior_std
     if isinstance(target, Product):
         return sum(count * initialisation_error(factor, ladder) for factor, count in target.counts)
     if target.family == "gaussian":

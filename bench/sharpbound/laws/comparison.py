@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from sharpbound.forward import Level
 from sharpbound.laws.marginal import log_density, mass_outside, tensor
 from sharpbound.laws.pushforward import ROUNDING, Density
 from sharpbound.laws.ratio import Ratio1D
 from sharpbound.quadrature import Array, Panels
-from sharpbound.samplers.base import Level
 from sharpbound.targets.base import Target1D
 
 FINAL_ROUNDS = 45

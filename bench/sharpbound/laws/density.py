@@ -11,14 +11,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from sharpbound.forward import Ladder
+from sharpbound.forward import Ladder, Level
 from sharpbound.laws.comparison import against
 from sharpbound.laws.marginal import LOG_TAIL, FollowingPanels, log_density, marginal_panels
 from sharpbound.laws.pushforward import HELD, ROUNDS, SMOOTH, SUNK, Density, LogDensity, beyond_rounding, push
 from sharpbound.laws.ratio import NotMeasured, Ratio1D
 from sharpbound.laws.transport import StartLaw, start_law
 from sharpbound.quadrature import Array, Panels
-from sharpbound.samplers.base import Level, Mixture, Sampler, ScoreField, Transition
+from sharpbound.samplers.base import Mixture, Sampler, ScoreField, Transition
 from sharpbound.targets.base import Target1D
 
 RESOLVED = 1e-11
@@ -140,7 +140,7 @@ def density_law(
             "can be pushed on: its law is known for Gaussian targets, and by particles"
         )
     grid = _Grid(target, ladder)
-    level = (float(ladder.a[-1]), float(ladder.sigma[-1]))
+    level = ladder.level(ladder.T)
     start = start_law(target, ladder, init)
     density = grid.density(lambda x, peak: start.log_density(x), level)
     for t, stages in sampler.path(ladder, score):
@@ -163,7 +163,7 @@ def _landing(stage: Transition, level: Level, ladder: Ladder, t: int, last: bool
     if not isinstance(stage, Mixture) and stage.lands:
         return stage.lands
     if last:
-        return float(ladder.a[t - 1]), float(ladder.sigma[t - 1])
+        return ladder.level(t - 1)
     if isinstance(stage, Mixture) or callable(stage.std):
         return level[0], float(np.hypot(level[1], np.sqrt(ladder.noise_variance(t))))
     return level[0], float(np.hypot(level[1], stage.std))

@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from sharpbound.forward import Level
 from sharpbound.quadrature import Array, Panels, resolve
-from sharpbound.samplers.base import Level
 from sharpbound.targets.base import Target1D
 
 LOG_TAIL = -100.0

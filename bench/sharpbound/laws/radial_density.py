@@ -27,12 +27,12 @@ from scipy.interpolate import make_interp_spline
 
 from sharpbound.distances.gaussian import EPS
 from sharpbound.dual import derivative
-from sharpbound.forward import Ladder
+from sharpbound.forward import Ladder, Level
 from sharpbound.laws.marginal import FollowingPanels, tensor
 from sharpbound.laws.radial import Chi, RadialScore, Radius, log_area, log_shell
 from sharpbound.laws.ratio import NotMeasured, Ratio1D
 from sharpbound.quadrature import Array, Panels
-from sharpbound.samplers.base import Level, Sampler, Stage
+from sharpbound.samplers.base import Sampler, Stage
 from sharpbound.targets.sphere import Sphere, log_angular_mean
 
 REACH = 12.0
@@ -206,7 +206,7 @@ def radial_density_law(target: Sphere, ladder: Ladder, sampler: Sampler, init: s
             f"{sampler.name} keeps predictions of earlier steps: its state is not a Markov chain"
         )
     grid, score = _Grid(target), RadialScore(target, ladder)
-    level: Level = float(ladder.a[-1]), float(ladder.sigma[-1])
+    level = ladder.level(ladder.T)
     start = Radius(target, *level) if init == "exact" else Chi(target.dim, ladder.prior_std)
     density = grid.density(lambda r: start.log_density(r) - log_shell(r, target.dim), level)
     maps: list[Map] = []
@@ -215,7 +215,7 @@ def radial_density_law(target: Sphere, ladder: Ladder, sampler: Sampler, init: s
             if not isinstance(stage, Stage) or callable(stage.std):
                 raise NotMeasured(f"{sampler.name}: a radial law needs steps with isotropic noise")
             maps.append(stage.mean)
-            next_level = float(ladder.a[t - 1]), float(ladder.sigma[t - 1])
+            next_level = ladder.level(t - 1)
             if stage.lands or stage is stages[-1]:
                 level = stage.lands or next_level
             else:
@@ -241,7 +241,7 @@ def _composed(maps: list[Map]) -> Map:
 
 def _against(target: Sphere, ladder: Ladder, density: _Density, last: Map) -> Ratio1D:
     """The law of |m(r)|, r of the given density, in the coordinate r, against the true radius."""
-    truth = Radius(target, float(ladder.a[ladder.stop]), float(ladder.sigma[ladder.stop]))
+    truth = Radius(target, *ladder.level(ladder.stop))
     panels, r = density.panels, density.panels.nodes
     y, slope = _image(last, r)
     if not ((slope > 0) & (y > 0)).all():

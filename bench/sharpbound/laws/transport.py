@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from scipy import special
 
 from sharpbound.dual import derivative
-from sharpbound.forward import Ladder
+from sharpbound.forward import Ladder, Level
 from sharpbound.laws.marginal import log_density, marginal_panels, tensor
 from sharpbound.laws.ratio import NotMeasured, Ratio1D
 from sharpbound.quadrature import Array, Panels
@@ -57,8 +57,8 @@ class Start:
     init: str
 
     @property
-    def _level(self) -> tuple[float, float]:
-        return float(self.ladder.a[-1]), float(self.ladder.sigma[-1])
+    def _level(self) -> Level:
+        return self.ladder.level(self.ladder.T)
 
     def log_density(self, x: Array) -> Array:
         if self.init == "exact":
@@ -127,7 +127,7 @@ class _Transport:
     ) -> None:
         self.target, self.ladder, self.sampler, self.score = target, ladder, sampler, score
         self.start = start_law(target, ladder, init)
-        self.level = (float(ladder.a[ladder.stop]), float(ladder.sigma[ladder.stop]))
+        self.level = ladder.level(ladder.stop)
 
     def pieces(self, panels: Panels, beyond: NDArray[np.bool_]) -> _Pieces:
         x = panels.nodes.copy()

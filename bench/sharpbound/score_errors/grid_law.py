@@ -19,13 +19,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sharpbound.forward import Ladder
+from sharpbound.forward import Ladder, Level
 from sharpbound.laws.comparison import coupled
 from sharpbound.laws.marginal import LOG_TAIL, log_density, marginal_panels, mass_outside, tensor
 from sharpbound.laws.ratio import NotMeasured, Ratio1D
 from sharpbound.laws.transport import Start
 from sharpbound.quadrature import Array, Panels
-from sharpbound.samplers.base import Level, Sampler, ScoreField, Stage
+from sharpbound.samplers.base import Sampler, ScoreField, Stage
 from sharpbound.score_errors.base import LineError
 from sharpbound.score_errors.resolving import Reach, field_panels, widened
 from sharpbound.targets.base import Target1D
@@ -55,7 +55,7 @@ def transitions(
     Raises NotMeasured for stages without constant noise of their own.
     """
     for t, stages in sampler.path(ladder, score):
-        level = (float(ladder.a[t]), float(ladder.sigma[t]))
+        level = ladder.level(t)
         for stage in stages:
             if not isinstance(stage, Stage) or callable(stage.std) or stage.std == 0.0 or sampler.history:
                 raise NotMeasured(f"{sampler.name} has stages without constant noise of their own")
@@ -99,7 +99,7 @@ def grid_laws(
         ]
         reach = min(one.reach[0] for one in pushed), max(one.reach[1] for one in pushed)
         laws = list(pushed)
-    level = (float(ladder.a[ladder.stop]), float(ladder.sigma[ladder.stop]))
+    level = ladder.level(ladder.stop)
     panels = output_panels(target, error, level, ladder.stop + 1)
     if any(panels.lo[0] < y < panels.hi[-1] for y in strays):
         raise NotMeasured("the error drives states farther off than they can be followed, and back again")

@@ -106,7 +106,7 @@ class Output(Experiment):
         target, sampler = cast(Target1D, targets.build(params["target"])), samplers.build(params["sampler"])
         time = params["horizon"]
         ladder = _ladder(time, options)
-        level = float(ladder.a[-1]), float(ladder.sigma[-1])
+        level = ladder.level(ladder.T)
         row: Row = {"horizon": time, "steps": ladder.T}
         for name in options["models"]:
             model: Density = Normal(0.0, 1.0) if name == "noise" else FITS[name](target, *level)
