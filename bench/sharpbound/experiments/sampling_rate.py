@@ -84,6 +84,7 @@ class SamplingRate(Experiment):
 
 
 def check_metrics(metrics: Sequence[str]) -> None:
+    """Raise InputError for a metric that no law has."""
     for metric in metrics:
         if metric not in METRICS:
             raise InputError(
