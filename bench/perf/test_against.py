@@ -43,7 +43,7 @@ def test_tv(benchmark: Any, method: str, sampler: str, shared: dict[str, float])
         benchmark.extra_info["floor"] = found.floor
         return
     truth, edges = exact().value, np.linspace(-2.5, 3.0, BINS - 1)
-    below = target.cdf(torch.from_numpy(edges), float(ladder.a[0]), float(ladder.sigma[0])).numpy()
+    below = target.cdf(torch.from_numpy(edges), *ladder.level(0)).numpy()
     p = np.diff(np.concatenate([[0.0], below, [1.0]]))
     score, generator, errors = ExactScore(target, ladder), torch.Generator().manual_seed(0), []
 

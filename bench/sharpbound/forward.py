@@ -23,6 +23,8 @@ from numpy.typing import NDArray
 from sharpbound.errors import InputError
 
 Array = NDArray[np.float64]
+Level = tuple[float, float]
+"""(a, sigma), on a ladder or between two of its levels."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,10 @@ class Ladder:
     def T(self) -> int:
         """Index of the noisiest level."""
         return len(self.a) - 1
+
+    def level(self, t: int) -> Level:
+        """(a_t, sigma_t): the marginal of index t is the law of a_t X0 + sigma_t W."""
+        return float(self.a[t]), float(self.sigma[t])
 
     def alpha(self, t: int) -> float:
         """alpha_t = (a_t / a_{t-1})^2, so that X_t = sqrt(alpha_t) X_{t-1} + noise."""

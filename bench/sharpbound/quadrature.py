@@ -9,6 +9,7 @@ and the last coefficients of the polynomials say whether the function is resolve
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -64,6 +65,13 @@ class Panels:
     def between(cls, edges: Array, n: int = ORDER) -> Panels:
         """Contiguous panels between increasing edges."""
         return cls(edges[:-1], edges[1:], n)
+
+    @classmethod
+    def joined(cls, *parts: Panels) -> Panels:
+        """The panels of all parts, one part after the other."""
+        return cls(
+            np.concatenate([one.lo for one in parts]), np.concatenate([one.hi for one in parts]), parts[0].n
+        )
 
     def __len__(self) -> int:
         return len(self.half)
@@ -139,15 +147,52 @@ class Panels:
         before, after = last[:, :2].max(1), last[:, 2:].max(1)
         return after * np.minimum(after / np.maximum(before, np.finfo(float).tiny), 1.0)
 
-    def split(self, flagged: NDArray[np.bool_], pieces: int | NDArray[np.int64] = 2) -> Panels:
-        """The panels in order, every flagged one cut into equal pieces (one number, or one per panel)."""
-        count = np.where(flagged, pieces, 1)
+    def only(self, which: NDArray[np.bool_] | slice) -> Panels:
+        """Some of the panels."""
+        return Panels(self.lo[which], self.hi[which], self.n)
+
+    def halved(self, flagged: NDArray[np.bool_]) -> Refinement:
+        """The panels in order, every flagged one cut in two."""
+        return self.cut(np.where(flagged, 2, 1))
+
+    def narrowed(self, width: float | Array) -> Panels:
+        """The same intervals in equal pieces no wider than ``width`` (one number for all, or one per panel)."""
+        return self.cut(np.ceil(2 * self.half / width).astype(int)).panels
+
+    def cut(self, pieces: int | NDArray[np.int64]) -> Refinement:
+        """The panels in order, each cut into equal pieces (one number for all, or one per panel)."""
+        count = np.broadcast_to(pieces, len(self))
         parent = np.repeat(np.arange(len(self)), count)
         piece = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
         width = (self.hi - self.lo)[parent] / count[parent]
         lo = self.lo[parent] + piece * width
         last = piece == count[parent] - 1
-        return Panels(lo, np.where(last, self.hi[parent], lo + width), self.n)
+        panels = Panels(lo, np.where(last, self.hi[parent], lo + width), self.n)
+        return Refinement(panels, parent, (count > 1)[parent])
+
+
+@dataclass(frozen=True)
+class Refinement:
+    """Panels of which some have been cut out of wider ones."""
+
+    panels: Panels
+    parent: NDArray[np.int64]
+    """Index of the panel that each comes from, shape (P,)."""
+    new: NDArray[np.bool_]
+    """Whether it is a piece of that panel only, shape (P,)."""
+
+    @property
+    def new_nodes(self) -> Array:
+        """Nodes of the pieces, shape (number of pieces, n)."""
+        return self.panels.nodes[self.new]
+
+    def merged(self, old: Array, values: Array) -> Array:
+        """Node values on all panels: ``old`` ones (..., panels before, n) where nothing was cut, ``values``
+        (..., number of pieces, n) on the pieces.
+        """
+        out = old[..., self.parent, :]
+        out[..., self.new, :] = values
+        return out
 
 
 def _trimmed(coefficients: Array) -> Array:
@@ -169,5 +214,5 @@ def resolve(
         flagged = unresolved(panels)
         if not flagged.any() or len(panels) + flagged.sum() > max_panels:
             break
-        panels = panels.split(flagged)
+        panels = panels.halved(flagged).panels
     return panels

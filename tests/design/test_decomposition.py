@@ -11,7 +11,6 @@ from sharpbound.design import schedules
 from sharpbound.design.decomposition import (
     PathKL,
     discretisation_error,
-    point_mass_total,
     score_error,
     variances,
 )
@@ -110,13 +109,18 @@ def test_ddpm_is_the_frozen_score_sampler():
 
 
 def test_point_mass_with_a_score_error_flips_at_e_equal_d():
+    """With v_k E|s_k - score|^2 = e, E_D + E_S = 1/2 [d R + (e - d) S], R = log(v_0/v_N) and
+    S = sum (1 - v_{k+1}/v_k): the ladder enters through S alone, and its best shape flips where e = d.
+    """
     song, karras = (variances(schedules.named(name, 50, *SIGMAS)) for name in ("exponential", "edm"))
     for dim, e in ((1, 0.3), (1, 2.0), (5, 2.0), (5, 8.0)):
         info = GaussianInformation(np.zeros(dim))
+        totals = []
         for v in (song, karras):
-            parts = discretisation_error(info, v) + score_error(v, e / v[:-1])
-            assert point_mass_total(v, e, dim) == pytest.approx(parts, rel=1e-12)
-        assert (point_mass_total(karras, e, dim) < point_mass_total(song, e, dim)) == (e > dim)
+            totals.append(discretisation_error(info, v) + score_error(v, e / v[:-1]))
+            r, s = np.log(v[0] / v[-1]), (1 - v[1:] / v[:-1]).sum()
+            assert totals[-1] == pytest.approx(0.5 * (dim * r + (e - dim) * s), rel=1e-12)
+        assert (totals[1] < totals[0]) == (e > dim)
 
 
 def test_parts_add_and_a_noiseless_end_is_refused():

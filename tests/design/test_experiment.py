@@ -1,15 +1,11 @@
 """Cases of kind design-space, from the file to the verdict."""
 
-import json
 import math
 
 import pytest
 
+from conclude_case import conclude_text
 from sharpbound.errors import InputError
-from sharpbound.experiments.design_space import DesignSpace
-from sharpbound.suite import load_case, load_theory
-
-THEORY = load_theory()
 
 RATE = """
 [case]
@@ -30,20 +26,8 @@ T = [64, 128, 256, 512, 1024]
 """
 
 
-def conclude(tmp_path, text):
-    path = tmp_path / "case.toml"
-    path.write_text(text)
-    case, experiment = load_case(path), DesignSpace()
-    claim = THEORY[case.claim]
-    experiment.validate(case, claim)
-    rows = experiment.rows(case, [experiment.measure(cell) for cell in experiment.cells(case)])
-    conclusion = experiment.conclude(case, claim, rows)
-    json.dumps([rows, conclusion.details], allow_nan=False)
-    return rows, conclusion
-
-
 def test_the_discretisation_decays_like_one_over_steps(tmp_path):
-    rows, conclusion = conclude(tmp_path, RATE)
+    rows, conclusion = conclude_text(tmp_path, RATE)
     assert conclusion.verdict == "confirmed"
     assert conclusion.exponent == pytest.approx(1, abs=0.01)
     assert all(row["kl"] < row["path-kl"] for row in rows)  # data processing
@@ -56,8 +40,8 @@ def test_the_initialisation_bound_is_sharp_unless_centred(tmp_path):
         .replace('schedule = "edm"', 'schedule = "edm"\ninit = "normal"')
         .replace("T = [64, 128, 256, 512, 1024]", "sigma_max = [10, 20, 40, 80, 160]")
     )
-    assert conclude(tmp_path, text.replace("mean = 0.0", "mean = 1.0"))[1].verdict == "sharp"
-    assert conclude(tmp_path, text)[1].verdict == "loose"
+    assert conclude_text(tmp_path, text.replace("mean = 0.0", "mean = 1.0"))[1].verdict == "sharp"
+    assert conclude_text(tmp_path, text)[1].verdict == "loose"
 
 
 @pytest.mark.parametrize(("scales", "verdict"), [([1e-4, 1e-3], "confirmed"), ([0.1, 0.5], "refuted")])
@@ -68,7 +52,7 @@ def test_song_when_well_trained_holds_near_a_point_mass_only(tmp_path, scales, v
         .replace('schedule = "edm"', 'schedule = "exponential"\nversus = "edm"')
         .replace("T = [64, 128, 256, 512, 1024]", f"sigma = {scales}")
     )
-    rows, conclusion = conclude(tmp_path, text)
+    rows, conclusion = conclude_text(tmp_path, text)
     assert conclusion.verdict == verdict
     assert len(rows) == 2
 
@@ -79,8 +63,8 @@ def test_optimal_schedule_and_dimension(tmp_path):
         .replace('["discretisation", "path-kl", "kl"]', '"discretisation"')
         .replace("T = [64, 128, 256, 512, 1024]", "T = [50]\nd = [1, 10]")
     )
-    one, ten = conclude(tmp_path, text.replace("d = [1, 10]", "d = [1]"))[0][0], None
-    ten = conclude(tmp_path, text)[0][1]
+    one, ten = conclude_text(tmp_path, text.replace("d = [1, 10]", "d = [1]"))[0][0], None
+    ten = conclude_text(tmp_path, text)[0][1]
     assert ten["discretisation"] == pytest.approx(10 * one["discretisation"], rel=1e-12)
     r = math.log((0.25 + 6400) / (0.25 + 4e-6)) / 50
     assert one["discretisation"] == pytest.approx(25 * (r + math.expm1(-r)), rel=1e-9)
@@ -99,5 +83,5 @@ def test_optimal_schedule_and_dimension(tmp_path):
 )
 def test_mistakes_are_named(tmp_path, old, new, key):
     with pytest.raises(InputError) as caught:
-        conclude(tmp_path, RATE.replace(old, new))
+        conclude_text(tmp_path, RATE.replace(old, new))
     assert caught.value.key == key

@@ -79,17 +79,19 @@ def test_cramer_rao_and_the_range_of_the_bayes_loss(line):
     v = np.geomspace(*RANGE, 50)
     variance = float(target.moments().cov[0, 0])
     assert (info.value(v) >= 1 / (variance + v) * (1 - 1e-12)).all()
-    assert (info.bayes_loss(v) > -1e-12).all()
-    assert (info.bayes_loss(v) < 1).all()
+    bayes_loss = 1 - v * info.value(v)
+    assert (bayes_loss > -1e-12).all()
+    assert (bayes_loss < 1).all()
 
 
 def test_bayes_loss_is_the_posterior_variance_of_the_noise():
+    """min_S E |sqrt(v) S(X) + xi|^2 = 1 - v I(v)."""
     # two atoms +-1: E[xi|x] = (x - tanh(x/v))/sigma
     target = targets.build({"family": "atoms", "points": [-1.0, 1.0]})
     v = 0.7
     x, weight = law_nodes(target, 1.0, math.sqrt(v))
     explained = float(weight @ ((x - torch.tanh(x / v)) ** 2)) / v
-    assert LineInformation(target, 0.5, 1.0).bayes_loss(v) == pytest.approx(1 - explained, abs=1e-12)
+    assert v * LineInformation(target, 0.5, 1.0).value(v) == pytest.approx(explained, abs=1e-12)
 
 
 def test_law_nodes_carry_mass_and_moments(mixture):

@@ -1,38 +1,24 @@
 """The studies of kind design-space other than path-kl, from the file to the verdict."""
 
-import json
 import math
 
 import numpy as np
 import pytest
 
+from conclude_case import conclude_study
 from sharpbound import targets
 from sharpbound.design.decomposition import discretisation_error, initialisation_error, variances
 from sharpbound.design.fisher import GaussianInformation, information
 from sharpbound.design.schedules import named, optimal
 from sharpbound.errors import InputError
-from sharpbound.experiments.design_space import DesignSpace
 from sharpbound.experiments.design_space.candidates import candidate
 from sharpbound.experiments.design_space.constants import worst_discretisation
 from sharpbound.experiments.design_space.song_or_karras import _grown
 from sharpbound.experiments.value_verdict import judge_values, limit
-from sharpbound.suite import load_case, load_theory
-
-THEORY = load_theory()
 
 
 def conclude(tmp_path, claim, design, metric, sweep, tables=""):
-    path = tmp_path / "case.toml"
-    path.write_text(
-        f'[case]\nid = "a"\ntitle = "A case"\nkind = "design-space"\nclaim = "{claim}"\n{tables}\n'
-        f'[design]\n{design}\n[measure]\nmetric = "{metric}"\n[sweep]\n{sweep}\n'
-    )
-    case, experiment = load_case(path), DesignSpace()
-    experiment.validate(case, THEORY[case.claim])
-    rows = experiment.rows(case, [experiment.measure(cell) for cell in experiment.cells(case)])
-    conclusion = experiment.conclude(case, THEORY[case.claim], rows)
-    json.dumps([rows, conclusion.details], allow_nan=False)
-    return rows, conclusion
+    return conclude_study(tmp_path, "design-space", claim, design, metric, sweep, tables)
 
 
 def test_limit_is_exact_on_polynomials_and_honest_elsewhere():

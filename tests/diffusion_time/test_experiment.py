@@ -1,14 +1,9 @@
 """Cases of kind diffusion-time, from the file to the verdict."""
 
-import json
-
 import pytest
 
+from conclude_case import conclude_text
 from sharpbound.errors import InputError
-from sharpbound.experiments.diffusion_time import DiffusionTime
-from sharpbound.suite import load_case, load_theory
-
-THEORY = load_theory()
 
 DECAY = """
 [case]
@@ -35,26 +30,14 @@ VE = (
 )
 
 
-def conclude(tmp_path, text):
-    path = tmp_path / "case.toml"
-    path.write_text(text)
-    case, experiment = load_case(path), DiffusionTime()
-    claim = THEORY[case.claim]
-    experiment.validate(case, claim)
-    rows = experiment.rows(case, [experiment.measure(cell) for cell in experiment.cells(case)])
-    conclusion = experiment.conclude(case, claim, rows)
-    json.dumps([rows, conclusion.details], allow_nan=False)
-    return rows, conclusion
-
-
 @pytest.mark.parametrize(("text", "rate"), [(DECAY, 1), (VE, 2)], ids=["vp", "ve"])
 def test_decay_is_sharp_unless_the_data_are_centred(tmp_path, text, rate):
-    rows, conclusion = conclude(tmp_path, text)
+    rows, conclusion = conclude_text(tmp_path, text)
     assert conclusion.verdict == "sharp"
     assert conclusion.exponent == pytest.approx(rate, abs=0.01)
     assert all(row["noise-kl"] <= row["bound"] for row in rows)
     centred = text.replace("[1.0, 3.0]", "[-1.4, 0.6]")  # .3 * 1.4 = .7 * .6
-    _, conclusion = conclude(tmp_path, centred)
+    _, conclusion = conclude_text(tmp_path, centred)
     assert conclusion.verdict == "loose"
     assert conclusion.exponent == pytest.approx(2 * rate, abs=0.02)
 
@@ -66,7 +49,7 @@ def test_optimal_time_grows_with_the_logarithm_of_the_accuracy(tmp_path):
         .replace("horizon = [4, 5, 6, 7, 8, 9, 10]", "eps_score = [0.2, 0.1, 0.05, 0.025, 0.0125]")
         .replace('process = "vp"', 'process = "vp"\nmodel = "gaussian"')
     )
-    rows, conclusion = conclude(tmp_path, text)
+    rows, conclusion = conclude_text(tmp_path, text)
     assert conclusion.verdict == "confirmed"
     assert conclusion.exponent == pytest.approx(2, abs=0.01)
     assert all(0 < row["steps-saved"] < 1 for row in rows)
@@ -74,7 +57,7 @@ def test_optimal_time_grows_with_the_logarithm_of_the_accuracy(tmp_path):
 
 def test_a_fitted_model_is_nearer(tmp_path):
     text = DECAY.replace("vp-decay", "auxiliary").replace('process = "vp"', 'model = "gaussian"')
-    assert conclude(tmp_path, text)[1].verdict == "confirmed"
+    assert conclude_text(tmp_path, text)[1].verdict == "confirmed"
 
 
 @pytest.mark.parametrize(
@@ -90,5 +73,5 @@ def test_a_fitted_model_is_nearer(tmp_path):
 )
 def test_mistakes_are_named(tmp_path, old, new, key):
     with pytest.raises(InputError) as caught:
-        conclude(tmp_path, DECAY.replace(old, new))
+        conclude_text(tmp_path, DECAY.replace(old, new))
     assert caught.value.key == key

@@ -1,6 +1,5 @@
 """The studies of kind diffusion-time other than noise, the optimal gap, and samplers that start from a model."""
 
-import json
 import math
 
 import numpy as np
@@ -8,33 +7,21 @@ import pytest
 import torch
 from scipy import integrate, stats
 
+from conclude_case import conclude_study
 from sharpbound import forward, samplers
 from sharpbound.diffusion_time.auxiliary import FITS, ModelStart
 from sharpbound.diffusion_time.elbo import Normal, level
 from sharpbound.diffusion_time.gap import ClassGap, optimal_gap
 from sharpbound.errors import InputError
-from sharpbound.experiments.diffusion_time import DiffusionTime
 from sharpbound.laws import distance
 from sharpbound.laws.line import line_law
 from sharpbound.samplers.base import ExactScore
-from sharpbound.suite import load_case, load_theory
 
-THEORY = load_theory()
 TOY = '[target]\nfamily = "gaussian-mixture"\nweights = [0.3, 0.7]\nmeans = [1.0, 3.0]\nstds = [0.1, 0.5]\n'
 
 
 def conclude(tmp_path, claim, options, metric, sweep, tables=TOY):
-    path = tmp_path / "case.toml"
-    path.write_text(
-        f'[case]\nid = "a"\ntitle = "A case"\nkind = "diffusion-time"\nclaim = "{claim}"\n{tables}\n'
-        f'[diffusion_time]\n{options}\n[measure]\nmetric = "{metric}"\n[sweep]\n{sweep}\n'
-    )
-    case, experiment = load_case(path), DiffusionTime()
-    experiment.validate(case, THEORY[case.claim])
-    rows = experiment.rows(case, [experiment.measure(cell) for cell in experiment.cells(case)])
-    conclusion = experiment.conclude(case, THEORY[case.claim], rows)
-    json.dumps([rows, conclusion.details], allow_nan=False)
-    return rows, conclusion
+    return conclude_study(tmp_path, "diffusion-time", claim, options, metric, sweep, tables)
 
 
 def test_gap_is_the_integral_of_the_score_error(toy):

@@ -57,7 +57,7 @@ def test_both_engines_reproduce_the_gaussian_recursion(name: str, spec: dict, in
     sampler = samplers.build({"name": name})
     law = line_law(target, ladder, sampler, ExactScore(target, ladder), init)
     m, V = recursion(name, ladder, 0.7, 0.16, init)
-    a, s = float(ladder.a[ladder.stop]), float(ladder.sigma[ladder.stop])
+    a, s = ladder.level(ladder.stop)
     mp, Vp = 0.7 * a, 0.16 * a**2 + s**2
     found = laws.distances(law, ("kl", "kl-reverse", "w2"))
     # 1e-9: rounding of 64 steps against distances of 1e-2 and more

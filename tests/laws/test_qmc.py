@@ -83,7 +83,7 @@ def test_weighted_starts_have_the_mass_and_the_law_of_the_true_marginal() -> Non
     x += float(ladder.sigma[-1]) * torch.randn(
         x.shape, generator=torch.Generator().manual_seed(2), dtype=x.dtype
     )
-    log_r = target.log_density(x, float(ladder.a[-1]), float(ladder.sigma[-1]))
+    log_r = target.log_density(x, *ladder.level(ladder.T))
     drawn = 0.5 * np.abs(
         np.expm1(-qmc._log_ratio(target, ladder, sampler, ExactScore(target, ladder), x, log_r))
     )

@@ -6,9 +6,8 @@ import torch
 from scipy.integrate import solve_ivp
 from scipy.stats import norm
 
-from sharpbound.laws.marginal import log_density, marginal_panels, tensor
+from sharpbound.laws.marginal import log_density, tensor
 from sharpbound.learning.empirical import (
-    cut,
     empirical_laws,
     memorisation_tv,
     normal_memorisation_tv,
@@ -95,11 +94,3 @@ def test_empirical_laws_are_reproducible_and_differ():
     first, again = ([law.means for law in empirical_laws(NORMAL, 4, 2, seed=7)] for _ in range(2))
     assert all(torch.equal(x, y) for x, y in zip(first, again, strict=True))
     assert not torch.equal(first[0], first[1])
-
-
-def test_cutting_panels_keeps_the_line():
-    panels = marginal_panels(NORMAL, 1.0, 0.0)
-    fine = cut(panels, 0.1)
-    assert (fine.hi - fine.lo).max() <= 0.1 * (1 + 1e-12)
-    assert (fine.lo[0], fine.hi[-1]) == (panels.lo[0], panels.hi[-1])
-    np.testing.assert_allclose(fine.lo[1:], fine.hi[:-1], rtol=0, atol=1e-12)

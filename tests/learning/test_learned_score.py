@@ -39,7 +39,7 @@ def test_the_wrong_score_costs_eta_in_tv_however_large_its_l2_error(R):
         one_dimensional.tv(transport_law(truth, ladder, heun, score, "normal")).value
         for score in (wrong_score(pair, ladder), ExactScore(truth, ladder))
     )
-    last = pair.at(float(ladder.a[0]), float(ladder.sigma[0]))
+    last = pair.at(*ladder.level(0))
     assert right < 1e-3
     assert abs(wrong - last.tv) <= right * (
         1 + 1e-6

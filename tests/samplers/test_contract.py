@@ -15,13 +15,13 @@ from torch import Tensor
 from sharpbound import forward, laws, samplers, targets
 from sharpbound.audit.probe import Quantiles, measure_deterministic
 from sharpbound.errors import InputError
-from sharpbound.forward import Ladder
+from sharpbound.forward import Ladder, Level
 from sharpbound.laws import NotMeasured
 from sharpbound.laws.density import density_law
 from sharpbound.laws.gaussian import gaussian_law
 from sharpbound.laws.line import line_law
 from sharpbound.samplers import SAMPLERS, ExactScore, Sampler, run
-from sharpbound.samplers.base import Level, Stage
+from sharpbound.samplers.base import Stage
 
 MIXTURE = targets.build(
     {"family": "gaussian-mixture", "weights": [0.4, 0.6], "means": [-1.0, 1.2], "stds": [0.35, 0.5]}
@@ -278,7 +278,7 @@ def test_w2_on_a_mixture_is_that_of_the_quantiles_pushed_through(name: str, spec
         pytest.skip("written for variance-preserving processes")
     score = ExactScore(MIXTURE, ladder)
     law = laws.output_law(MIXTURE, ladder, sampler, init="exact")
-    start, end = ((float(ladder.a[t]), float(ladder.sigma[t])) for t in (ladder.T, ladder.stop))
+    start, end = (ladder.level(t) for t in (ladder.T, ladder.stop))
 
     def pushed(x: Tensor) -> Tensor:
         return run(sampler, ladder, score, x[:, None], torch.Generator())[:, 0]

@@ -1,14 +1,9 @@
 """Cases of kind training, from the file to the verdict."""
 
-import json
-
 import pytest
 
+from conclude_case import conclude_text
 from sharpbound.errors import InputError
-from sharpbound.experiments.training import Training
-from sharpbound.suite import load_case, load_theory
-
-THEORY = load_theory()
 
 CASE = """
 [case]
@@ -32,21 +27,9 @@ width = [32, 256]
 """
 
 
-def conclude(tmp_path, text):
-    path = tmp_path / "case.toml"
-    path.write_text(text)
-    case, experiment = load_case(path), Training()
-    claim = THEORY[case.claim]
-    experiment.validate(case, claim)
-    rows = experiment.rows(case, [experiment.measure(cell) for cell in experiment.cells(case)])
-    conclusion = experiment.conclude(case, claim, rows)
-    json.dumps([rows, conclusion.details], allow_nan=False)
-    return rows, conclusion
-
-
 @pytest.mark.parametrize("weighting", ["uniform", "equalising"])
 def test_wide_networks_follow_the_prediction(tmp_path, weighting):
-    rows, conclusion = conclude(
+    rows, conclusion = conclude_text(
         tmp_path, CASE.replace("levels = 2", f'levels = 2\nweighting = "{weighting}"')
     )
     assert len(rows) == 14
@@ -57,7 +40,9 @@ def test_wide_networks_follow_the_prediction(tmp_path, weighting):
 
 
 def test_on_the_line_the_population_loss_is_above_the_bayes_loss(tmp_path):
-    rows, _ = conclude(tmp_path, CASE.replace("dim = 8", "").replace("width = [32, 256]", "width = [64]"))
+    rows, _ = conclude_text(
+        tmp_path, CASE.replace("dim = 8", "").replace("width = [32, 256]", "width = [64]")
+    )
     assert rows[-1]["population-loss"] > rows[-1]["bayes-loss"] > 0
 
 
@@ -74,5 +59,5 @@ def test_on_the_line_the_population_loss_is_above_the_bayes_loss(tmp_path):
 )
 def test_mistakes_are_named(tmp_path, old, new, key):
     with pytest.raises(InputError) as caught:
-        conclude(tmp_path, CASE.replace(old, new))
+        conclude_text(tmp_path, CASE.replace(old, new))
     assert caught.value.key == key

@@ -1,43 +1,30 @@
 """The studies of kind training other than descent, and the score field of a trained network."""
 
-import json
 import math
 
 import numpy as np
 import pytest
 import torch
 
+from conclude_case import conclude_study
 from sharpbound import samplers, targets
 from sharpbound.errors import InputError
-from sharpbound.experiments.training import Training
 from sharpbound.forward import ve_exponential
 from sharpbound.laws import distance, output_law
 from sharpbound.samplers.base import ExactScore
-from sharpbound.suite import load_case, load_theory
 from sharpbound.training.network import Network, features
 from sharpbound.training.output import sampled
 from sharpbound.training.score import network_score
 from sharpbound.training.speciation import collapse_time, collapse_times, splitting_time
 from sharpbound.training.two_gaussians import curvatures, gradient
 
-THEORY = load_theory()
 MIXTURE = (
     '[target]\nfamily = "gaussian-mixture"\nweights = [0.4, 0.6]\nmeans = [-1.0, 1.2]\nstds = [0.35, 0.5]\n'
 )
 
 
 def conclude(tmp_path, claim, options, metric, sweep, tables=""):
-    path = tmp_path / "case.toml"
-    path.write_text(
-        f'[case]\nid = "a"\ntitle = "A case"\nkind = "training"\nclaim = "{claim}"\n{tables}\n'
-        f'[training]\n{options}\n[measure]\nmetric = "{metric}"\n[sweep]\n{sweep}\n'
-    )
-    case, experiment = load_case(path), Training()
-    experiment.validate(case, THEORY[case.claim])
-    rows = experiment.rows(case, [experiment.measure(cell) for cell in experiment.cells(case)])
-    conclusion = experiment.conclude(case, THEORY[case.claim], rows)
-    json.dumps([rows, conclusion.details], allow_nan=False)
-    return rows, conclusion
+    return conclude_study(tmp_path, "training", claim, options, metric, sweep, tables)
 
 
 def test_the_score_field_is_the_network():

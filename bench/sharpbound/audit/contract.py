@@ -27,7 +27,7 @@ import torch
 from torch import Tensor
 
 from sharpbound import forward
-from sharpbound.audit.probe import Impulses, Level, Quantiles, measure_deterministic, measure_stochastic
+from sharpbound.audit.probe import Impulses, Quantiles, measure_deterministic, measure_stochastic
 from sharpbound.distances.base import Measured
 from sharpbound.errors import InputError
 from sharpbound.forward import Ladder
@@ -138,7 +138,7 @@ def check_contract(sampler: UserSampler, target: Target1D, ladder: Ladder) -> fl
 
     Returns the unit roundoff of its output's numbers: of float64 if it follows the contract to the letter.
     """
-    level = float(ladder.a[-1]), float(ladder.sigma[-1])
+    level = ladder.level(ladder.T)
     x = torch.from_numpy(Quantiles(target).at(level)[480:1440:8].copy())
     first, again = (sampler.run(target, ladder, x) for _ in range(2))
     if not torch.isfinite(first).all():
@@ -161,8 +161,8 @@ def measure_user(sampler: UserSampler, target: Target1D, ladder: Ladder, unit: f
 
     unit : roundoff of its arithmetic. Raises NotMeasured where the output or its W2 is not finite.
     """
-    top: Level = (float(ladder.a[-1]), float(ladder.sigma[-1]))
-    bottom: Level = (float(ladder.a[ladder.stop]), float(ladder.sigma[ladder.stop]))
+    top = ladder.level(ladder.T)
+    bottom = ladder.level(ladder.stop)
 
     def run(x: Tensor, noise: Impulses | None = None) -> Tensor:
         return sampler.run(target, ladder, x, noise)

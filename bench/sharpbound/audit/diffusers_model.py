@@ -14,8 +14,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sharpbound.audit.probe import Level
 from sharpbound.errors import InputError
+from sharpbound.forward import Level
 from sharpbound.targets.base import Target1D
 
 

@@ -25,13 +25,12 @@ from scipy import special
 from torch import Tensor
 
 from sharpbound.distances.base import Measured
+from sharpbound.forward import Level
 from sharpbound.laws.ratio import NotMeasured
 from sharpbound.targets import Gaussian1D
 from sharpbound.targets.base import Target1D
 
 Array = NDArray[np.float64]
-Level = tuple[float, float]
-"""(a, sigma) of a X0 + sigma W."""
 
 REACH = 6.0
 """Largest |z|: 2e-9 of the mass lies beyond."""

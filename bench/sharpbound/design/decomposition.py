@@ -80,7 +80,7 @@ def decompose(
 
 def initialisation_error(target: Target, ladder: Ladder) -> float:
     """E_I = KL(p_T | N(0, prior_std^2 I)), at most E|X0|^2/(2 sigma_T^2) for a variance-exploding ladder."""
-    a, sigma, std = float(ladder.a[-1]), float(ladder.sigma[-1]), ladder.prior_std
+    (a, sigma), std = ladder.level(ladder.T), ladder.prior_std
     if isinstance(target, Product):
         return sum(count * initialisation_error(factor, ladder) for factor, count in target.counts)
     if target.family == "gaussian":
@@ -115,12 +115,3 @@ def discretisation_error(information: Information, v: Array) -> float:
 def score_error(v: Array, squared_errors: Array) -> float:
     """E_S = 1/2 sum (v_k - v_{k+1}) E |s_k - score|^2, errors given at v_0..v_{N-1}."""
     return 0.5 * float(-np.diff(v) @ squared_errors)
-
-
-def point_mass_total(v: Array, e: float, dim: int = 1) -> float:
-    """Worst case E_D + E_S: point mass in R^d, normalised score error v_k E|s_k - score|^2 = e.
-
-    Equals 1/2 [d R + (e - d) S] with R = log(v_0/v_N) and S = sum (1 - v_{k+1}/v_k): R is given by the
-    end points, so the ladder enters through S alone, and its best shape flips where e = d.
-    """
-    return 0.5 * (dim * float(np.log(v[0] / v[-1])) + (e - dim) * float((-np.diff(v) / v[:-1]).sum()))

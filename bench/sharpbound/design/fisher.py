@@ -53,11 +53,6 @@ class Information(ABC):
         """I(v) and J(v)."""
         return self.value(v), self.decay(v)
 
-    def bayes_loss(self, v: ArrayLike) -> Array:
-        """Least denoising loss min_S E |sqrt(v) S(X) + xi|^2 = d - v I(v)."""
-        v = np.asarray(v, dtype=np.float64)
-        return self.dim - v * self.value(v)
-
 
 class GaussianInformation(Information):
     """X0 ~ N(m, cov): I = sum 1/(lambda_i + v), J = sum 1/(lambda_i + v)^2; a point mass has lambda = 0.

@@ -61,8 +61,8 @@ def _line_integral(law: Ratio1D, integrand: Array) -> tuple[float, float]:
     for end, outwards in zip(
         held[[0, -1]] if len(held) else (), (slice(None, None, -1), slice(None)), strict=False
     ):
-        nothing_left, ends_here = not parts[end] > NEGLIGIBLE * value, not integrand[end].all()
-        if nothing_left or ends_here:
+        ends_here = not integrand[end].all()
+        if ends_here or not parts[end] > NEGLIGIBLE * value:
             continue
         log_f = np.log(np.abs(integrand[end, outwards]) + 1e-300)
         log_u = np.log(np.abs(panels.nodes[end, outwards] - centre))

@@ -1,4 +1,4 @@
-"""The table of a case that belongs to its kind: known keys, right types, defaults filled in."""
+"""What several kinds ask of a case: known options of the right types, known sweeps, a target on the line."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from sharpbound import targets
 from sharpbound.errors import InputError
+from sharpbound.targets.base import Target1D
 
 
 def read_options(table: Mapping[str, Any], defaults: Mapping[str, Any], name: str) -> dict[str, Any]:
@@ -35,3 +37,11 @@ def sweep_points(sweep: Mapping[str, Sequence[Any]], allowed: Sequence[str]) -> 
         if variable not in allowed:
             raise InputError(f"cannot be swept here; sweep {', '.join(allowed)}", key=f"sweep.{variable}")
     return [dict(zip(sweep, values, strict=True)) for values in itertools.product(*sweep.values())]
+
+
+def line_target(spec: dict[str, Any]) -> Target1D:
+    """The law that a [target] table describes; InputError unless it is one on the line."""
+    target = targets.build(spec)
+    if not isinstance(target, Target1D):
+        raise InputError("use a target on the line", key="target.family")
+    return target

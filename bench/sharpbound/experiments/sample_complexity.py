@@ -11,16 +11,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sharpbound import targets
 from sharpbound.errors import InputError
 from sharpbound.experiments.base import Cell, Conclusion, Experiment, Row
 from sharpbound.experiments.learning_report import learning_report
-from sharpbound.experiments.options import read_options, sweep_points
+from sharpbound.experiments.options import line_target, read_options, sweep_points
 from sharpbound.learning.intervals import slope_over_range
 from sharpbound.learning.studies import STUDIES, Study
 from sharpbound.rates import RateEstimate, estimate, judge_bound, judge_equality, raw_slope
 from sharpbound.rates.details import rate_details
-from sharpbound.targets.base import Target1D
 
 if TYPE_CHECKING:
     from sharpbound.suite.case import Case
@@ -59,8 +57,8 @@ class SampleComplexity(Experiment):
             if needed != bool(getattr(case, name)):
                 fault = "is missing; this study needs it" if needed else "has no use in this study; delete it"
                 raise InputError(fault, key=name)
-        if study.target and options.get("d") == 1 and not isinstance(targets.build(case.target), Target1D):
-            raise InputError("use a target on the line", key="target.family")
+        if study.target and options.get("d") == 1:
+            line_target(case.target)
         sweep_points(case.sweep, study.sweeps)
         for variable, values in case.sweep.items():
             if min(values) <= 0:

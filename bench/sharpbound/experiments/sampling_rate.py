@@ -43,7 +43,7 @@ class SamplingRate(Experiment):
             ladder = forward.build(case.forward, point["T"])
             sampler.check(ladder)
             for t in (ladder.stop, ladder.T):
-                target.check(float(ladder.a[t]), float(ladder.sigma[t]))
+                target.check(*ladder.level(t))
             if "path-kl" in case.metrics:
                 check_path(sampler)
 
@@ -84,6 +84,7 @@ class SamplingRate(Experiment):
 
 
 def check_metrics(metrics: Sequence[str]) -> None:
+    """Raise InputError for a metric that no law has."""
     for metric in metrics:
         if metric not in METRICS:
             raise InputError(

@@ -93,6 +93,7 @@ class ScoreError(Experiment):
 
 
 def check_options(case: Case) -> None:
+    """Raise InputError for a sampler to compare with that does not exist, or a ``budget`` that is no bool."""
     error = case.score_error or {}
     if "versus" in error:
         samplers.build({"name": error["versus"]})
@@ -122,6 +123,7 @@ def params(case: Case, point: dict[str, Any], sampler: str) -> dict[str, Any]:
 
 
 def check_sweep(point: dict[str, Any]) -> None:
+    """Raise InputError unless eps >= 0, omega > 0 and 0 < delta < 1 at this point of the sweep."""
     for key, holds, fix in (
         ("eps", lambda v: v >= 0, ">= 0"),
         ("omega", lambda v: v > 0, "> 0"),

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from sharpbound.laws.marginal import log_density, tensor
-from sharpbound.laws.pushforward import ROUNDING, Density, parents
+from sharpbound.forward import Level
+from sharpbound.laws.marginal import log_density, mass_outside, tensor
+from sharpbound.laws.pushforward import ROUNDING, Density
 from sharpbound.laws.ratio import Ratio1D
 from sharpbound.quadrature import Array, Panels
-from sharpbound.samplers.base import Level
 from sharpbound.targets.base import Target1D
 
 FINAL_ROUNDS = 45
@@ -28,24 +28,20 @@ def against(target: Target1D, level: Level, density: Density) -> Ratio1D:
     below = outside[0] + panels.cumulative(np.exp(log_q))[0]
     above = outside[1] + panels.cumulative_from_right(np.exp(log_q))[0]
     error = density.error + panels.integrate(np.exp(log_q) * panels.tails(log_q)[:, None])
-    partner = _coupled(target, level, panels.nodes, below, above)
+    partner = coupled(target, level, panels.nodes, below, above)
     log_p = log_density(target, panels.nodes, *level)
     for _ in range(FINAL_ROUNDS):
         flagged = _distances_unresolved(panels, np.exp(log_q), np.exp(log_p), partner)
         if not flagged.any():
             break
-        finer, new = panels.split(flagged), np.repeat(flagged, np.where(flagged, 2, 1))
-        values = []
-        for old in (log_q, below, above, partner, log_p):
-            merged = np.empty_like(finer.nodes)
-            merged[~new], merged[new] = old[~flagged], panels.interpolate(old, finer.nodes[new])
-            values.append(merged)
-        panels, dead, (log_q, below, above, partner, log_p) = finer, dead[parents(flagged)], values
-        partner[new] = _coupled(target, level, panels.nodes[new], below[new], above[new])
-        log_p[new] = log_density(target, panels.nodes[new], *level)
+        halves = panels.halved(flagged)
+        new, y = halves.new, halves.new_nodes
+        log_q, below, above = (halves.merged(f, panels.interpolate(f, y)) for f in (log_q, below, above))
+        partner = halves.merged(partner, coupled(target, level, y, below[new], above[new]))
+        log_p = halves.merged(log_p, log_density(target, y, *level))
+        panels, dead = halves.panels, dead[halves.parent]
     log_ratio = np.where(dead[:, None], 0.0, log_q - log_p)  # neither law has mass there
-    ends = tensor(np.array([panels.lo[0], panels.hi[-1]]))
-    outside_p = float(target.log_cdf(ends, *level)[0].exp() + target.log_sf(ends, *level)[1].exp())
+    outside_p = mass_outside(target, *level, panels.lo[0], panels.hi[-1])
     return Ratio1D(panels, panels.nodes, partner, log_p, log_ratio, outside_p, sum(outside), error)
 
 
@@ -58,7 +54,7 @@ def _beyond(panels: Panels, log_q: Array, end: int) -> float:
     return float(np.exp(log_q[end, outer]) * abs(y[outer]) / (k - 1)) if k > 1 else 0.0
 
 
-def _coupled(target: Target1D, level: Level, y: Array, below: Array, above: Array) -> Array:
+def coupled(target: Target1D, level: Level, y: Array, below: Array, above: Array) -> Array:
     """F_p^{-1}(F_q(y)) from q's masses on either side of y (y itself where q has none)."""
     partner = y.copy()
     for upper, tail in ((False, below), (True, above)):

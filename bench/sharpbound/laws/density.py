@@ -11,23 +11,20 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from sharpbound.forward import Ladder
+from sharpbound.forward import Ladder, Level
 from sharpbound.laws.comparison import against
-from sharpbound.laws.marginal import LOG_TAIL, log_density, marginal_panels
+from sharpbound.laws.marginal import LOG_TAIL, FollowingPanels, log_density, marginal_panels
 from sharpbound.laws.pushforward import HELD, ROUNDS, SMOOTH, SUNK, Density, LogDensity, beyond_rounding, push
 from sharpbound.laws.ratio import NotMeasured, Ratio1D
 from sharpbound.laws.transport import StartLaw, start_law
 from sharpbound.quadrature import Array, Panels
-from sharpbound.samplers.base import Level, Mixture, Sampler, ScoreField, Transition
+from sharpbound.samplers.base import Mixture, Sampler, ScoreField, Transition
 from sharpbound.targets.base import Target1D
 
-REBUILD_SCALE, REBUILD_SHIFT = 0.1, 0.3
-"""Relative change of sigma, and motion of the target's quartiles in units of sigma, after which the
-panels of the marginal are built anew."""
 RESOLVED = 1e-11
 """Last Legendre coefficients of log q, weighted with the panel's mass, at which a panel counts as resolved."""
-OVERSHOOT = 1.0
-"""The same for log q itself on every panel that is alive."""
+OVERSHOOT, OVERSHOOT_SHARE = 1.0, 1e-8
+"""The same for log q itself on every panel that is alive, and the share of its size that is rounding there."""
 UNDERFLOW, BENT_BELOW, BENT_UNSEEN = 745.0, 0.02, 0.2
 """Depth of log q below its maximum where q underflows; the share of its depth that log q may be off by there, and
 where neither law has mass that counts."""
@@ -39,32 +36,15 @@ MASS_LOST = 1e-3
 """Mass defect beyond which a law is not given at all; below it, it is part of every floor."""
 
 
-class _Grid:
-    """The panels in use, built anew when the marginal has moved too far from the one they resolve, and until
-    then kept as the last density has refined them.
-    """
+class _Grid(FollowingPanels):
+    """The panels of the current density, which are those of the marginal, refined and widened where q needs it."""
 
     def __init__(self, target: Target1D, ladder: Ladder) -> None:
-        self.target = target
-        self.built: tuple[float, float] | None = None
-        self.panels: Panels
         quartiles = target.quantile(
             torch.tensor([0.25, 0.75], dtype=torch.float64), 1.0, float(ladder.sigma[1])
         )
-        self.spread = float(quartiles[1] - quartiles[0])
-
-    def at(self, level: tuple[float, float], *, exactly: bool = False) -> Panels:
-        if self.built is None or (level != self.built if exactly else self._moved(level)):
-            self.built, self.panels = level, marginal_panels(self.target, *level)
-        return self.panels
-
-    def _moved(self, level: tuple[float, float]) -> bool:
-        assert self.built is not None
-        (a, sigma), (a_built, sigma_built) = level, self.built
-        return (
-            abs(sigma / sigma_built - 1) > REBUILD_SCALE
-            or abs(a - a_built) * self.spread > REBUILD_SHIFT * sigma
-        )
+        super().__init__(lambda level: marginal_panels(target, *level), float(quartiles[1] - quartiles[0]))
+        self.target = target
 
     def density(
         self, log_q: LogDensity, level: Level, error: float = 0.0, *, exactly: bool = False
@@ -83,7 +63,8 @@ class _Grid:
             flagged = alive & _unresolved(panels, values, seen)
             if not flagged.any():
                 break
-            panels, values = _bisected(log_q, panels, values, flagged)
+            halves, peak = panels.halved(flagged), float(values.max())
+            panels, values = halves.panels, halves.merged(values, log_q(halves.new_nodes, peak))
             alive, seen = self._alive(panels, values, level)
         self.panels = panels
         error += _truncated(panels, values)
@@ -110,10 +91,7 @@ def _followed(log_q: LogDensity, panels: Panels, values: Array, end: int) -> tup
         edge = panels.hi[-1] if end else panels.lo[0]
         outer = Panels.between(np.sort([edge, edge + (width if end else -width)]))
         new = log_q(outer.nodes, peak)
-        lo, hi = (
-            np.concatenate([old, one][side]) for old, one in ((panels.lo, outer.lo), (panels.hi, outer.hi))
-        )
-        panels, values = Panels(lo, hi), np.concatenate([values, new][side])
+        panels, values = Panels.joined(*[panels, outer][side]), np.concatenate([values, new][side])
         width *= 2 if np.ptp(new) < OUTER_DROP else 1
     return panels, values
 
@@ -136,20 +114,11 @@ def _unresolved(panels: Panels, log_q: Array, seen: NDArray[np.bool_]) -> NDArra
     mass = panels.masses(np.exp(log_q - log_q.max()))
     tails = panels.tails(log_q)
     depth = log_q.max() - log_q.max(1)
-    allowed = np.where(depth > UNDERFLOW, BENT_BELOW * depth, 1.0 + 1e-8 * np.abs(log_q).max(1))
+    allowed = np.where(
+        depth > UNDERFLOW, BENT_BELOW * depth, OVERSHOOT + OVERSHOOT_SHARE * np.abs(log_q).max(1)
+    )
     allowed = np.where(seen, allowed, np.maximum(allowed, BENT_UNSEEN * depth))
-    return (tails * mass > RESOLVED * mass.sum()) | (tails > OVERSHOOT * allowed)
-
-
-def _bisected(
-    log_q: LogDensity, panels: Panels, values: Array, flagged: NDArray[np.bool_]
-) -> tuple[Panels, Array]:
-    """The panels with every flagged one halved; log q is evaluated on the halves only."""
-    panels = panels.split(flagged)
-    new = np.repeat(flagged, np.where(flagged, 2, 1))
-    merged = np.empty_like(panels.nodes)
-    merged[~new], merged[new] = values[~flagged], log_q(panels.nodes[new], float(values.max()))
-    return panels, merged
+    return (tails * mass > RESOLVED * mass.sum()) | (tails > allowed)
 
 
 def density_law(
@@ -171,7 +140,7 @@ def density_law(
             "can be pushed on: its law is known for Gaussian targets, and by particles"
         )
     grid = _Grid(target, ladder)
-    level = (float(ladder.a[-1]), float(ladder.sigma[-1]))
+    level = ladder.level(ladder.T)
     start = start_law(target, ladder, init)
     density = grid.density(lambda x, peak: start.log_density(x), level)
     for t, stages in sampler.path(ladder, score):
@@ -194,7 +163,7 @@ def _landing(stage: Transition, level: Level, ladder: Ladder, t: int, last: bool
     if not isinstance(stage, Mixture) and stage.lands:
         return stage.lands
     if last:
-        return float(ladder.a[t - 1]), float(ladder.sigma[t - 1])
+        return ladder.level(t - 1)
     if isinstance(stage, Mixture) or callable(stage.std):
         return level[0], float(np.hypot(level[1], np.sqrt(ladder.noise_variance(t))))
     return level[0], float(np.hypot(level[1], stage.std))

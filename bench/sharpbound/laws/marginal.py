@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from sharpbound.forward import Level
 from sharpbound.quadrature import Array, Panels, resolve
 from sharpbound.targets.base import Target1D
 
@@ -15,6 +18,9 @@ FARTHEST = 1e14
 """... but no farther than this many interquartile ranges, for heavy tails (their mass beyond is exact)."""
 RESOLUTION = 1e-13
 """Last Legendre coefficients of log p, relative to its size, at which a panel counts as resolved."""
+REBUILD_SCALE, REBUILD_SHIFT = 0.1, 0.3
+"""Relative change of sigma, and motion of the target in units of sigma, after which panels that follow a marginal
+are built anew."""
 
 
 def tensor(x: Array) -> torch.Tensor:
@@ -25,6 +31,12 @@ def tensor(x: Array) -> torch.Tensor:
 def log_density(target: Target1D, x: Array, a: float, sigma: float) -> Array:
     """log p at x (any shape)."""
     return target.derivative(tensor(x), a, sigma, 0).numpy()
+
+
+def mass_outside(target: Target1D, a: float, sigma: float, lo: float, hi: float) -> float:
+    """p's mass below ``lo`` and above ``hi``, from its closed-form tails."""
+    ends = tensor(np.array([lo, hi]))
+    return float(target.log_cdf(ends, a, sigma)[0].exp() + target.log_sf(ends, a, sigma)[1].exp())
 
 
 def support(target: Target1D, a: float, sigma: float) -> tuple[float, float]:
@@ -45,6 +57,31 @@ def marginal_panels(target: Target1D, a: float, sigma: float) -> Panels:
     edges = edges[np.concatenate([[True], np.diff(edges) > 1e-9 * (hi - lo + np.abs(edges[1:]))])]
     edges[-1] = hi
     return resolve(lambda panels: _unresolved(target, a, sigma, panels), _geometric(edges))
+
+
+class FollowingPanels:
+    """Panels that resolve the marginal near which a law is, as the level changes.
+
+    They are built anew when the marginal has moved too far from the one they were built for; until then they
+    stay as they are, or as whoever holds a law on them has refined them.
+    """
+
+    def __init__(self, build: Callable[[Level], Panels], size: float) -> None:
+        """``build`` gives the panels of a level; ``size`` is the target's, a length."""
+        self.build, self.size = build, size
+        self.built: Level = (0.0, 0.0)
+        self.panels: Panels
+
+    def at(self, level: Level, *, exactly: bool = False) -> Panels:
+        """The panels for the level; ``exactly``: those of this marginal and of none near it."""
+        (a, sigma), (a_built, sigma_built) = level, self.built
+        moved = (
+            abs(sigma - sigma_built) > REBUILD_SCALE * sigma_built
+            or abs(a - a_built) * self.size > REBUILD_SHIFT * sigma
+        )
+        if moved or (exactly and level != self.built):
+            self.built, self.panels = level, self.build(level)
+        return self.panels
 
 
 def _geometric(edges: Array) -> Array:

@@ -200,7 +200,7 @@ def _line(target: Target1D, ladder: Ladder, sampler: Sampler, score: ScoreField,
 
 def _entropy(target: Target1D, ladder: Ladder, t: int) -> float:
     """h(X_t) = -E log p_t."""
-    a, sigma = float(ladder.a[t]), float(ladder.sigma[t])
+    a, sigma = ladder.level(t)
     panels = LineLaw.of(target, a, sigma).panels
     log_p = target.derivative(tensor(panels.nodes), a, sigma, 0).numpy()
     return -panels.integrate(np.exp(log_p) * log_p)
@@ -223,7 +223,7 @@ def _levels(target: Target1D, ladder: Ladder) -> Iterator[tuple[int, LineLaw]]:
     own = LineLaw.of(target, 1.0, float(ladder.sigma[ladder.stop])).panels  # where heavy tails end too
     reach = float(own.hi[-1] - own.lo[0])
     for t in range(ladder.T, ladder.stop, -1):
-        a, sigma = float(ladder.a[t]), float(ladder.sigma[t])
+        a, sigma = ladder.level(t)
         scales = np.array([sigma, a * reach + 2 * math.sqrt(-2 * LOG_TAIL) * sigma])
         if law is None or (np.abs(scales / built - 1) > REBUILD).any():
             law, built = LineLaw.of(target, a, sigma), scales
@@ -265,7 +265,7 @@ def _sphere(target: Sphere, ladder: Ladder, sampler: Sampler, init: str) -> Meas
         terms.append(0.5 * (d * math.log(2 * math.pi * variance) + second / variance))
     stages = {t: stage for t, (stage,) in sampler.path(ladder, noise)}
     for t in range(ladder.T, ladder.stop - 1, -1):
-        law = Radius(target, float(ladder.a[t]), float(ladder.sigma[t]))
+        law = Radius(target, *ladder.level(t))
         r, weight = law.panels.nodes.ravel(), (law.panels.weights * law.density).ravel()
         defect = max(defect, abs(float(weight.sum()) - 1))
         if t == ladder.stop or (t == ladder.T and init == "exact"):
@@ -282,7 +282,7 @@ def _sphere_step(target: Sphere, ladder: Ladder, t: int, stage: Stage, r: Array)
     """tr Cov/S^2 - d + |err|^2/S^2 + d log(alpha S^2/nu) at each radius."""
     if callable(stage.std):
         raise NotMeasured("path-kl on a sphere needs isotropic noise")
-    d, level = target.dim, (float(ladder.a[t]), float(ladder.sigma[t]))
+    d, level = target.dim, ladder.level(t)
     alpha, nu = ladder.alpha(t), ladder.noise_variance(t)
     points = tensor(r)
     s, slope = (f(points, *level).numpy() for f in (target.radial_score, target.radial_score_derivative))

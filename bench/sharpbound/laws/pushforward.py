@@ -72,14 +72,9 @@ class Density:
 
     def halved(self, flagged: NDArray[np.bool_]) -> Density:
         """The same function on panels of which the flagged ones are halved."""
-        panels = self.panels.split(flagged)
-        log_q = self.panels.interpolate(self.log_q, panels.nodes)
-        return Density(panels, log_q, self.dead[parents(flagged)], self.error)
-
-
-def parents(flagged: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """For each panel after the flagged ones are halved, the one that it comes from."""
-    return np.repeat(np.arange(len(flagged)), np.where(flagged, 2, 1))
+        halves = self.panels.halved(flagged)
+        log_q = self.panels.interpolate(self.log_q, halves.panels.nodes)
+        return Density(halves.panels, log_q, self.dead[halves.parent], self.error)
 
 
 def beyond_rounding(panels: Panels, f: Array) -> Array:
@@ -253,9 +248,7 @@ def push_large_noise(move: Move, x: Array) -> Array:
     spread = move.slope.max(1) * panels.half + reach
     first, last = (np.searchsorted(x, move.mean.mean(1) + side * spread) for side in (-1, 1))
     held = (log_q.max(1) > peak + HELD) & (first < last)  # and its image, with the noise, holds some x
-    coarse = Panels(panels.lo[held], panels.hi[held])
-    pieces = np.ceil(2 * coarse.half / (2.5 * (move.std / move.slope)[held].min(1))).astype(int)
-    fine = coarse.split(np.ones(len(coarse), dtype=bool), pieces)
+    fine = panels.only(held).narrowed(2.5 * (move.std / move.slope)[held].min(1))
     log_q, mean, std = (f.ravel() for f in move.at(fine.nodes, move.LOG_Q, move.M, move.S))
     mass, scale = np.exp(log_q - peak) * fine.weights.ravel() / (std * np.sqrt(2 * np.pi)), np.sqrt(0.5) / std
     total = np.empty_like(x)

@@ -109,7 +109,7 @@ def _starts(
     target: Target, ladder: Ladder, init: str, points: int, seed: int
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Starting points (points, d), the log density of the start's law there, and the log of their weights."""
-    a, sigma = float(ladder.a[-1]), float(ladder.sigma[-1])
+    a, sigma = ladder.level(ladder.T)
     if init == "exact" and isinstance(target, Product):  # its tails may be too heavy for Gaussian points
         generator = torch.Generator().manual_seed(seed)
         noise = torch.randn(points, target.dim, generator=generator, dtype=torch.float64)
@@ -152,7 +152,7 @@ def _log_ratio(
             before = after
         value = forward_ad.unpack_dual(y).primal
     log_det = torch.linalg.slogdet(before).logabsdet
-    level = float(ladder.a[ladder.stop]), float(ladder.sigma[ladder.stop])
+    level = ladder.level(ladder.stop)
     return (log_r - log_det - target.log_density(value[0], *level)).numpy()
 
 

@@ -21,12 +21,12 @@ from numpy.typing import NDArray
 from scipy.special import chdtr, chdtrc, chdtri, gammaincinv, gammaln
 from torch import Tensor
 
-from sharpbound.forward import Ladder
+from sharpbound.forward import Ladder, Level
 from sharpbound.laws.marginal import tensor
 from sharpbound.laws.ratio import NotMeasured, Ratio1D
 from sharpbound.laws.transport import flow
 from sharpbound.quadrature import Array, Panels, resolve
-from sharpbound.samplers.base import Level, Sampler
+from sharpbound.samplers.base import Sampler
 from sharpbound.targets.base import differentiable
 from sharpbound.targets.sphere import Sphere
 
@@ -48,12 +48,9 @@ class RadialScore:
     target: Sphere
     ladder: Ladder
 
-    def _level(self, t: int) -> tuple[float, float]:
-        return float(self.ladder.a[t]), float(self.ladder.sigma[t])
-
     def __call__(self, t: int, y: Tensor) -> Tensor:
         """Radial score, shape (..., 1)."""
-        return self.between(self._level(t), y)
+        return self.between(self.ladder.level(t), y)
 
     def between(self, level: Level, y: Tensor) -> Tensor:
         """The same at any (a, sigma)."""
@@ -75,7 +72,7 @@ class RadialScore:
                 "radial laws have no third derivative: use a sampler that evaluates scores only"
             )
 
-        level = self._level(t)
+        level = self.ladder.level(t)
         return differentiable(
             y, lambda y: self.target.radial_score_derivative(y.abs(), *level).unsqueeze(-1), no_jet
         )
@@ -83,7 +80,7 @@ class RadialScore:
     def grad_divergence(self, t: int, y: Tensor) -> Tensor:
         """grad of the divergence in R^d along the ray, shape (..., 1)."""
         x = torch.cat([y, torch.zeros(*y.shape[:-1], self.target.dim - 1, dtype=y.dtype)], -1)
-        return self.target.grad_divergence(x, *self._level(t))[..., :1]
+        return self.target.grad_divergence(x, *self.ladder.level(t))[..., :1]
 
 
 def radial_law(target: Sphere, ladder: Ladder, sampler: Sampler, init: str = "normal") -> Ratio1D:
@@ -94,7 +91,7 @@ def radial_law(target: Sphere, ladder: Ladder, sampler: Sampler, init: str = "no
     """
     if not sampler.deterministic:
         raise NotMeasured("radial laws are available for deterministic samplers")
-    truth = Radius(target, float(ladder.a[ladder.stop]), float(ladder.sigma[ladder.stop]))
+    truth = Radius(target, *ladder.level(ladder.stop))
     start = _Exact(target, ladder) if init == "exact" else Chi(target.dim, ladder.prior_std)
     score = RadialScore(target, ladder)
 
@@ -206,7 +203,7 @@ class _Exact(Radius):
     """The start at the true p_T."""
 
     def __init__(self, target: Sphere, ladder: Ladder) -> None:
-        super().__init__(target, float(ladder.a[-1]), float(ladder.sigma[-1]))
+        super().__init__(target, *ladder.level(ladder.T))
         # the flow leaves the centre fast: geometric panels where they reach it
         self.edges = np.concatenate([_geometric(self.edges[0], self.edges[1])[:-1], self.edges[1:]])
 

@@ -27,12 +27,12 @@ from scipy.interpolate import make_interp_spline
 
 from sharpbound.distances.gaussian import EPS
 from sharpbound.dual import derivative
-from sharpbound.forward import Ladder
-from sharpbound.laws.marginal import tensor
+from sharpbound.forward import Ladder, Level
+from sharpbound.laws.marginal import FollowingPanels, tensor
 from sharpbound.laws.radial import Chi, RadialScore, Radius, log_area, log_shell
 from sharpbound.laws.ratio import NotMeasured, Ratio1D
 from sharpbound.quadrature import Array, Panels
-from sharpbound.samplers.base import Level, Sampler, Stage
+from sharpbound.samplers.base import Sampler, Stage
 from sharpbound.targets.sphere import Sphere, log_angular_mean
 
 REACH = 12.0
@@ -45,8 +45,6 @@ SUNK = -300.0
 """The same where it has none: zero for all purposes, yet near enough for polynomials."""
 RESOLVED, OVERSHOOT = 1e-14, 1e-3
 """Last Legendre coefficients of f, times the panel's width, and of log q, at which a panel counts as resolved."""
-REBUILD_SCALE, REBUILD_SHIFT = 0.1, 0.3
-"""Relative change of sigma, and motion of the sphere in units of sigma, after which panels are built anew."""
 ROUNDS = 12
 """Most bisections of a panel, and most panels added at either end, per transition."""
 MASS_LOST = 1e-3
@@ -87,10 +85,9 @@ class _Density:
         above = [hi + 4 * panels.half[-1]] if log_f[-1, -1] > peak + HELD else []
         if not (rough.any() or below or above):
             return self
-        split = panels.split(rough)
-        finer = Panels.between(np.concatenate([below, split.lo, [hi], above]))
-        new = np.repeat(rough, np.where(rough, 2, 1))
-        new = np.concatenate([np.ones(len(below), bool), new, np.ones(len(above), bool)])
+        halves = panels.halved(rough)
+        finer = Panels.between(np.concatenate([below, halves.panels.lo, [hi], above]))
+        new = np.pad(halves.new, (len(below), len(above)), constant_values=True)
         values = np.empty_like(finer.nodes)
         values[new], values[~new] = log_q(finer.nodes[new]), self.log_q[~rough]
         return _Density.held(finer, values, self.dim)
@@ -144,7 +141,7 @@ class _Transition:
         panels = density.panels
         slope = np.abs(_image(mean, panels.nodes)[1]).max(1)
         pieces = np.ceil(2 * panels.half * slope / (PIECE * std)).clip(1).astype(int)
-        fine = panels.split(pieces > 1, pieces)
+        fine = panels.cut(pieces).panels
         m = np.abs(_image(mean, fine.nodes)[0].ravel()).clip(1e-300)
         centre = np.sqrt(m**2 + (density.dim - 1) * std**2)
         order = np.argsort(centre)
@@ -177,23 +174,12 @@ def _image(mean: Map, r: Array) -> tuple[Array, Array]:
     return value.numpy().reshape(r.shape), slope.numpy().reshape(r.shape)
 
 
-class _Grid:
-    """Panels that resolve the true marginal, built anew when it has moved, and every q on them or finer ones."""
+class _Grid(FollowingPanels):
+    """The panels of the current density, which are those of the true radius, refined and widened where q needs it."""
 
     def __init__(self, target: Sphere) -> None:
+        super().__init__(lambda level: Radius(target, *level).panels, target.radius)
         self.target = target
-        self.built: Level = (0.0, 0.0)
-        self.panels: Panels
-
-    def at(self, level: Level, *, exactly: bool) -> Panels:
-        (a, sigma), (a_built, sigma_built) = level, self.built
-        moved = (
-            abs(sigma - sigma_built) > REBUILD_SCALE * sigma_built
-            or abs(a - a_built) * self.target.radius > REBUILD_SHIFT * sigma
-        )
-        if moved or (exactly and level != self.built):
-            self.built, self.panels = level, Radius(self.target, *level).panels
-        return self.panels
 
     def density(self, log_q: LogDensity, level: Level, *, exactly: bool = False) -> _Density:
         """``log_q`` on the panels of the level, on halves where they do not resolve it, and on more of them
@@ -220,7 +206,7 @@ def radial_density_law(target: Sphere, ladder: Ladder, sampler: Sampler, init: s
             f"{sampler.name} keeps predictions of earlier steps: its state is not a Markov chain"
         )
     grid, score = _Grid(target), RadialScore(target, ladder)
-    level: Level = float(ladder.a[-1]), float(ladder.sigma[-1])
+    level = ladder.level(ladder.T)
     start = Radius(target, *level) if init == "exact" else Chi(target.dim, ladder.prior_std)
     density = grid.density(lambda r: start.log_density(r) - log_shell(r, target.dim), level)
     maps: list[Map] = []
@@ -229,7 +215,7 @@ def radial_density_law(target: Sphere, ladder: Ladder, sampler: Sampler, init: s
             if not isinstance(stage, Stage) or callable(stage.std):
                 raise NotMeasured(f"{sampler.name}: a radial law needs steps with isotropic noise")
             maps.append(stage.mean)
-            next_level = float(ladder.a[t - 1]), float(ladder.sigma[t - 1])
+            next_level = ladder.level(t - 1)
             if stage.lands or stage is stages[-1]:
                 level = stage.lands or next_level
             else:
@@ -255,7 +241,7 @@ def _composed(maps: list[Map]) -> Map:
 
 def _against(target: Sphere, ladder: Ladder, density: _Density, last: Map) -> Ratio1D:
     """The law of |m(r)|, r of the given density, in the coordinate r, against the true radius."""
-    truth = Radius(target, float(ladder.a[ladder.stop]), float(ladder.sigma[ladder.stop]))
+    truth = Radius(target, *ladder.level(ladder.stop))
     panels, r = density.panels, density.panels.nodes
     y, slope = _image(last, r)
     if not ((slope > 0) & (y > 0)).all():

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from scipy import special
 
 from sharpbound.dual import derivative
-from sharpbound.forward import Ladder
+from sharpbound.forward import Ladder, Level
 from sharpbound.laws.marginal import log_density, marginal_panels, tensor
 from sharpbound.laws.ratio import NotMeasured, Ratio1D
 from sharpbound.quadrature import Array, Panels
@@ -57,8 +57,8 @@ class Start:
     init: str
 
     @property
-    def _level(self) -> tuple[float, float]:
-        return float(self.ladder.a[-1]), float(self.ladder.sigma[-1])
+    def _level(self) -> Level:
+        return self.ladder.level(self.ladder.T)
 
     def log_density(self, x: Array) -> Array:
         if self.init == "exact":
@@ -110,19 +110,13 @@ class _Pieces:
     y: Array
     slope: Array
 
-    def merged(self, other: _Pieces, order: NDArray[np.int64]) -> _Pieces:
-        """The panels of both, rearranged."""
-        panels = Panels(
-            np.concatenate([self.panels.lo, other.panels.lo])[order],
-            np.concatenate([self.panels.hi, other.panels.hi])[order],
+    def joined(self, right: _Pieces) -> _Pieces:
+        """The panels of both, side by side."""
+        values = (
+            np.concatenate([getattr(self, name), getattr(right, name)])
+            for name in ("beyond", "x", "y", "slope")
         )
-        return _Pieces(
-            panels,
-            *(
-                np.concatenate([getattr(self, name), getattr(other, name)])[order]
-                for name in ("beyond", "x", "y", "slope")
-            ),
-        )
+        return _Pieces(Panels.joined(self.panels, right.panels), *values)
 
 
 class _Transport:
@@ -133,7 +127,7 @@ class _Transport:
     ) -> None:
         self.target, self.ladder, self.sampler, self.score = target, ladder, sampler, score
         self.start = start_law(target, ladder, init)
-        self.level = (float(ladder.a[ladder.stop]), float(ladder.sigma[ladder.stop]))
+        self.level = ladder.level(ladder.stop)
 
     def pieces(self, panels: Panels, beyond: NDArray[np.bool_]) -> _Pieces:
         x = panels.nodes.copy()
@@ -165,21 +159,16 @@ class _Transport:
             count = int(np.ceil(np.log2(abs(end) / abs(y)))) + 1
             edges = np.sort(starts[side] * 2.0 ** np.arange(count + 1))
             outer = self.pieces(Panels.between(edges), np.ones(count, dtype=bool))
-            n, m = len(core.panels), count
-            order = np.r_[n : n + m, 0:n] if side == 0 else np.r_[0 : n + m]
-            core = core.merged(outer, order)
+            core = outer.joined(core) if side == 0 else core.joined(outer)
         return core
 
     def refined(self, old: _Pieces, flagged: NDArray[np.bool_]) -> _Pieces:
         """Every flagged panel cut, and only the new nodes sent through the sampler."""
-        children = Panels(old.panels.lo[flagged], old.panels.hi[flagged]).split(
-            np.ones(flagged.sum(), bool), PIECES
-        )
-        new = self.pieces(children, np.repeat(old.beyond[flagged], PIECES))
-        kept = np.flatnonzero(~flagged)
-        rank = np.concatenate([np.arange(len(flagged)), np.repeat(np.flatnonzero(flagged), PIECES)])
-        alive = np.concatenate([kept, len(flagged) + np.arange(len(children))])
-        return old.merged(new, alive[np.argsort(rank[alive], kind="stable")])
+        cut = old.panels.cut(np.where(flagged, PIECES, 1))
+        beyond = old.beyond[cut.parent]
+        new = self.pieces(cut.panels.only(cut.new), beyond[cut.new])
+        values = (cut.merged(getattr(old, name), getattr(new, name)) for name in ("x", "y", "slope"))
+        return _Pieces(cut.panels, beyond, *values)
 
     def law(self, pieces: _Pieces) -> Ratio1D:
         if not (pieces.slope > 0).all():

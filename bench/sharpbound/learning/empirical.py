@@ -19,7 +19,6 @@ import torch
 
 from sharpbound.laws.marginal import log_density, marginal_panels
 from sharpbound.learning.intervals import Estimate, mean_estimate
-from sharpbound.quadrature import Panels
 from sharpbound.targets.atoms import Atoms1D
 from sharpbound.targets.base import Target1D
 
@@ -34,7 +33,7 @@ def empirical_laws(target: Target1D, n: int, repetitions: int, seed: int) -> Ite
 
 def memorisation_tv(target: Target1D, data: Atoms1D, a: float, sigma: float) -> float:
     """TV between the memorised law (1/n) sum_i N(a x_i, sigma^2) and the law of a X0 + sigma W."""
-    panels = cut(marginal_panels(target, a, sigma), sigma)
+    panels = marginal_panels(target, a, sigma).narrowed(sigma)
     p, q = (np.exp(log_density(law, panels.nodes, a, sigma)) for law in (target, data))
     return panels.integrate_abs(q - p) / 2
 
@@ -59,10 +58,3 @@ def normal_memorisation_tv(target: Target1D, n: int, a: float, sigma: float) -> 
     half = np.exp(log_density(target, panels.nodes, a, sigma / math.sqrt(2)))
     variance = (half / (2 * math.sqrt(math.pi) * sigma) - p**2) / n
     return panels.integrate(np.sqrt(variance)) / math.sqrt(2 * math.pi)
-
-
-def cut(panels: Panels, width: float) -> Panels:
-    """The same interval in panels no wider than ``width``."""
-    bounds = zip(panels.lo, panels.hi, strict=True)
-    pieces = [np.linspace(lo, hi, 1 + math.ceil((hi - lo) / width)) for lo, hi in bounds]
-    return Panels(np.concatenate([x[:-1] for x in pieces]), np.concatenate([x[1:] for x in pieces]))

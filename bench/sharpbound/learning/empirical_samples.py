@@ -34,7 +34,7 @@ def empirical_samples(
     """Run ``sampler`` on the empirical score of n draws from ``target``."""
     (data,) = empirical_laws(target, n, 1, seed)
     law = laws.output_law(data, ladder, sampler, None, init)
-    a, sigma = float(ladder.a[ladder.stop]), float(ladder.sigma[ladder.stop])
+    a, sigma = ladder.level(ladder.stop)
     return EmpiricalSamples(
         laws.distance(law, "tv"),
         tv_from(law, data, target, ladder),

@@ -22,6 +22,15 @@ class Estimate:
     low: float
     high: float
 
+    def columns(self, name: str) -> dict[str, float]:
+        """Columns of a row: the value as ``name``, its standard error and the ends of its interval beside it."""
+        return {
+            name: self.value,
+            f"{name}_noise": self.error,
+            f"{name}_low": self.low,
+            f"{name}_high": self.high,
+        }
+
 
 def mean_estimate(values: Array, confidence: float = 0.95) -> Estimate:
     """Mean of independent ``values`` (n,), n >= 2, with Student's interval."""

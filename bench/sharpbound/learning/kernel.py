@@ -20,7 +20,7 @@ import numpy as np
 
 from sharpbound.errors import InputError
 from sharpbound.laws.marginal import log_density, marginal_panels, tensor
-from sharpbound.learning.empirical import cut, empirical_laws
+from sharpbound.learning.empirical import empirical_laws
 from sharpbound.learning.intervals import Estimate, mean_estimate
 from sharpbound.quadrature import Array, Panels
 from sharpbound.targets.base import Target1D
@@ -82,7 +82,7 @@ def exact_risk(
     if interval is None:
         line = marginal_panels(target, 1.0, math.sqrt(reference))
         counts = log_density(target, line.nodes, 1.0, math.sqrt(reference)).max(1) > NEGLIGIBLE
-        panels = Panels(line.lo[counts], line.hi[counts])
+        panels = line.only(counts)
     else:
         panels = Panels.between(np.linspace(*interval, 4))
     score = _score(target, panels.nodes, reference)
@@ -110,7 +110,7 @@ def _score(target: Target1D, x: Array, t: float) -> Array:
 
 def data_nodes(target: Target1D, t: float) -> tuple[Array, Array]:
     """Nodes u and masses of the data law, fine enough for the kernel's width sqrt(t)."""
-    panels = cut(marginal_panels(target, 1.0, 0.0), math.sqrt(t))
+    panels = marginal_panels(target, 1.0, 0.0).narrowed(math.sqrt(t))
     weight = panels.weights * np.exp(log_density(target, panels.nodes, 1.0, 0.0))
     kept = weight > math.exp(NEGLIGIBLE) * weight.max()
     return panels.nodes[kept], weight[kept] / weight[kept].sum()

@@ -50,7 +50,7 @@ def learned_samples(
         target, np.repeat(ladder.a[levels], seeds), np.repeat(ladder.sigma[levels], seeds), m, training,
         len(levels) * seeds, seed,
     )  # fmt: skip
-    points = [test_points(target, float(ladder.a[t]), float(ladder.sigma[t])) for t in levels]
+    points = [test_points(target, *ladder.level(int(t))) for t in levels]
     found = []
     for k in range(seeds):
         score = _LadderScore(networks, int(levels[0]), seeds, k)
@@ -134,7 +134,7 @@ def _sizes(
     target: Target1D, ladder: Ladder, score: _LadderScore, t: int, points: tuple[Tensor, Array], delta: float
 ) -> tuple[float, float]:
     """(sigma_t D^delta, ||s_t - s*_t||_{L2}) at level t, from points of the marginal and their masses."""
-    a, sigma = float(ladder.a[t]), float(ladder.sigma[t])
+    a, sigma = ladder.level(t)
     y, weight = points
     with torch.no_grad():
         gap = (score(t, y) - target.score(y, a, sigma)).abs()[:, 0].numpy()

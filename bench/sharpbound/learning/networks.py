@@ -161,6 +161,9 @@ def robust_distance(gap: Array, weight: Array, delta: float) -> float:
 
 
 def test_points(target: Target, a: float, sigma: float) -> tuple[Tensor, Array]:
+    """Points (n, d) and their weights (n,) under the law of a X0 + sigma W: a quadrature on the line, else draws
+    with a seed of their own.
+    """
     if isinstance(target, Target1D):
         panels = marginal_panels(target, a, sigma)
         y = torch.as_tensor(panels.nodes.reshape(-1, 1))

@@ -53,7 +53,7 @@ def wrong_samples(v: Mapping[str, Any]) -> dict[str, Any]:
 
 def tv_from(law: Ratio1D, own: Target1D, other: Target1D, ladder: Ladder) -> float:
     """TV between a sampler's law, given against ``own``, and the marginal of ``other`` where the sampler stops."""
-    level = float(ladder.a[ladder.stop]), float(ladder.sigma[ladder.stop])
+    level = ladder.level(ladder.stop)
     # in the law's coordinate, where the marginal of ``own`` has the density law.p
     density = np.exp(law.log_p + log_density(other, law.y, *level) - log_density(own, law.y, *level))
     beyond = 1 - law.panels.integrate(density)
@@ -75,7 +75,4 @@ def guarantee(levels: Sequence[tuple[float, HardPair]], gamma: float) -> tuple[f
 
 def _levels(pair: HardPair, ladder: Ladder) -> list[tuple[float, HardPair]]:
     """(sigma_t, the pair at that level) for every level at which a sampler calls the score."""
-    return [
-        (float(ladder.sigma[t]), pair.at(float(ladder.a[t]), float(ladder.sigma[t])))
-        for t in range(ladder.stop + 1, ladder.T + 1)
-    ]
+    return [(float(ladder.sigma[t]), pair.at(*ladder.level(t))) for t in range(ladder.stop + 1, ladder.T + 1)]

@@ -165,13 +165,7 @@ def networks(v: Values) -> Row:
     parameters = sum(p[0].numel() for p in trained.parameters.values())
     row: Row = {"P": parameters, "D": v["depth"], "loss": float(errors.loss.mean())}
     for name, values in (("l2-error", errors.l2), ("robust-error", errors.robust[:, 0])):
-        mean = mean_estimate(values)
-        row |= {
-            name: mean.value,
-            f"{name}_noise": mean.error,
-            f"{name}_low": mean.low,
-            f"{name}_high": mean.high,
-        }
+        row |= mean_estimate(values).columns(name)
     return row
 
 
@@ -192,18 +186,8 @@ def network_samples(v: Values) -> Row:
     )
     exact = laws.distance(laws.output_law(target, ladder, sampler, None, init), "tv")
     row: Row = {"tv-exact-score": exact.value, "gamma": _stop(ladder)}
-    for name, values in (
-        ("tv", [run.tv for run in runs]),
-        ("eps", [run.eps for run in runs]),
-        ("eps_score", [run.eps_score for run in runs]),
-    ):
-        mean = mean_estimate(np.array(values))
-        row |= {
-            name: mean.value,
-            f"{name}_noise": mean.error,
-            f"{name}_low": mean.low,
-            f"{name}_high": mean.high,
-        }
+    for name in ("tv", "eps", "eps_score"):
+        row |= mean_estimate(np.array([getattr(run, name) for run in runs])).columns(name)
     return row
 
 

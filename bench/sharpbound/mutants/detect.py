@@ -42,10 +42,12 @@ UNEVEN = {"schedule": "benton", "horizon": 2.0, "delta": 0.05}
 
 
 def gaussian_problem(T: Sequence[int]) -> Problem:
+    """N(0.7, 0.4^2) on the uneven steps, with each number of them."""
     return Problem({"family": "gaussian", "mean": 0.7, "std": 0.4}, UNEVEN, tuple(T))
 
 
 def mixture_problem(T: Sequence[int]) -> Problem:
+    """A mixture of two Gaussians on the uneven steps, with each number of them."""
     modes = {"weights": [0.4, 0.6], "means": [-1.0, 1.2], "stds": [0.35, 0.5]}
     return Problem({"family": "gaussian-mixture", **modes}, UNEVEN, tuple(T))
 

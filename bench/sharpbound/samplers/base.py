@@ -18,11 +18,8 @@ import torch
 from torch import Tensor
 
 from sharpbound.errors import InputError
-from sharpbound.forward import Ladder
+from sharpbound.forward import Ladder, Level
 from sharpbound.targets.base import Target
-
-Level = tuple[float, float]
-"""(a, sigma), on a ladder or between two of its levels."""
 
 
 class ScoreField(Protocol):
@@ -48,21 +45,18 @@ class ExactScore:
     target: Target
     ladder: Ladder
 
-    def _level(self, t: int) -> tuple[float, float]:
-        return float(self.ladder.a[t]), float(self.ladder.sigma[t])
-
     def __call__(self, t: int, y: Tensor) -> Tensor:
-        return self.target.score(y, *self._level(t))
+        return self.target.score(y, *self.ladder.level(t))
 
     def between(self, level: Level, y: Tensor) -> Tensor:
         """The score at any (a, sigma), for samplers that evaluate it between ladder levels."""
         return self.target.score(y, *level)
 
     def jacobian(self, t: int, y: Tensor) -> Tensor:
-        return self.target.score_jacobian(y, *self._level(t))
+        return self.target.score_jacobian(y, *self.ladder.level(t))
 
     def grad_divergence(self, t: int, y: Tensor) -> Tensor:
-        return self.target.grad_divergence(y, *self._level(t))
+        return self.target.grad_divergence(y, *self.ladder.level(t))
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,8 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from sharpbound.samplers.base import Level, Sampler, Stage, Step, level_at, log_snr
+from sharpbound.forward import Level
+from sharpbound.samplers.base import Sampler, Stage, Step, level_at, log_snr
 
 _SERIES_TERMS = 20
 """1/20! < 1e-18: the series of phi is exact to rounding up to |z| = 1."""

@@ -10,7 +10,8 @@ import numpy as np
 from torch import Tensor
 
 from sharpbound.errors import InputError
-from sharpbound.samplers.base import Level, Sampler, Stage, Step
+from sharpbound.forward import Level
+from sharpbound.samplers.base import Sampler, Stage, Step
 from sharpbound.samplers.multistep import gauss_legendre, lagrange
 
 

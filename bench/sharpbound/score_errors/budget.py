@@ -82,7 +82,7 @@ def early_stopping(injection: Injection) -> float | None:
     target, ladder = injection.target, injection.ladder
     if not target.has_density:
         return None
-    level = (float(ladder.a[ladder.stop]), float(ladder.sigma[ladder.stop]))
+    level = ladder.level(ladder.stop)
     factors = [LineFactor(_stopped(part.target, level)) for part in injection.parts]
     return _tv(ProductLaw(factors, [part.count for part in injection.parts]))
 

@@ -19,8 +19,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sharpbound.forward import Ladder
-from sharpbound.laws.marginal import LOG_TAIL, log_density, marginal_panels, tensor
+from sharpbound.forward import Ladder, Level
+from sharpbound.laws.comparison import coupled
+from sharpbound.laws.marginal import LOG_TAIL, log_density, marginal_panels, mass_outside, tensor
 from sharpbound.laws.ratio import NotMeasured, Ratio1D
 from sharpbound.laws.transport import Start
 from sharpbound.quadrature import Array, Panels
@@ -44,7 +45,6 @@ RESOLVED, ROUNDS = 1e-13, 30
 """Mass that an output panel may leave unresolved, and how often one is halved to that end at most."""
 
 Mean = Callable[[Tensor], Tensor]
-Level = tuple[float, float]
 
 
 def transitions(
@@ -55,7 +55,7 @@ def transitions(
     Raises NotMeasured for stages without constant noise of their own.
     """
     for t, stages in sampler.path(ladder, score):
-        level = (float(ladder.a[t]), float(ladder.sigma[t]))
+        level = ladder.level(t)
         for stage in stages:
             if not isinstance(stage, Stage) or callable(stage.std) or stage.std == 0.0 or sampler.history:
                 raise NotMeasured(f"{sampler.name} has stages without constant noise of their own")
@@ -99,7 +99,7 @@ def grid_laws(
         ]
         reach = min(one.reach[0] for one in pushed), max(one.reach[1] for one in pushed)
         laws = list(pushed)
-    level = (float(ladder.a[ladder.stop]), float(ladder.sigma[ladder.stop]))
+    level = ladder.level(ladder.stop)
     panels = output_panels(target, error, level, ladder.stop + 1)
     if any(panels.lo[0] < y < panels.hi[-1] for y in strays):
         raise NotMeasured("the error drives states farther off than they can be followed, and back again")
@@ -129,10 +129,10 @@ def source_panels(
         with np.errstate(invalid="ignore"):
             pieces = np.ceil(np.maximum(swing, 2 * panels.half) / (WIDTH * min(std, level[1])))
         if pieces.sum() * panels.n <= MAX_NODES:
-            return panels.split(np.ones(len(panels), dtype=bool), pieces.astype(int)), left
+            return panels.cut(pieces.astype(int)).panels, left
         right = panels.hi[-1] - high > low - panels.lo[0]
         kept = slice(0, -1) if right else slice(1, None)
-        panels = Panels(panels.lo[kept], panels.hi[kept])
+        panels = panels.only(kept)
         if not (panels.lo[0] <= low and panels.hi[-1] >= high):
             raise NotMeasured(f"the noise is too small to be resolved (standard deviation {std:.2g})")
         left.append(float(panels.hi[-1] if right else panels.lo[0]))
@@ -182,12 +182,9 @@ def resolved(panels: Panels, densities: Sequence[Callable[[Array], Array]]) -> t
         flagged = np.max([panels.half * panels.tails(q) for q in values], axis=0) > RESOLVED
         if not flagged.any():
             break
-        panels = panels.split(flagged)
-        fresh = np.repeat(flagged, np.where(flagged, 2, 1))
-        after = np.empty((len(densities), *panels.nodes.shape))
-        after[:, ~fresh] = values[:, ~flagged]
-        after[:, fresh] = [q(panels.nodes[fresh]) for q in densities]
-        values = after
+        halves = panels.halved(flagged)
+        panels, y = halves.panels, halves.new_nodes
+        values = halves.merged(values, np.stack([q(y) for q in densities]))
     return panels, list(values)
 
 
@@ -196,12 +193,8 @@ def against(target: Target1D, level: Level, panels: Panels, q: Array, lost: floa
     y = panels.nodes
     log_p = log_density(target, y, *level)
     below, above = panels.cumulative(q)[0], panels.cumulative_from_right(q)[0]
-    partner = y.copy()
-    for upper, tail in ((False, below), (True, above)):
-        chosen = (tail > 0) & ((above < below) == upper) & (q > 0)
-        log_tail = tensor(np.log(np.minimum(tail[chosen], 0.9)))
-        partner[chosen] = target.quantile_from_log(log_tail, *level, upper=upper).numpy()
-    ends = tensor(np.array([panels.lo[0], panels.hi[-1]]))
-    outside = float(target.log_cdf(ends, *level)[0].exp() + target.log_sf(ends, *level)[1].exp())
+    partner, held = y.copy(), q > 0
+    partner[held] = coupled(target, level, y[held], below[held], above[held])
+    outside = mass_outside(target, *level, panels.lo[0], panels.hi[-1])
     log_q = np.log(np.maximum(q, np.finfo(float).tiny))
     return Ratio1D(panels, y, partner, log_p, log_q - log_p, outside, lost)

@@ -49,7 +49,7 @@ def norm_quantile(errors: Sequence[tuple[LineError, int]], t: int, delta: float)
 def _square(error: LineError, t: int) -> tuple[Array, Array]:
     frame = error.frames[t]
     panels = Expectations.of(error.shape).panels(frame)
-    panels = panels.split(np.ones(len(panels), dtype=bool), 1 + NODES // (len(panels) * panels.n))
+    panels = panels.cut(1 + NODES // (len(panels) * panels.n)).panels
     mass = panels.weights * np.exp(log_density(frame.target, panels.nodes, frame.a, frame.sigma))
     return error.derivative(t, tensor(panels.nodes), 0).numpy().ravel() ** 2, mass.ravel()
 

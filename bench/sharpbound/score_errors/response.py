@@ -94,7 +94,7 @@ class Response:
             )
         gains = [gain for t in range(ladder.T, ladder.stop, -1) for gain in step_gains(sampler, ladder, t)]
         held = [self._points(level, std) for _, _, std, level in chain]
-        end = (float(ladder.a[ladder.stop]), float(ladder.sigma[ladder.stop]))
+        end = ladder.level(ladder.stop)
         held.append(self._points(end, chain[-1][2], OUTPUT_PER_NOISE))
         law = np.exp(Start(target, ladder, init).log_density(held[0].x))
         self.steps: list[_Stage] = []
@@ -103,7 +103,7 @@ class Response:
             step = _Stage(
                 t,
                 points,
-                np.exp(log_density(target, points.x, float(ladder.a[t]), float(ladder.sigma[t]))),
+                np.exp(log_density(target, points.x, *ladder.level(t))),
                 law,
                 at(mean, points.x),
                 std,
@@ -227,7 +227,7 @@ class Response:
         if step.gain == 0.0:
             return np.zeros_like(step.true)
         t = step.t
-        frame = Frame(self.target, float(self.ladder.a[t]), float(self.ladder.sigma[t]), t / self.ladder.T)
+        frame = Frame(self.target, *self.ladder.level(t), t / self.ladder.T)
         e = shape.derivative(frame, tensor(step.points.x), 0).numpy()
         return e / math.sqrt(float((step.true * e**2).sum()) * step.points.spacing)
 

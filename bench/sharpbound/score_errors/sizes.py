@@ -129,6 +129,6 @@ def largest_slope(errors: Sequence[tuple[LineError, int]], t: int) -> float:
         flagged = panels.half * panels.tails(values) > RESOLVED * panels.integrate(values)
         if not flagged.any():
             break
-        panels = panels.split(flagged)
+        panels = panels.halved(flagged).panels
         values = integrand(panels.nodes)
     return panels.integrate(values)

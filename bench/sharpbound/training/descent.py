@@ -44,17 +44,6 @@ class Prediction:
         """-d log L / dk as k -> infinity: -2 log max |1 - step lambda_i|."""
         return -2 * float(np.log(np.abs(1 - step * self.eigenvalues).max()))
 
-    def iterations_to(self, fraction: float, step: float) -> int:
-        """First k at which the predicted loss is below ``fraction`` of the first one."""
-        lo, hi = 0, 1
-        goal = fraction * self.energies.sum()
-        while self.losses(step, np.array([hi]))[0] > goal:
-            lo, hi = hi, 2 * hi
-        while hi - lo > 1:
-            middle = (lo + hi) // 2
-            lo, hi = (middle, hi) if self.losses(step, np.array([middle]))[0] > goal else (lo, middle)
-        return hi
-
 
 def predict(network: Network, objective: Objective) -> Prediction:
     """The linearised dynamics at ``network``."""

@@ -72,16 +72,14 @@ def loss(theta: Array, mu: Array) -> float:
 
 
 def gradient(theta: Array, mu: Array) -> Array:
-    """Exact population gradient of `loss` in theta, shape (d,)."""
+    """Exact population gradient of `loss` in theta, shape (d,).
+
+    As theta -> 0 it goes over into -4 <theta, mu> mu: descent is then a power iteration on mu mu^T.
+    """
     basis, x, weight = _expectation(theta, mu)
     u, w = np.tanh((basis @ theta) @ x), np.tanh((basis @ mu) @ x)
     through_u = 2 * (1 - u**2) * (u * (theta @ theta) - w * (theta @ mu))
     return (x @ (weight * through_u)) @ basis + 2 * (weight @ u**2) * theta - 2 * (weight @ (u * w)) * mu
-
-
-def small_gradient(theta: Array, mu: Array) -> Array:
-    """Leading order of `gradient` as theta -> 0: -4 <theta, mu> mu, a power iteration on mu mu^T."""
-    return -4 * (theta @ mu) * mu
 
 
 def em_step(theta: Array, mu: Array) -> Array:
@@ -95,13 +93,6 @@ def em_step(theta: Array, mu: Array) -> Array:
     """
     basis, x, weight = _expectation(theta, mu)
     return (x @ (weight * np.tanh((basis @ theta) @ x))) @ basis
-
-
-def em_rate(norm: float) -> float:
-    """Factor by which EM contracts at mu along mu: E[sech^2(<mu, x>) <mu, x>^2]/|mu|^2 at |mu| = ``norm``."""
-    nodes, weight = _grid(norm)
-    x = norm + nodes
-    return float(weight @ (x * (1 - np.tanh(norm * x) ** 2) * x))
 
 
 @dataclass(frozen=True)
@@ -149,8 +140,3 @@ def curvatures(centre: Array) -> tuple[float, float]:
             float((gradient(centre + step, centre) - gradient(centre - step, centre)) @ direction) / 2e-4
         )
     return found[0], found[1]
-
-
-def power_growth(centre: Array, step: float) -> float:
-    """Factor per iteration of <theta, mu> in the power phase: 1 + 4 step |mu_t|^2."""
-    return 1 + 4 * step * float(centre @ centre)

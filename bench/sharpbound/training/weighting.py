@@ -46,12 +46,20 @@ def edm_density(
     return bell * factors[measure]
 
 
+def check_weighting(name: str, key: str = "training.weighting") -> None:
+    """Raise InputError, naming ``key``, unless ``name`` is one of WEIGHTINGS."""
+    if name not in WEIGHTINGS:
+        raise InputError(f"unknown weighting {name!r}; choose one of {', '.join(WEIGHTINGS)}", key=key)
+
+
 def weights(name: str, sigma: Array, diagonal: Array | None = None) -> Array:
     """beta_j (N,) on the increasing levels ``sigma`` (N >= 2), scaled to mean one.
 
     ``equalising`` needs the ``diagonal`` (n, N, d) of the tangent kernel: it gives every level the same
     trace of D K D, the same mean rate of training: beta_j = 1/(sigma_j^2 tr K_jj).
+    Raises InputError for an unknown name, and for ``equalising`` without the diagonal.
     """
+    check_weighting(name)
     spacing = np.abs(np.gradient(np.log(sigma)))
     if name == "uniform":
         beta = np.ones_like(sigma)
@@ -59,12 +67,8 @@ def weights(name: str, sigma: Array, diagonal: Array | None = None) -> Array:
         beta = spacing
     elif name == "edm":
         beta = spacing * edm_density(sigma)
-    elif name == "equalising":
-        if diagonal is None:
-            raise InputError("the equalising weights need the tangent kernel", key="training.weighting")
-        beta = 1 / (sigma**2 * diagonal.sum((0, 2)))
+    elif diagonal is None:
+        raise InputError("the equalising weights need the tangent kernel", key="training.weighting")
     else:
-        raise InputError(
-            f"unknown weighting {name!r}; choose one of {', '.join(WEIGHTINGS)}", key="training.weighting"
-        )
+        beta = 1 / (sigma**2 * diagonal.sum((0, 2)))
     return beta / beta.mean()

@@ -16,9 +16,9 @@ from sharpbound.design.schedules import named
 from sharpbound.errors import InputError
 from sharpbound.experiments.base import Cell, Conclusion, Experiment, Row
 from sharpbound.experiments.figures import axis, lines, series
-from sharpbound.experiments.options import read_options, sweep_points
+from sharpbound.experiments.options import line_target, read_options, sweep_points
 from sharpbound.experiments.rate_verdict import conclude_rate
-from sharpbound.targets.base import Target, Target1D
+from sharpbound.targets.base import Target
 
 if TYPE_CHECKING:
     from sharpbound.suite.case import Case
@@ -49,9 +49,7 @@ class Complexity(Experiment):
         if not options["accuracy"] > 0:
             raise InputError("must be positive", key="design.accuracy")
         named(options["schedule"], 2, options["sigma_min"], options["sigma_max"])
-        target = targets.build(case.target)
-        if not isinstance(target, Target1D):
-            raise InputError("use a target on the line", key="target.family")
+        target = line_target(case.target)
         if case.metrics != ["steps"]:
             raise InputError("measure steps", key="measure.metric")
         sweep_points(case.sweep, ("d",))

@@ -88,6 +88,7 @@ def against_churn(case: Case, rows: Sequence[Row], options: dict[str, Any]) -> d
 def cuts(
     case: Case, rows: Sequence[Row], ratio: Any, options: dict[str, Any], crossover: float | None
 ) -> dict[str, Any]:
+    """Figure of the ratio of ``first`` to ``second`` along the scale of the data, for five score errors at most."""
     first, second = options["first"], options["second"]
     scales, errors = case.sweep["sigma"], case.sweep["score_error"]
     shown = errors[:: max(1, math.ceil(len(errors) / 5))]

@@ -9,15 +9,13 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from sharpbound import targets
 from sharpbound.diffusion_time.elbo import kl_to_noise, log_likelihood
 from sharpbound.diffusion_time.gap import optimal_gap
 from sharpbound.errors import InputError
 from sharpbound.experiments.base import Cell, Conclusion, Experiment, Row
 from sharpbound.experiments.figures import axis, lines, series
-from sharpbound.experiments.options import read_options, sweep_points
+from sharpbound.experiments.options import line_target, read_options, sweep_points
 from sharpbound.rates import judge_ordering
-from sharpbound.targets.base import Target1D
 
 if TYPE_CHECKING:
     from sharpbound.suite.case import Case
@@ -41,9 +39,9 @@ class Gap(Experiment):
         times = case.sweep["horizon"]
         if min(times) <= 0 or times != sorted(times):
             raise InputError("must hold increasing positive numbers", key="sweep.horizon")
-        target = targets.build(case.target)
-        if not isinstance(target, Target1D) or not target.has_density:
-            raise InputError("use a target on the line that has a density", key="target.family")
+        target = line_target(case.target)
+        if not target.has_density:
+            raise InputError("use a target that has a density", key="target.family")
         kl_to_noise(target, "vp", 1.0)  # refuses heavy tails before anything is run
         if case.metrics != ["gap"] or claim.kind != "ordering":
             raise InputError("measure gap, for a claim that is an ordering", key="measure.metric")
@@ -54,7 +52,7 @@ class Gap(Experiment):
         return [Cell(self.kind, {"target": case.target, **point}) for point in points]
 
     def measure(self, cell: Cell) -> list[Row]:
-        target, time = cast(Target1D, targets.build(cell.params["target"])), cell.params["horizon"]
+        target, time = line_target(cell.params["target"]), cell.params["horizon"]
         best = optimal_gap(target, "vp", time)
         row: Row = {"horizon": time, "gap": best.value, "gap_floor": FLOOR, "floor": FLOOR}
         noise = kl_to_noise(target, "vp", time)

@@ -22,7 +22,7 @@ from sharpbound.diffusion_time.elbo import (
 from sharpbound.errors import InputError
 from sharpbound.experiments.base import Cell, Conclusion, Experiment, Row
 from sharpbound.experiments.figures import Figure, axis, lines, series
-from sharpbound.experiments.options import read_options, sweep_points
+from sharpbound.experiments.options import line_target, read_options, sweep_points
 from sharpbound.experiments.rate_verdict import conclude_rate
 from sharpbound.rates import (
     estimate,
@@ -70,9 +70,7 @@ class Noise(Experiment):
             raise InputError(
                 "an ordering needs a model to compare with the noise law", key="diffusion_time.model"
             )
-        target = targets.build(case.target)
-        if not isinstance(target, Target1D):
-            raise InputError("use a target on the line", key="target.family")
+        target = line_target(case.target)
         kl_to_noise(
             target, cast(Process, options["process"]), 1.0
         )  # refuses heavy tails before anything is run
@@ -88,7 +86,7 @@ class Noise(Experiment):
         ]
 
     def measure(self, cell: Cell) -> list[Row]:
-        target = cast(Target1D, targets.build(cell.params["target"]))
+        target = line_target(cell.params["target"])
         options, point = cell.params["options"], cell.params["point"]
         process = cast(Process, options["process"])
         if "eps_score" in point:
@@ -222,7 +220,7 @@ def _optima(case: Case, rows: Sequence[Row]) -> list[Figure]:
         curves,
         "Root of the derivative of gap + KL[p_T | noise].",
     )
-    target = cast(Target1D, targets.build(case.target))
+    target = line_target(case.target)
     best = [row["optimal-time"] for row in rows]
     times = np.geomspace(0.1 * min(best), 2 * max(best), 40)
     noise = np.array([kl_to_noise(target, process, time) for time in times])

@@ -5,25 +5,24 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from torch import Tensor
 
-from sharpbound import samplers, targets
+from sharpbound import samplers
 from sharpbound.diffusion_time.auxiliary import FITS, ModelStart
 from sharpbound.diffusion_time.elbo import Density, Normal, divergence, gap, optimal_time
 from sharpbound.errors import InputError
 from sharpbound.experiments.base import Cell, Conclusion, Experiment, Row
 from sharpbound.experiments.figures import axis, lines, series, table
-from sharpbound.experiments.options import read_options, sweep_points
+from sharpbound.experiments.options import line_target, read_options, sweep_points
 from sharpbound.experiments.value_verdict import judge_values
 from sharpbound.forward import Ladder, benton
 from sharpbound.laws import NotMeasured, distance
 from sharpbound.laws.line import line_law
 from sharpbound.rates import judge_ordering
 from sharpbound.samplers.base import ExactScore
-from sharpbound.targets.base import Target1D
 
 if TYPE_CHECKING:
     from sharpbound.suite.case import Case
@@ -81,8 +80,7 @@ class Output(Experiment):
                 )
         if "noise" not in options["models"]:
             raise InputError("needs noise to compare with", key="diffusion_time.models")
-        if not isinstance(targets.build(case.target), Target1D):
-            raise InputError("use a target on the line", key="target.family")
+        line_target(case.target)
         metric = {"equality": "time-ratio", "ordering": "kl"}.get(claim.kind)
         if case.metrics != [metric]:
             raise InputError(f"measure {metric} for this claim", key="measure.metric")
@@ -103,10 +101,10 @@ class Output(Experiment):
 
     def measure(self, cell: Cell) -> list[Row]:
         params, options = cell.params, cell.params["options"]
-        target, sampler = cast(Target1D, targets.build(params["target"])), samplers.build(params["sampler"])
+        target, sampler = line_target(params["target"]), samplers.build(params["sampler"])
         time = params["horizon"]
         ladder = _ladder(time, options)
-        level = float(ladder.a[-1]), float(ladder.sigma[-1])
+        level = ladder.level(ladder.T)
         row: Row = {"horizon": time, "steps": ladder.T}
         for name in options["models"]:
             model: Density = Normal(0.0, 1.0) if name == "noise" else FITS[name](target, *level)
@@ -159,7 +157,7 @@ def _measured(rows: Sequence[Row], *keys: str) -> list[Any]:
 
 def _best_time(case: Case, rows: Sequence[Row], options: dict[str, Any]) -> Conclusion:
     eps = options["eps_score"]
-    target = cast(Target1D, targets.build(case.target))
+    target = line_target(case.target)
     promised = optimal_time(target, "vp", eps**2).time
     time, exact, wrong, bound = _measured(rows, "horizon", "noise", "noise-error", "noise-bound")
     best, doubt = _minimum(time, wrong)

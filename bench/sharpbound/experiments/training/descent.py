@@ -20,7 +20,7 @@ from sharpbound.training.descent import descend, kernel_drift, predict
 from sharpbound.training.network import Network
 from sharpbound.training.objective import Objective
 from sharpbound.training.population import population_loss
-from sharpbound.training.weighting import WEIGHTINGS, weights
+from sharpbound.training.weighting import check_weighting, weights
 
 if TYPE_CHECKING:
     from sharpbound.suite.case import Case
@@ -69,8 +69,7 @@ class Descent(Experiment):
             raise InputError("must hold increasing iterations >= 0", key="sweep.t")
         if case.metrics != list(METRICS):
             raise InputError(f"measure {', '.join(METRICS)}", key="measure.metric")
-        if options["weighting"] not in WEIGHTINGS:
-            raise InputError(f"unknown weighting; choose {', '.join(WEIGHTINGS)}", key="training.weighting")
+        check_weighting(options["weighting"])
         if options["levels"] < 2 or min(case.sweep.get("levels", [2])) < 2:
             raise InputError("needs at least 2 levels of noise", key="training.levels")
         targets.build(case.target or GAUSSIAN)

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sharpbound import targets
 from sharpbound.errors import InputError
 from sharpbound.experiments.base import Cell, Conclusion, Experiment, Row
 from sharpbound.experiments.figures import axis, lines, series
-from sharpbound.experiments.options import read_options, sweep_points
+from sharpbound.experiments.options import line_target, read_options, sweep_points
 from sharpbound.experiments.training.descent import problem
 from sharpbound.rates import judge_ordering
-from sharpbound.targets.base import Target1D
 from sharpbound.training.descent import descend, predict
 from sharpbound.training.population import population_loss
-from sharpbound.training.weighting import WEIGHTINGS
+from sharpbound.training.weighting import check_weighting
 
 if TYPE_CHECKING:
     from sharpbound.suite.case import Case
@@ -52,12 +50,10 @@ class Floor(Experiment):
         sweep_points(case.sweep, ("points",))
         if not all(isinstance(n, int) and n > 0 for n in case.sweep["points"]):
             raise InputError("must hold positive whole numbers", key="sweep.points")
-        if options["weighting"] not in WEIGHTINGS:
-            raise InputError(f"unknown weighting; choose {', '.join(WEIGHTINGS)}", key="training.weighting")
+        check_weighting(options["weighting"])
         if options["levels"] < 2:
             raise InputError("needs at least 2 levels of noise", key="training.levels")
-        if not isinstance(targets.build(case.target), Target1D):
-            raise InputError("use a target on the line", key="target.family")
+        line_target(case.target)
         if len(case.metrics) != 1 or case.metrics[0] not in METRICS or claim.kind != "ordering":
             raise InputError(f"measure one of {', '.join(METRICS)}, for an ordering", key="measure.metric")
         claim.transfer(case.metrics[0])
@@ -67,7 +63,7 @@ class Floor(Experiment):
         return [Cell(self.kind, {**fixed, **point}) for point in sweep_points(case.sweep, ("points",))]
 
     def measure(self, cell: Cell) -> list[Row]:
-        target = cast(Target1D, targets.build(cell.params["target"]))
+        target = line_target(cell.params["target"])
         options = {**cell.params["options"], "points": cell.params["points"]}
         network, objective = problem(target, options)
         run = descend(

@@ -16,7 +16,7 @@ from sharpbound.experiments.options import read_options, sweep_points
 from sharpbound.experiments.training.descent import problem
 from sharpbound.experiments.value_verdict import conclude_values
 from sharpbound.training.descent import descend, kernel_drift, predict
-from sharpbound.training.weighting import WEIGHTINGS
+from sharpbound.training.weighting import check_weighting
 
 if TYPE_CHECKING:
     from sharpbound.suite.case import Case
@@ -56,8 +56,7 @@ class Lazy(Experiment):
         for key, least in {"seeds": 2, "iterations": 1, "levels": 2, "points": 1}.items():
             if options[key] < least:
                 raise InputError(f"must be at least {least}", key=f"training.{key}")
-        if options["weighting"] not in WEIGHTINGS:
-            raise InputError(f"unknown weighting; choose {', '.join(WEIGHTINGS)}", key="training.weighting")
+        check_weighting(options["weighting"])
         if case.metrics != ["rate-ratio"]:
             raise InputError("measure rate-ratio", key="measure.metric")
         targets.build(case.target)

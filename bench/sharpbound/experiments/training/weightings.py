@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sharpbound import targets
 from sharpbound.design.decomposition import discretisation_error, score_error, variances
 from sharpbound.design.fisher import tabulated
 from sharpbound.errors import InputError
 from sharpbound.experiments.base import Cell, Conclusion, Experiment, Row
 from sharpbound.experiments.figures import axis, bars, lines, series, table
-from sharpbound.experiments.options import read_options, sweep_points
+from sharpbound.experiments.options import line_target, read_options, sweep_points
 from sharpbound.experiments.training.descent import problem
 from sharpbound.forward import ve_exponential
 from sharpbound.rates import judge_ordering
-from sharpbound.targets.base import Target1D
 from sharpbound.training.descent import descend, predict
 from sharpbound.training.output import POINTS, sampled
 from sharpbound.training.population import Population
 from sharpbound.training.score import network_score
-from sharpbound.training.weighting import WEIGHTINGS
+from sharpbound.training.weighting import WEIGHTINGS, check_weighting
 
 if TYPE_CHECKING:
     from sharpbound.suite.case import Case
@@ -60,16 +58,14 @@ class Weightings(Experiment):
     def validate(self, case: Case, claim: Claim) -> None:
         options = read_options(case.options, DEFAULTS, "training")
         for key in ("first", "second"):
-            if options[key] not in WEIGHTINGS:
-                raise InputError(f"unknown weighting; choose {', '.join(WEIGHTINGS)}", key=f"training.{key}")
+            check_weighting(options[key], f"training.{key}")
         sweep_points(case.sweep, ("t",))
         times = case.sweep["t"]
         if not all(isinstance(t, int) and t >= 0 for t in times) or times != sorted(times):
             raise InputError("must hold increasing iterations >= 0", key="sweep.t")
         if times[-1] == 0:
             raise InputError("needs an iteration after 0, where all networks are one", key="sweep.t")
-        if not isinstance(targets.build(case.target), Target1D):
-            raise InputError("use a target on the line", key="target.family")
+        line_target(case.target)
         if case.metrics != ["path-kl"] or claim.kind != "ordering":
             raise InputError("measure path-kl, for a claim that is an ordering", key="measure.metric")
         claim.transfer("path-kl")
@@ -81,7 +77,7 @@ class Weightings(Experiment):
 
     def measure(self, cell: Cell) -> list[Row]:
         name, options = cell.params["weighting"], cell.params["options"]
-        target = cast(Target1D, targets.build(cell.params["target"]))
+        target = line_target(cell.params["target"])
         network, objective = problem(target, {**options, "weighting": name})
         prediction = predict(network, objective)
         step = options["step"] * prediction.stable_step
