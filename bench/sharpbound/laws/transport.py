@@ -34,8 +34,9 @@ ABSOLUTE = 1e-14
 NEGLIGIBLE = -45.0
 """log of a mass of p beyond the image of its own panels that need not be followed farther."""
 MAX_ROUNDS = 8
-PIECES = 4
-"""A round of refinement costs a whole pass over the steps, so a panel is cut in four at once."""
+PIECES = 4, 16
+"""Least and most pieces of a panel. A round of refinement costs a whole pass over the steps, and the few panels of
+a steep stretch (between atoms) many rounds, so few are cut finer than many."""
 
 
 class StartLaw(Protocol):
@@ -164,7 +165,8 @@ class _Transport:
 
     def refined(self, old: _Pieces, flagged: NDArray[np.bool_]) -> _Pieces:
         """Every flagged panel cut, and only the new nodes sent through the sampler."""
-        cut = old.panels.cut(np.where(flagged, PIECES, 1))
+        pieces = int(np.clip(len(flagged) // (2 * flagged.sum()), *PIECES))
+        cut = old.panels.cut(np.where(flagged, pieces, 1))
         beyond = old.beyond[cut.parent]
         new = self.pieces(cut.panels.only(cut.new), beyond[cut.new])
         values = (cut.merged(getattr(old, name), getattr(new, name)) for name in ("x", "y", "slope"))
