@@ -17,12 +17,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-# exp(-REACH^2/2) = 2.5e-20; 48 nodes integrate a normal density over 2*REACH to machine precision.
+# exp(-REACH^2/2) = 2.5e-20; 48 nodes integrate a normal density over 2*REACH to machine precision, and 28 a tail of it.
 _REACH = 9.5
-_NODES, _WEIGHTS = (torch.as_tensor(v) for v in np.polynomial.legendre.leggauss(48))
+_WHOLE, _TAIL = ([torch.as_tensor(v) for v in np.polynomial.legendre.leggauss(n)] for n in (48, 28))
 
 
-UNIT_RULE = (_NODES + 1) / 2, _WEIGHTS / 2
+UNIT_RULE = (_WHOLE[0] + 1) / 2, _WHOLE[1] / 2
 """The same rule for integrals over (0, 1)."""
 
 
@@ -44,8 +44,9 @@ class TruncatedNormal:
         stop = _REACH**2 / (torch.sqrt(rising * rising + _REACH**2) + rising)
         stop = torch.minimum(stop, length - mode)
         half = ((stop - start) / 2).unsqueeze(-1)
-        s = start.unsqueeze(-1) + half * (1 + _NODES)
-        return cls(y, s, half * _WEIGHTS * torch.exp(-s * (0.5 * s + rising.unsqueeze(-1))))
+        nodes, weights = _TAIL if bool((y >= 0).all()) else _WHOLE
+        s = start.unsqueeze(-1) + half * (1 + nodes)
+        return cls(y, s, half * weights * torch.exp(-s * (0.5 * s + rising.unsqueeze(-1))))
 
     @cached_property
     def mass(self) -> Tensor:
