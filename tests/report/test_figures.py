@@ -12,11 +12,12 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from sharpbound.errors import InputError
 from sharpbound.report.documents import Document
 from sharpbound.report.generic_figure import generic_figure
 from sharpbound.report.overview_figure import overview_figures
 from sharpbound.report.rate_figure import rate_figure
-from sharpbound.report.style import BOUND, PAPER, encode, styled
+from sharpbound.report.style import BOUND, PALETTE, PAPER, encode, styled
 
 
 @pytest.fixture
@@ -223,3 +224,21 @@ def test_nothing_overlaps_or_leaves_the_figure(cases: dict[str, Document], name:
     assert boxes[0].y0 > boxes[1].y1
     assert title.y0 > panels[0].y1
     assert title.x1 <= figure.bbox.x1
+
+
+def test_what_belongs_to_a_curve_has_its_colour() -> None:
+    curve = {"x": [1.0, 2.0], "y": [2.0, 1.0]}
+    spec: dict[str, Any] = {
+        "series": [
+            {"label": "flow", **curve},
+            {"label": "flow, bound", "style": "dashed", "like": "flow", **curve},
+            {"label": "noise", **curve},
+        ]
+    }
+    with styled():
+        found = lines(generic_figure(spec))
+    assert found["flow"].get_color() == found["flow, bound"].get_color() == PALETTE[0]
+    assert found["noise"].get_color() == PALETTE[1]
+    spec["series"][1]["like"] = "flaw"
+    with pytest.raises(InputError, match="no series before it is called 'flaw'"):
+        generic_figure(spec)

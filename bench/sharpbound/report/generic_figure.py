@@ -5,7 +5,8 @@
      "y": {"label": …, "scale": …, "values": […]},                            # values: heatmaps
      "z": {"label": …, "scale": "linear" | "log", "values": [[…]]},   # heatmaps: one list per value of y
      "series": [{"label": …, "x": […], "y": […], "low": […], "high": […],
-                 "style": "points" | "line" | "dashed" | "step"}],            # without style: line and points
+                 "style": "points" | "line" | "dashed" | "step",              # without style: line and points
+                 "like": …}],                     # label of the series whose colour and mark it shares
      "annotations": [{"text": …, "x": …, "y": …}], "hlines": [{"at": …, "label": …}], "vlines": […]}
 
 ``low`` and ``high`` are the ends of an interval around y: a band for lines, bars for points. On a heatmap
@@ -129,7 +130,15 @@ def _scale(axes: Axes, name: str, axis: dict[str, Any]) -> None:
 
 
 def _lines(axes: Axes, spec: dict[str, Any], first: int = 0) -> None:
-    for k, series in enumerate((table(s) for s in entries(spec.get("series"))), start=first):
+    looks: dict[str, int] = {}
+    fresh = itertools.count(first)
+    for series in (table(s) for s in entries(spec.get("series"))):
+        label, like = str(series.get("label") or ""), str(series.get("like") or "")
+        if like and like not in looks:
+            raise InputError(f"no series before it is called {like!r}", key="details.figures.series.like")
+        # what belongs to another (its bound, its prediction) has the colour of that one
+        k = looks[like] if like else next(fresh)
+        looks.setdefault(label, k)
         x, y = numbers(series.get("x")), numbers(series.get("y"))
         style = str(series.get("style") or "")
         if style not in _STYLES or len(x) != len(y):
@@ -151,7 +160,7 @@ def _lines(axes: Axes, spec: dict[str, Any], first: int = 0) -> None:
             x,
             y,
             drawstyle="steps-post" if style == "step" else "default",
-            label=plain(str(series.get("label") or "")) or None,
+            label=plain(label) or None,
             **options,
         )
         low, high = numbers(series.get("low")), numbers(series.get("high"))

@@ -226,10 +226,11 @@ def _models(case: Case, rows: Sequence[Row], options: dict[str, Any]) -> Conclus
     reason = f"the noise law is at its best at T = {time[at]:g} with an output KL of {goal:.3g}; {shrunk}; "
     reason += "; ".join(f"{name}: {v.reason}" for name, v in (bad or verdicts))
     curves = []
-    for suffix, label, style in (("error", "", ""), ("bound", ", bound", "dashed")):
-        for name in options["models"]:
-            x, y = _measured(rows, "horizon", f"{name}-{suffix}")
-            curves.append(series(name + label, x, y, style))
+    for name in options["models"]:
+        x, y = _measured(rows, "horizon", f"{name}-error")
+        curves.append(series(name, x, y))
+        x, y = _measured(rows, "horizon", f"{name}-bound")
+        curves.append(series(f"{name}, bound", x, y, "dashed", like=name))
     figures = [
         lines(
             "models",

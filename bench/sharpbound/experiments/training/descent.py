@@ -149,8 +149,10 @@ def _figures(case: Case, rows: Sequence[Row]) -> list[Figure]:
     for run in [runs[i] for i in sorted({0, len(runs) // 2, len(runs) - 1})]:
         name = f"{swept} {run[0][swept]:g}, " if swept else ""
         t = [row["t"] for row in run]
-        curves.append(series(f"{name}measured", t, [row["loss"] for row in run], "points"))
-        curves.append(series(f"{name}predicted", t, [row["predicted"] for row in run], "line"))
+        measured = f"{name}measured"
+        curves.append(series(measured, t, [row["loss"] for row in run], "points"))
+        predicted = [row["predicted"] for row in run]
+        curves.append(series(f"{name}predicted", t, predicted, "line", like=measured))
     figures = [
         lines(
             "loss",
