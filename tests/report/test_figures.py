@@ -242,3 +242,20 @@ def test_what_belongs_to_a_curve_has_its_colour() -> None:
     spec["series"][1]["like"] = "flaw"
     with pytest.raises(InputError, match="no series before it is called 'flaw'"):
         generic_figure(spec)
+
+
+def test_counts_have_no_ticks_in_between() -> None:
+    spec = {"series": [{"label": "loss", "x": [0, 1, 2, 3], "y": [4.0, 3.0, 2.0, 1.0]}]}
+    with styled():
+        ticks = generic_figure(spec).axes[0].get_xticks()
+    assert all(tick == round(tick) for tick in ticks)
+
+
+def test_only_the_judged_run_is_shown_as_fitted(cases: dict[str, Document]) -> None:
+    data = cases["ode-sign-change"].data
+    rows = [row | {"d": d} for d in (1, 4) for row in data["rows"]]
+    data |= {"rows": rows, "spec": data["spec"] | {"sweep": {"T": [], "d": []}}}
+    data["details"] |= {"judged": {"d": 4}}
+    points = Document(data).points
+    assert not any(point.fitted for point in points[:8])
+    assert any(point.fitted for point in points[8:])

@@ -29,7 +29,7 @@ from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, NullLocator
+from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator
 
 from sharpbound.errors import InputError
 from sharpbound.report.scales import decade_ticks
@@ -58,7 +58,8 @@ def generic_figure(spec: dict[str, Any]) -> Figure:
     figure = new_figure(8.8, 4.4)
     head = headline(figure, str(spec.get("title") or ""), "", _LEFT) / figure.get_figheight()
     mapped = spec.get("type") == "heatmap"
-    axes = figure.add_axes((_LEFT, 0.125, 0.61, 0.875 - head - (0.06 if mapped else 0.0)))
+    above_map = 0.06 if mapped and entries(spec.get("series")) else 0.0  # their legend
+    axes = figure.add_axes((_LEFT, 0.125, 0.61, 0.875 - head - above_map))
     _draw(axes, spec)
     above = {
         "loc": "lower right",
@@ -85,6 +86,10 @@ def _draw(axes: Axes, spec: dict[str, Any]) -> None:
         _scale(axes, name, table(spec.get(name)))
     kinds[kind](axes, spec)
     _marks(axes, spec)
+    places = [x for s in entries(spec.get("series")) for x in entries(table(s).get("x"))]
+    counted = kind == "lines" and bool(places) and all(isinstance(x, int) for x in places)
+    if counted and axes.get_xscale() == "linear":  # no half steps
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     for name, axis in (("x", axes.xaxis), ("y", axes.yaxis)):
         if table(spec.get(name)).get("scale") == "log" and axis.get_scale() == "log" and not _ticked(axis):
             decade_ticks(axis)

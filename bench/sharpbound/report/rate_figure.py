@@ -26,7 +26,7 @@ from sharpbound.report.wording import (
     variable_label,
 )
 
-_LEFT, _WIDTH = 0.085, 0.635
+_LEFT, _WIDTH = 0.1, 0.62
 _FLOOR_REACH = 2.0  # decades below the data within which the floor is worth showing
 
 
@@ -55,7 +55,7 @@ def rate_figure(document: Document) -> Figure | None:
         axes.tick_params(labelbottom=False)
         draw_slopes(lowest, document, scale, slopes)
     for panel in {axes, lowest}:  # placed by hand: aligning them would cost another layout per drawing
-        panel.yaxis.set_label_coords(-0.09, 0.5)
+        panel.yaxis.set_label_coords(-0.115, 0.5)
     lowest.set_xlabel(variable_label(document.swept, scale.axis))
     return figure
 
@@ -165,7 +165,8 @@ def _slope_triangle(
     along = np.array([scale.length(v) for v in x])
     up = np.log10(y)
     run = along.max() - along.min()
-    if run <= 0:
+    text = f"rate {document.exponent:.3g}" if scale.linear else f"{document.exponent:.2f}"
+    if run <= 0 or float(text.removeprefix("rate ")) == 0:
         return []
     falling = np.polyfit(along, up, 1)[0] < 0
     slope = (
@@ -181,7 +182,6 @@ def _slope_triangle(
     outline = [scale.back(u) for u, _ in corners], [10**v for _, v in corners]
     axes.plot(*outline, "-", color=INK, lw=1.0, zorder=3, gid="slope-triangle")
     where = "right" if falling else "left"
-    text = f"rate {document.exponent:.3g}" if scale.linear else f"{document.exponent:.2f}"
     _note(axes, text, scale.back(corner), (start + end) / 2, (-4 if falling else 4, 0), ha=where, va="center")
     if not scale.linear:
         _note(axes, "1", scale.back((left + right) / 2), base, (0, -3), ha="center", va="top")

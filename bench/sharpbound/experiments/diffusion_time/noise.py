@@ -193,12 +193,13 @@ def _decay(case: Case, rows: Sequence[Row]) -> Figure:
 
 
 def _against_noise(case: Case, x: Any, noise: Any, model: Any) -> Figure:
+    model_name = {"gaussian": "Gaussian"}.get(case.options["model"], case.options["model"])
     return lines(
         "model",
         case.title,
         axis("diffusion time T"),
         axis("KL divergence (nats)", "log"),
-        [series("KL[p_T | noise]", x, noise), series(f"KL[p_T | fitted {case.options['model']}]", x, model)],
+        [series("KL[p_T | noise]", x, noise), series(f"KL[p_T | fitted {model_name}]", x, model)],
         "The model is fitted to p_T by maximum likelihood, at every T anew.",
     )
 

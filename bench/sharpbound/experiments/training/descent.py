@@ -135,6 +135,7 @@ class Descent(Experiment):
             "curve_miss": float(np.abs(np.log(loss / predicted))[resolved].max(initial=0.0)),
             "predicted_window_rate": linear.exponent,
             "kernel_drift": last[-1]["kernel-drift"],
+            "judged": {name: last[-1][name] for name in case.sweep if name != "t"},
             "figures": _figures(case, rows),
         }
         return Conclusion(verdict, found.exponent, found.interval, details)
@@ -186,7 +187,7 @@ def _figures(case: Case, rows: Sequence[Row]) -> list[Figure]:
                 axis("rate, or relative change", "log"),
                 curves,
                 "In the limit of infinite width the kernel stands still and the three rates agree at late "
-                "times.",
+                "times. A rate of zero, that of a singular kernel, has no place here.",
             )
         )
     return figures
