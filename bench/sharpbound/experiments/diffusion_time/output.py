@@ -167,7 +167,8 @@ def _best_time(case: Case, rows: Sequence[Row], options: dict[str, Any]) -> Conc
     judged = judge_values([best / promised], [1.0], TOLERANCE, [doubt / promised])
     there = math.exp(np.interp(math.log(promised), np.log(time), np.log(wrong)))
     reason = (
-        f"the bound is least at T* = {promised:.3f}, the output KL at T = {best:.2f} ± {doubt:.2f} "
+        f"the bound is least at T* = {promised:.3f}, the output KL of {rows[0]['steps']} steps at T = {best:.2f} ± "
+        f"{doubt:.2f} "
         f"({best_exact:.2f} with the exact score): at T* the samples are {there / wrong.min():.2f} times "
         f"as far off as at their best; "
     )
