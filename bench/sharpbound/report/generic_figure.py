@@ -48,6 +48,7 @@ _STYLES = {
 _MAP = sns.color_palette("viridis", as_cmap=True)
 _LEFT = 0.095
 _CELLS_WITH_NUMBERS = 120
+_ROOMY = 40  # up to so many cells have room for a third digit
 _TICKED = 14  # so many cells can each have a tick label
 
 
@@ -89,7 +90,7 @@ def _draw(axes: Axes, spec: dict[str, Any]) -> None:
     places = [x for s in entries(spec.get("series")) for x in entries(table(s).get("x"))]
     counted = kind == "lines" and bool(places) and all(isinstance(x, int) for x in places)
     if counted and axes.get_xscale() == "linear":  # no half steps
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.xaxis.set_major_locator(MaxNLocator(9, steps=[1, 2, 5, 10], integer=True))
     for name, axis in (("x", axes.xaxis), ("y", axes.yaxis)):
         if table(spec.get(name)).get("scale") == "log" and axis.get_scale() == "log" and not _ticked(axis):
             decade_ticks(axis)
@@ -263,12 +264,13 @@ def _cells(axes: Axes, name: str, axis: dict[str, Any], n: int) -> tuple[np.ndar
 
 
 def _cell_numbers(axes: Axes, x: np.ndarray, y: np.ndarray, z: np.ma.MaskedArray, norm: Normalize) -> None:
+    digits = 3 if z.size <= _ROOMY else 2
     for i, row in enumerate(z):
         for j, value in enumerate(row):
             if value is not np.ma.masked:
                 colour = "white" if float(norm(value)) < 0.6 else "#101010"
                 axes.text(
-                    x[j], y[i], number(float(value), 2), ha="center", va="center", size=7.5, color=colour
+                    x[j], y[i], number(float(value), digits), ha="center", va="center", size=7.5, color=colour
                 )
 
 

@@ -86,7 +86,7 @@ def _draw_errors(axes: Axes, document: Document, scale: Scale, points: Sequence[
             axes.plot(x[chosen], bound[chosen], "--", color=BOUND, zorder=3, label=label)
             heights += list(np.log10(bound[chosen][np.isfinite(bound[chosen])]))
     if fitted.any():
-        axes.plot(x[fitted], y[fitted], "o", color=MEASURED, zorder=4, label="measured, in the fit")
+        axes.plot(x[fitted], y[fitted], "o", color=MEASURED, zorder=5, label="measured, in the fit")
     hollow: dict[str, Any] = {"color": MEASURED, "mfc": PAPER, "mew": 1.3, "ls": "none", "zorder": 4}
     for k, reason in enumerate(dict.fromkeys(p.reason for p in points if not p.fitted)):
         chosen = np.array([p.reason == reason for p in points])

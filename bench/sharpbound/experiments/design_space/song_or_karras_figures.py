@@ -31,7 +31,10 @@ def maps(case: Case, rows: Sequence[Row], options: dict[str, Any]) -> list[dict[
             [r[first] / r[second] if r[first] and r[second] else None for r in (grid[e, s] for e in errors)]
             for s in scales
         ]
-        label, title = f"{what} of {first} / that of {second}", f"{first} against {second}, {what}"
+        label, title = (
+            f"{what} of {first} / that of {second}",
+            f"{what[0].upper()}{what[1:]}: {first} against {second}",
+        )
         caption = f"Above one {second} is the better schedule, below one {first}."
         return [heatmap("map", title, x, y, axis(label, "log", z), caption)]
     best = [[_best(grid[e, s], names) for e in errors] for s in scales]
