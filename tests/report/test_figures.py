@@ -259,3 +259,19 @@ def test_only_the_judged_run_is_shown_as_fitted(cases: dict[str, Document]) -> N
     points = Document(data).points
     assert not any(point.fitted for point in points[:8])
     assert any(point.fitted for point in points[8:])
+
+
+def test_without_an_estimate_every_local_slope_is_in_view(cases: dict[str, Document]) -> None:
+    data = cases["ode-sign-change"].data
+    data |= {"exponent": None, "interval": None}
+    data["details"] |= {"window": None}
+    slopes = [s["slope"] for s in data["details"]["local_slopes"]]
+    low, high = draw(Document(data)).axes[1].get_ylim()
+    assert low < min(slopes) <= max(slopes) < high
+
+
+def test_a_line_without_label_looks_like_the_one_before() -> None:
+    spec = {"series": [], "hlines": [{"at": 1.1, "label": "10 % off"}, {"at": 0.9, "label": ""}]}
+    with styled():
+        one, two = generic_figure(spec).axes[0].get_lines()
+    assert one.get_linestyle() == two.get_linestyle()

@@ -275,14 +275,16 @@ def _cell_numbers(axes: Axes, x: np.ndarray, y: np.ndarray, z: np.ma.MaskedArray
 
 
 def _marks(axes: Axes, spec: dict[str, Any]) -> None:
-    """Horizontal and vertical lines, told apart by their dashes, and notes."""
+    """Horizontal and vertical lines, told apart by their dashes, and notes; without a label, like the one before."""
     dashes = itertools.cycle(["-.", ":", (0, (7, 2)), (0, (2, 2)), (0, (7, 2, 1, 2, 1, 2))])
+    dash: Any = None
     for name, draw in (("hlines", axes.axhline), ("vlines", axes.axvline)):
         for line in (table(item) for item in entries(spec.get(name))):
             at = finite(line.get("at"))
             if at is not None:
                 label = plain(str(line.get("label") or "")) or None
-                draw(at, color=MUTED, lw=1.2, ls=next(dashes), zorder=1.5, label=label)
+                dash = next(dashes) if label or dash is None else dash
+                draw(at, color=MUTED, lw=1.2, ls=dash, zorder=1.5, label=label)
     for note in (table(item) for item in entries(spec.get("annotations"))):
         x, y = finite(note.get("x")), finite(note.get("y"))
         if x is not None and y is not None:
