@@ -55,7 +55,7 @@ def rate_figure(document: Document) -> Figure | None:
         axes.tick_params(labelbottom=False)
         draw_slopes(lowest, document, scale, slopes)
     for panel in {axes, lowest}:  # placed by hand: aligning them would cost another layout per drawing
-        panel.yaxis.set_label_coords(-0.13, 0.5)
+        panel.yaxis.set_label_coords(-0.125, 0.5)
     lowest.set_xlabel(variable_label(document.swept, scale.axis))
     return figure
 
