@@ -12,11 +12,12 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from sharpbound.errors import InputError
 from sharpbound.report.documents import Document
 from sharpbound.report.generic_figure import generic_figure
 from sharpbound.report.overview_figure import overview_figures
 from sharpbound.report.rate_figure import rate_figure
-from sharpbound.report.style import BOUND, PAPER, encode, styled
+from sharpbound.report.style import BOUND, PALETTE, PAPER, encode, styled
 
 
 @pytest.fixture
@@ -223,3 +224,54 @@ def test_nothing_overlaps_or_leaves_the_figure(cases: dict[str, Document], name:
     assert boxes[0].y0 > boxes[1].y1
     assert title.y0 > panels[0].y1
     assert title.x1 <= figure.bbox.x1
+
+
+def test_what_belongs_to_a_curve_has_its_colour() -> None:
+    curve = {"x": [1.0, 2.0], "y": [2.0, 1.0]}
+    spec: dict[str, Any] = {
+        "series": [
+            {"label": "flow", **curve},
+            {"label": "flow, bound", "style": "dashed", "like": "flow", **curve},
+            {"label": "noise", **curve},
+        ]
+    }
+    with styled():
+        found = lines(generic_figure(spec))
+    assert found["flow"].get_color() == found["flow, bound"].get_color() == PALETTE[0]
+    assert found["noise"].get_color() == PALETTE[1]
+    spec["series"][1]["like"] = "flaw"
+    with pytest.raises(InputError, match="no series before it is called 'flaw'"):
+        generic_figure(spec)
+
+
+def test_counts_have_no_ticks_in_between() -> None:
+    spec = {"series": [{"label": "loss", "x": [0, 1, 2, 3], "y": [4.0, 3.0, 2.0, 1.0]}]}
+    with styled():
+        ticks = generic_figure(spec).axes[0].get_xticks()
+    assert all(tick == round(tick) for tick in ticks)
+
+
+def test_only_the_judged_run_is_shown_as_fitted(cases: dict[str, Document]) -> None:
+    data = cases["ode-sign-change"].data
+    rows = [row | {"d": d} for d in (1, 4) for row in data["rows"]]
+    data |= {"rows": rows, "spec": data["spec"] | {"sweep": {"T": [], "d": []}}}
+    data["details"] |= {"judged": {"d": 4}}
+    points = Document(data).points
+    assert not any(point.fitted for point in points[:8])
+    assert any(point.fitted for point in points[8:])
+
+
+def test_without_an_estimate_every_local_slope_is_in_view(cases: dict[str, Document]) -> None:
+    data = cases["ode-sign-change"].data
+    data |= {"exponent": None, "interval": None}
+    data["details"] |= {"window": None}
+    slopes = [s["slope"] for s in data["details"]["local_slopes"]]
+    low, high = draw(Document(data)).axes[1].get_ylim()
+    assert low < min(slopes) <= max(slopes) < high
+
+
+def test_a_line_without_label_looks_like_the_one_before() -> None:
+    spec = {"series": [], "hlines": [{"at": 1.1, "label": "10 % off"}, {"at": 0.9, "label": ""}]}
+    with styled():
+        one, two = generic_figure(spec).axes[0].get_lines()
+    assert one.get_linestyle() == two.get_linestyle()

@@ -22,6 +22,7 @@ from sharpbound.suite import load_theory
         (1.5e-7, "1.500×10⁻⁷"),
         (-2e9, "-2.000×10⁹"),
         (0.0, "0"),
+        (12345.6, "12346"),
         (None, "–"),
         (float("nan"), "–"),
         (True, "yes"),
@@ -35,12 +36,14 @@ def test_number(value: Any, text: str) -> None:
 def test_estimate() -> None:
     assert estimate(1.0021, (0.998, 1.0064)) == "1.002 [0.998, 1.006]"
     assert estimate(0.000123, (0.000119, 0.000127)) == "0.000123 [0.000119, 0.000127]"
+    assert estimate(-1e-9, (-0.005, 0.005)) == "0.000 [-0.005, 0.005]"
     assert estimate(None) == "–"
 
 
 def test_tick_labels_of_one_axis_are_of_one_kind() -> None:
     assert tick_labels([0.01, 0.1, 1.0]) == ["0.01", "0.1", "1"]
     assert tick_labels([1e-5, 2e-3, 1.0]) == ["10⁻⁵", "2×10⁻³", "1"]
+    assert tick_labels([32, 1e4, 1e6]) == ["32", "10⁴", "10⁶"]
 
 
 @pytest.mark.parametrize(

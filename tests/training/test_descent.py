@@ -45,8 +45,11 @@ def test_curvature_is_the_gauss_newton_matrix_of_the_residuals():
 
     # J J^T / n applied to r is the change of the residuals along the gradient: first-order descent
     r = residuals(network.hidden)
-    gradient = network.gradient(
-        network.forward(objective.inputs), objective.row_scale * r.reshape(objective.inputs.shape[0], -1) / 3
+    gradient = np.stack(
+        network.gradient(
+            network.forward(objective.inputs),
+            objective.row_scale * r.reshape(objective.inputs.shape[0], -1) / 3,
+        )
     )
     moved = (residuals(network.hidden + h * gradient) - residuals(network.hidden - h * gradient)) / (2 * h)
     np.testing.assert_allclose(moved, curvature_at(network, objective) @ r, rtol=1e-5, atol=1e-6)

@@ -221,6 +221,10 @@ Fit = Callable[[Target1D, float, float], Density]
 FITS: dict[str, Fit] = {"gaussian": fit_gaussian, "mixture": fit_mixture, "flow": fit_flow}
 
 
+SHORTEST = 0.01
+"""The least diffusion time at which a model is tried."""
+
+
 def auxiliary_kl(target: Target1D, process: Process, time: float, model: str) -> float:
     """KL[p_T | nu] for the fitted model of that name."""
     if model not in FITS:
@@ -230,7 +234,7 @@ def auxiliary_kl(target: Target1D, process: Process, time: float, model: str) ->
 
 
 def equivalent_time(
-    target: Target1D, process: Process, score_error: float, model: str, shortest: float = 0.01
+    target: Target1D, process: Process, score_error: float, model: str, shortest: float = SHORTEST
 ) -> float:
     """The least T at which gap + KL[p_T | nu] is no worse than the fixed noise at its own optimal time.
 

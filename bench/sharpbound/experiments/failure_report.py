@@ -66,11 +66,10 @@ def _failure_figure(options: Mapping[str, Any], both: bool, rows: Sequence[Row])
         series("L2, convolution", m, [row["l2-failure"] for row in rows], "points"),
     ]
     if tried:
-        ends = {end: [row[f"simulated_{end}"] for row in tried] for end in ("low", "high")}
+        low, high = ([row[f"simulated_{end}"] for row in tried] for end in ("low", "high"))
         label = f"L2, {options['repetitions']} runs each"
-        curves.append(
-            series(label, [row["m"] for row in tried], [row["simulated"] for row in tried], "points", **ends)
-        )
+        shares = [row["simulated"] for row in tried]
+        curves.append(series(label, [row["m"] for row in tried], shares, "points", low=low, high=high))
     if both:
         curves.append(
             series(f"D^δ, δ = {options['delta_score']:g}", m, [row["robust-failure"] for row in rows])

@@ -19,11 +19,13 @@ def axis(label: str, scale: str = "linear", values: Iterable[Any] | None = None)
 
 
 def series(
-    label: str, x: Iterable[Any], y: Iterable[Any], style: str = "", **ends: Iterable[Any]
+    label: str, x: Iterable[Any], y: Iterable[Any], style: str = "", like: str = "", **ends: Iterable[Any]
 ) -> dict[str, Any]:
-    """One curve; ``low`` and ``high`` are the ends of an interval around y."""
+    """One curve; ``low`` and ``high`` are the ends of an interval around y, ``like`` the label of an earlier
+    curve that it belongs to and shares its colour with.
+    """
     curves = {"x": _numbers(x), "y": _numbers(y)} | {name: _numbers(values) for name, values in ends.items()}
-    return {"label": label, **curves, "style": style}
+    return {"label": label, **curves, "style": style} | ({"like": like} if like else {})
 
 
 def lines(

@@ -51,12 +51,10 @@ def learned_samples(
         len(levels) * seeds, seed,
     )  # fmt: skip
     points = [test_points(target, *ladder.level(int(t))) for t in levels]
-    found = []
+    found, places = [], frames(target, ladder)  # the places are the same for all seeds
     for k in range(seeds):
         score = _LadderScore(networks, int(levels[0]), seeds, k)
-        error = LineError(
-            _Gap(score, ladder.T), frames(target, ladder), [float(t in levels) for t in range(ladder.T + 1)]
-        )
+        error = LineError(_Gap(score, ladder.T), places, [float(t in levels) for t in range(ladder.T + 1)])
         (law,) = grid_laws(target, ladder, sampler, [LearnedScore(score)], error, init)
         tv = laws.distance(law, "tv")
         robust, l2 = zip(

@@ -185,7 +185,10 @@ class Document:
 
     @cached_property
     def points(self) -> list[Point]:
-        """One point per row; fitted if it lies in the window, is positive and was not excluded."""
+        """One point per row; fitted if it lies in the window, is positive and was not excluded.
+
+        Where ``details.judged`` gives values of the sweep's further variables, only rows with these can be.
+        """
         excluded = {
             finite(item.get("x")): str(item.get("reason") or "excluded")
             for item in entries(self.details.get("excluded"))
@@ -193,6 +196,7 @@ class Document:
         }
         bounds = entries(self.details.get("bound"))
         bounds = bounds if len(bounds) == len(self.rows) else [None] * len(self.rows)
+        judged = table(self.details.get("judged"))
         others = [name for name in table(self.spec.get("sweep")) if name != self.swept]
         points = []
         for row, bound in zip(self.rows, bounds, strict=True):
@@ -204,7 +208,9 @@ class Document:
                     value,
                     floor,
                     finite(bound),
-                    self._reason(x, value, excluded),
+                    self._reason(x, value, excluded)
+                    if all(row.get(name) == kept for name, kept in judged.items())
+                    else "of a run that is not judged",
                     tuple(row.get(k) for k in others),
                 )
             )

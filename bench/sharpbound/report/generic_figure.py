@@ -5,7 +5,8 @@
      "y": {"label": …, "scale": …, "values": […]},                            # values: heatmaps
      "z": {"label": …, "scale": "linear" | "log", "values": [[…]]},   # heatmaps: one list per value of y
      "series": [{"label": …, "x": […], "y": […], "low": […], "high": […],
-                 "style": "points" | "line" | "dashed" | "step"}],            # without style: line and points
+                 "style": "points" | "line" | "dashed" | "step",              # without style: line and points
+                 "like": …}],                     # label of the series whose colour and mark it shares
      "annotations": [{"text": …, "x": …, "y": …}], "hlines": [{"at": …, "label": …}], "vlines": […]}
 
 ``low`` and ``high`` are the ends of an interval around y: a band for lines, bars for points. On a heatmap
@@ -28,7 +29,7 @@ from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, NullLocator
+from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator
 
 from sharpbound.errors import InputError
 from sharpbound.report.scales import decade_ticks
@@ -47,6 +48,7 @@ _STYLES = {
 _MAP = sns.color_palette("viridis", as_cmap=True)
 _LEFT = 0.095
 _CELLS_WITH_NUMBERS = 120
+_ROOMY = 40  # up to so many cells have room for a third digit
 _TICKED = 14  # so many cells can each have a tick label
 
 
@@ -57,7 +59,8 @@ def generic_figure(spec: dict[str, Any]) -> Figure:
     figure = new_figure(8.8, 4.4)
     head = headline(figure, str(spec.get("title") or ""), "", _LEFT) / figure.get_figheight()
     mapped = spec.get("type") == "heatmap"
-    axes = figure.add_axes((_LEFT, 0.125, 0.61, 0.875 - head - (0.06 if mapped else 0.0)))
+    above_map = 0.06 if mapped and entries(spec.get("series")) else 0.0  # their legend
+    axes = figure.add_axes((_LEFT, 0.125, 0.61, 0.875 - head - above_map))
     _draw(axes, spec)
     above = {
         "loc": "lower right",
@@ -84,6 +87,10 @@ def _draw(axes: Axes, spec: dict[str, Any]) -> None:
         _scale(axes, name, table(spec.get(name)))
     kinds[kind](axes, spec)
     _marks(axes, spec)
+    places = [x for s in entries(spec.get("series")) for x in entries(table(s).get("x"))]
+    counted = kind == "lines" and bool(places) and all(isinstance(x, int) for x in places)
+    if counted and axes.get_xscale() == "linear":  # no half steps
+        axes.xaxis.set_major_locator(MaxNLocator(9, steps=[1, 2, 5, 10], integer=True))
     for name, axis in (("x", axes.xaxis), ("y", axes.yaxis)):
         if table(spec.get(name)).get("scale") == "log" and axis.get_scale() == "log" and not _ticked(axis):
             decade_ticks(axis)
@@ -129,7 +136,15 @@ def _scale(axes: Axes, name: str, axis: dict[str, Any]) -> None:
 
 
 def _lines(axes: Axes, spec: dict[str, Any], first: int = 0) -> None:
-    for k, series in enumerate((table(s) for s in entries(spec.get("series"))), start=first):
+    looks: dict[str, int] = {}
+    fresh = itertools.count(first)
+    for series in (table(s) for s in entries(spec.get("series"))):
+        label, like = str(series.get("label") or ""), str(series.get("like") or "")
+        if like and like not in looks:
+            raise InputError(f"no series before it is called {like!r}", key="details.figures.series.like")
+        # what belongs to another (its bound, its prediction) has the colour of that one
+        k = looks[like] if like else next(fresh)
+        looks.setdefault(label, k)
         x, y = numbers(series.get("x")), numbers(series.get("y"))
         style = str(series.get("style") or "")
         if style not in _STYLES or len(x) != len(y):
@@ -151,7 +166,7 @@ def _lines(axes: Axes, spec: dict[str, Any], first: int = 0) -> None:
             x,
             y,
             drawstyle="steps-post" if style == "step" else "default",
-            label=plain(str(series.get("label") or "")) or None,
+            label=plain(label) or None,
             **options,
         )
         low, high = numbers(series.get("low")), numbers(series.get("high"))
@@ -249,24 +264,27 @@ def _cells(axes: Axes, name: str, axis: dict[str, Any], n: int) -> tuple[np.ndar
 
 
 def _cell_numbers(axes: Axes, x: np.ndarray, y: np.ndarray, z: np.ma.MaskedArray, norm: Normalize) -> None:
+    digits = 3 if z.size <= _ROOMY else 2
     for i, row in enumerate(z):
         for j, value in enumerate(row):
             if value is not np.ma.masked:
                 colour = "white" if float(norm(value)) < 0.6 else "#101010"
                 axes.text(
-                    x[j], y[i], number(float(value), 2), ha="center", va="center", size=7.5, color=colour
+                    x[j], y[i], number(float(value), digits), ha="center", va="center", size=7.5, color=colour
                 )
 
 
 def _marks(axes: Axes, spec: dict[str, Any]) -> None:
-    """Horizontal and vertical lines, told apart by their dashes, and notes."""
+    """Horizontal and vertical lines, told apart by their dashes, and notes; without a label, like the one before."""
     dashes = itertools.cycle(["-.", ":", (0, (7, 2)), (0, (2, 2)), (0, (7, 2, 1, 2, 1, 2))])
+    dash: Any = None
     for name, draw in (("hlines", axes.axhline), ("vlines", axes.axvline)):
         for line in (table(item) for item in entries(spec.get(name))):
             at = finite(line.get("at"))
             if at is not None:
                 label = plain(str(line.get("label") or "")) or None
-                draw(at, color=MUTED, lw=1.2, ls=next(dashes), zorder=1.5, label=label)
+                dash = next(dashes) if label or dash is None else dash
+                draw(at, color=MUTED, lw=1.2, ls=dash, zorder=1.5, label=label)
     for note in (table(item) for item in entries(spec.get("annotations"))):
         x, y = finite(note.get("x")), finite(note.get("y"))
         if x is not None and y is not None:

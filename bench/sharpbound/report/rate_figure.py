@@ -26,7 +26,7 @@ from sharpbound.report.wording import (
     variable_label,
 )
 
-_LEFT, _WIDTH = 0.085, 0.635
+_LEFT, _WIDTH = 0.1, 0.62
 _FLOOR_REACH = 2.0  # decades below the data within which the floor is worth showing
 
 
@@ -55,7 +55,7 @@ def rate_figure(document: Document) -> Figure | None:
         axes.tick_params(labelbottom=False)
         draw_slopes(lowest, document, scale, slopes)
     for panel in {axes, lowest}:  # placed by hand: aligning them would cost another layout per drawing
-        panel.yaxis.set_label_coords(-0.09, 0.5)
+        panel.yaxis.set_label_coords(-0.125, 0.5)
     lowest.set_xlabel(variable_label(document.swept, scale.axis))
     return figure
 
@@ -86,7 +86,7 @@ def _draw_errors(axes: Axes, document: Document, scale: Scale, points: Sequence[
             axes.plot(x[chosen], bound[chosen], "--", color=BOUND, zorder=3, label=label)
             heights += list(np.log10(bound[chosen][np.isfinite(bound[chosen])]))
     if fitted.any():
-        axes.plot(x[fitted], y[fitted], "o", color=MEASURED, zorder=4, label="measured, in the fit")
+        axes.plot(x[fitted], y[fitted], "o", color=MEASURED, zorder=5, label="measured, in the fit")
     hollow: dict[str, Any] = {"color": MEASURED, "mfc": PAPER, "mew": 1.3, "ls": "none", "zorder": 4}
     for k, reason in enumerate(dict.fromkeys(p.reason for p in points if not p.fitted)):
         chosen = np.array([p.reason == reason for p in points])
@@ -165,7 +165,8 @@ def _slope_triangle(
     along = np.array([scale.length(v) for v in x])
     up = np.log10(y)
     run = along.max() - along.min()
-    if run <= 0:
+    text = f"rate {document.exponent:.3g}" if scale.linear else f"{document.exponent:.2f}"
+    if run <= 0 or float(text.removeprefix("rate ")) == 0:
         return []
     falling = np.polyfit(along, up, 1)[0] < 0
     slope = (
@@ -181,7 +182,6 @@ def _slope_triangle(
     outline = [scale.back(u) for u, _ in corners], [10**v for _, v in corners]
     axes.plot(*outline, "-", color=INK, lw=1.0, zorder=3, gid="slope-triangle")
     where = "right" if falling else "left"
-    text = f"rate {document.exponent:.3g}" if scale.linear else f"{document.exponent:.2f}"
     _note(axes, text, scale.back(corner), (start + end) / 2, (-4 if falling else 4, 0), ha=where, va="center")
     if not scale.linear:
         _note(axes, "1", scale.back((left + right) / 2), base, (0, -3), ha="center", va="top")

@@ -70,7 +70,7 @@ def decade_ticks(axis: Axis) -> None:
     decades = np.log10(high) - np.log10(low)
     axis.set_minor_locator(NullLocator())
     if decades < 0.7:
-        locator: Locator = MaxNLocator(5)
+        locator: Locator = MaxNLocator(5, steps=[1, 2, 2.5, 5, 10])
     else:
         locator = LogLocator(subs=(1.0, 2.0, 5.0) if decades < 2.2 else (1.0,), numticks=9)
     ticks = [v for v in locator.tick_values(low, high) if low <= v <= high]

@@ -73,6 +73,8 @@ def _slope_range(
 ) -> tuple[float, float]:
     """Vertical range: all that decided the verdict, and stray slopes as far as they do not flatten it."""
     core = [v for v in (document.predicted, document.exponent, *(document.interval or ())) if v is not None]
+    if document.exponent is None:  # no slope counts more than another
+        core += value.tolist()
     first, last = (scale.place(v) for v in document.window) if document.window else (None, None)
     if first is not None and last is not None:
         core += [v for u, v in zip(x, value, strict=True) if first <= u <= last]

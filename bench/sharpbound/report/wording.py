@@ -20,6 +20,18 @@ METRICS = {
     "w1": r"Wasserstein $W_1$",
     "w2": r"Wasserstein $W_2$",
     "path-kl": "path-space KL",
+    "discretisation": "discretisation part $E_D$",
+    "initialisation": "initialisation part $E_I$",
+    "noise-kl": "KL divergence from the noise law",
+    "optimal-time": "optimal diffusion time $T^*$",
+    "samples": "samples needed",
+    "l2-samples": "samples for accuracy in $L^2$",
+    "robust-samples": r"samples for accuracy in $D^\delta$",
+    "l2-failure": "probability of failure in $L^2$",
+    "score-risk": "risk of the score",
+    "loss": "training loss",
+    "parameter-error": "error of the parameters",
+    "steps": "steps needed",
 }
 
 SYMBOLS = {
@@ -125,7 +137,7 @@ def number(value: Any, digits: int = 4) -> str:
     if not isinstance(value, (int, float)):
         return str(value)
     if value == 0 or 1e-3 <= abs(value) < 1e5:
-        return f"{value:.{digits}g}"
+        return f"{value:.{digits}g}" if abs(value) < 10**digits else f"{value:.0f}"
     mantissa, exponent = f"{value:.{digits - 1}e}".split("e")
     return f"{mantissa}×10{str(int(exponent)).translate(_SUPERSCRIPT)}"
 
@@ -141,7 +153,8 @@ def tick_labels(values: Iterable[float]) -> list[str]:
 def _power(value: float) -> str:
     mantissa, exponent = f"{value:.3e}".split("e")
     factor, tens = f"{float(mantissa):g}", int(exponent)
-    if value == 0 or tens == 0:
+    whole = abs(value) < 1000 and value == round(value) and "." in factor  # 32, not 3.2×10¹
+    if value == 0 or tens == 0 or whole:
         return f"{value:g}"
     return ("" if factor == "1" else f"{factor}×") + f"10{str(tens).translate(_SUPERSCRIPT)}"
 
@@ -154,6 +167,7 @@ def estimate(exponent: float | None, interval: tuple[float, float] | None = None
         return "–"
     known = interval is None or interval[1] - interval[0] < abs(exponent)
     style = ".3g" if 0 < abs(exponent) < 0.05 and known else ".3f"
+    exponent = 0.0 if float(f"{exponent:{style}}") == 0 else exponent  # no minus before zero
     return f"{exponent:{style}}" + (f" [{interval[0]:{style}}, {interval[1]:{style}}]" if interval else "")
 
 

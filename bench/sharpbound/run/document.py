@@ -42,7 +42,7 @@ def document(
             "spec": case.spec,
             "claim_info": claim.describe(),
             "file": file,
-            "command": f"sharpbound run {file}",
+            "command": f"{case.command} {file}",
             "seconds": round(seconds, 3),
         }
     )

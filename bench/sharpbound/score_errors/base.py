@@ -66,8 +66,7 @@ class LineError:
 
     def frame(self, t: int, a: float, sigma: float) -> Frame:
         """The frame of the marginal (a, sigma) near level t: the level's own, with what it remembers, if it is."""
-        own = self.frames[t]
-        return own if (own.a, own.sigma) == (a, sigma) else Frame(own.target, a, sigma, own.time)
+        return self.frames[t].at(a, sigma)
 
     def active(self, t: int) -> bool:
         """Whether there is any error at level t."""

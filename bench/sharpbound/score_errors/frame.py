@@ -22,6 +22,7 @@ class Frame:
     time: float
     """t/T of the level."""
     _quantiles: dict[tuple[float, bool], float] = field(default_factory=dict, repr=False, compare=False)
+    _near: dict[tuple[float, float], Frame] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def has_variance(self) -> bool:
@@ -46,6 +47,14 @@ class Frame:
     @property
     def spread(self) -> float:
         return self._centre_and_spread[1]
+
+    def at(self, a: float, sigma: float) -> Frame:
+        """The frame of a state between levels, at this level's time; remembered, as every seed asks again."""
+        if (a, sigma) == (self.a, self.sigma):
+            return self
+        if (a, sigma) not in self._near:
+            self._near[a, sigma] = Frame(self.target, a, sigma, self.time)
+        return self._near[a, sigma]
 
     def quantile(self, p: float) -> float:
         """The x with P(a X0 + sigma W <= x) = p."""

@@ -113,6 +113,7 @@ class Case(Table):
 
     _file: Path = PrivateAttr(default=Path())
     _spec: dict[str, Any] = PrivateAttr(default_factory=dict)
+    _full: bool = PrivateAttr(default=False)
 
     @model_validator(mode="after")
     def _check(self) -> Case:
@@ -168,6 +169,11 @@ class Case(Table):
     def spec(self) -> dict[str, Any]:
         """The case file's tables as they are."""
         return self._spec
+
+    @property
+    def command(self) -> str:
+        """What measures the case, but for its file: its [full] table needs ``--profile full``."""
+        return "sharpbound run --profile full" if self._full else "sharpbound run"
 
 
 def _check_measure(measure: dict[str, Any], kind: Kind) -> None:

@@ -39,7 +39,7 @@ def load_case(path: str | Path, *, full: bool = False) -> Case:
                 case, spec = case_full, spec_full
     except InputError as error:
         raise error.at(where=shown(path)) from None
-    case._file, case._spec = path, spec
+    case._file, case._spec, case._full = path, spec, full and bool(larger)
     return case
 
 

@@ -73,12 +73,15 @@ def descend(network: Network, objective: Objective, step: float, iterations: int
     """``iterations`` of full-batch gradient descent on the hidden layers."""
     z, scale, n = objective.inputs, objective.row_scale, len(objective.data)
     shares = []
+    network = replace(network, hidden=network.hidden.copy())  # in place from here on: wide layers are large
     for _ in range(iterations):
         states = network.forward(z)
         residuals = objective.residuals(network.output(states))
         shares.append(objective.level_losses(residuals))
-        gradient = network.gradient(states, scale * residuals / n)
-        network = replace(network, hidden=network.hidden - step * gradient)
+        gradients = network.gradient(states, scale * residuals / n)
+        for weight, gradient in zip(network.hidden, gradients, strict=True):
+            gradient *= step
+            weight -= gradient
     shares.append(objective.level_losses(objective.residuals(network(z))))
     level_losses = np.array(shares)
     return Run(network, level_losses.sum(1), level_losses)

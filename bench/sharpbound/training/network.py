@@ -95,10 +95,10 @@ class Network:
         """S (n, d) from the states of `forward`."""
         return states[-1] @ self.last.T
 
-    def gradient(self, states: list[Array], gradient: Array) -> Array:
-        """Gradient in ``hidden`` (L, m, m) of a loss whose gradient in S is ``gradient`` (n, d)."""
+    def gradient(self, states: list[Array], gradient: Array) -> list[Array]:
+        """Gradient in each layer of ``hidden`` (m, m) of a loss whose gradient in S is ``gradient`` (n, d)."""
         pulled = self._pull_back(states, gradient)
-        return np.stack([g.T @ h for g, h in zip(pulled, states[:-1], strict=True)])
+        return [g.T @ h for g, h in zip(pulled, states[:-1], strict=True)]
 
     def tangent_kernel(self, z: Array) -> Array:
         """K (n d, n d), rows ordered (sample, output): inner products of dS_o(z_a)/d hidden."""

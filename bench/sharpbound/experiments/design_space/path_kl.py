@@ -50,7 +50,8 @@ DEFAULTS: dict[str, Any] = {
 ``churn``, the fresh noise of the sampler whose output law is ``kl`` and ``w2``: 1 is that of the path KL."""
 
 SWEEPABLE = ("T", "score_error", "sigma", "d", "sigma_max", "churn")
-"""``sigma`` stands for target.std and ``d`` for target.dim of a Gaussian target."""
+"""``sigma`` stands for target.std of a Gaussian target, ``d`` for the number of independent copies of a target on
+the line."""
 
 PARTS = ("path-kl", "discretisation", "initialisation", "score")
 OUTPUT = ("kl", "w2")
@@ -159,11 +160,12 @@ def _duel(case: Case, rows: Sequence[Row], values: Any, other: Any) -> dict[str,
 
 def _problem(spec: dict[str, Any], settings: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """The target's table with ``sigma`` and ``d`` of the sweep put in, and the settings."""
-    for swept, key in (("sigma", "std"), ("d", "dim")):
-        if swept in settings:
-            if spec.get("family") != "gaussian":
-                raise InputError(f"only a gaussian target has a {key} to sweep", key=f"sweep.{swept}")
-            spec = {**spec, key: settings[swept]}
+    if "sigma" in settings:
+        if spec.get("family") != "gaussian":
+            raise InputError("only a gaussian target has a std to sweep", key="sweep.sigma")
+        spec = {**spec, "std": settings["sigma"]}
+    if "d" in settings:  # copies cost one evaluation, where a covariance would have d^2 entries
+        spec = {"family": "product", "factor": spec, "dim": settings["d"]}
     return spec, settings
 
 

@@ -91,10 +91,13 @@ def _shown(case: Case, rows: Sequence[Row], names: Sequence[str]) -> dict[str, A
     options = read_options(case.options, DEFAULTS, "design")
     ends = options["sigma_min"], options["sigma_max"]
     info = tabulated(case.target, ends[0] ** 2, ends[1] ** 2, tolerance=1e-4)  # of a figure
-    ladders = {name: named(name, SHOWN, *ends) for name in names} | {"optimal": optimal(info, SHOWN, *ends)}
-    costs = [series(name, steps, [row["T"] * row[name] for row in rows]) for name in names]
-    costs.append(series("optimal", steps, [row["T"] * row["discretisation"] for row in rows]))
-    costs.append(series("optimal, T → ∞", steps, [row["T"] * row["limit"] for row in rows], "dashed"))
+    ladders = {"optimal": optimal(info, SHOWN, *ends)} | {name: named(name, SHOWN, *ends) for name in names}
+    limit = [row["T"] * row["limit"] for row in rows]
+    costs = [
+        series("optimal", steps, [row["T"] * row["discretisation"] for row in rows]),
+        series("optimal, T → ∞", steps, limit, "dashed", like="optimal"),
+        *(series(name, steps, [row["T"] * row[name] for row in rows]) for name in names),
+    ]
     last = rows[-1]
     return {
         "figures": [
@@ -104,7 +107,7 @@ def _shown(case: Case, rows: Sequence[Row], names: Sequence[str]) -> dict[str, A
                 axis("steps T", "log"),
                 axis("T · E_D", "log"),
                 costs,
-                "The discretisation part of the path KL times the number of steps, which settles to a "
+                "E_D, the discretisation part of the path KL, times the number of steps T, which settles to a "
                 "constant.",
             ),
             lines(

@@ -31,7 +31,10 @@ def maps(case: Case, rows: Sequence[Row], options: dict[str, Any]) -> list[dict[
             [r[first] / r[second] if r[first] and r[second] else None for r in (grid[e, s] for e in errors)]
             for s in scales
         ]
-        label, title = f"{what} of {first} / that of {second}", f"{first} against {second}, {what}"
+        label, title = (
+            f"{what} of {first} / that of {second}",
+            f"{what[0].upper()}{what[1:]}: {first} against {second}",
+        )
         caption = f"Above one {second} is the better schedule, below one {first}."
         return [heatmap("map", title, x, y, axis(label, "log", z), caption)]
     best = [[_best(grid[e, s], names) for e in errors] for s in scales]
@@ -49,8 +52,9 @@ def maps(case: Case, rows: Sequence[Row], options: dict[str, Any]) -> list[dict[
             f"T = {options['T']} steps."
         )
         caption += " The churn is the best one at each point." if churns(options) else ""
+        powers = axis(f"best power ({POWER_OF_SONG:g}: exponential)", "log", z)
         title = f"Song or Karras? The best power of the schedule for the {what}"
-        found.append(heatmap("map", title, x, y, axis("best power", "log", z), caption))
+        found.append(heatmap("map", title, x, y, powers, caption))
     return found
 
 
@@ -99,7 +103,7 @@ def cuts(
     what = "output KL" if case.metrics[0] == "kl" else "path KL"
     return lines(
         "ratio",
-        f"{what}: {first} over {second}",
+        f"{what[0].upper()}{what[1:]}: {first} over {second}",
         axis("scale of the data", "log"),
         axis("ratio", "log"),
         curves,

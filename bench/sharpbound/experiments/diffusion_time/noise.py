@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from sharpbound import targets
-from sharpbound.diffusion_time.auxiliary import FITS, auxiliary_kl, equivalent_time
+from sharpbound.diffusion_time.auxiliary import FITS, SHORTEST, auxiliary_kl, equivalent_time
 from sharpbound.diffusion_time.elbo import (
     Process,
     gap,
@@ -191,14 +191,23 @@ def _decay(case: Case, rows: Sequence[Row]) -> Figure:
 
 
 def _against_noise(case: Case, x: Any, noise: Any, model: Any) -> Figure:
+    caption = "The model is fitted to p_T by maximum likelihood, at every T anew."
+    if case.options["model"] != "gaussian":  # no closed form
+        caption += " Where the likelihood is flat, what is left below 1e-6 is how far the climb got."
     return lines(
         "model",
         case.title,
         axis("diffusion time T"),
         axis("KL divergence (nats)", "log"),
-        [series("KL[p_T | noise]", x, noise), series(f"KL[p_T | fitted {case.options['model']}]", x, model)],
-        "The model is fitted to p_T by maximum likelihood, at every T anew.",
+        [series("KL[p_T | noise]", x, noise), series(f"KL[p_T | fitted {_named(case)}]", x, model)],
+        caption,
     )
+
+
+def _named(case: Case) -> str:
+    """The auxiliary model in words."""
+    model = str(case.options["model"])
+    return "Gaussian" if model == "gaussian" else model
 
 
 def _optima(case: Case, rows: Sequence[Row]) -> list[Figure]:
@@ -209,8 +218,9 @@ def _optima(case: Case, rows: Sequence[Row]) -> list[Figure]:
     if any(row["leading"] for row in rows):
         label = "log(|E x|²/ε²)" if process == "vp" else "|E x|/ε"
         curves.append(series(label, eps, [row["leading"] for row in rows], "dashed"))
-    if any("model-time" in row for row in rows):
-        name = f"T at which a fitted {case.options['model']} is as good"
+    modelled = any("model-time" in row for row in rows)
+    if modelled:
+        name = f"T at which a fitted {_named(case)} is as good"
         curves.append(series(name, eps, [row["model-time"] for row in rows]))
     optimum = lines(
         "optimum",
@@ -218,7 +228,8 @@ def _optima(case: Case, rows: Sequence[Row]) -> list[Figure]:
         axis("score error ε", "log"),
         axis("diffusion time T", "linear" if process == "vp" else "log"),
         curves,
-        "Root of the derivative of gap + KL[p_T | noise].",
+        "Root of the derivative of gap + KL[p_T | noise]."
+        + (f" No time below {SHORTEST:g} is tried for the model." if modelled else ""),
     )
     target = line_target(case.target)
     best = [row["optimal-time"] for row in rows]

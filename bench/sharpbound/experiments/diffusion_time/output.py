@@ -165,7 +165,8 @@ def _best_time(case: Case, rows: Sequence[Row], options: dict[str, Any]) -> Conc
     judged = judge_values([best / promised], [1.0], TOLERANCE, [doubt / promised])
     there = math.exp(np.interp(math.log(promised), np.log(time), np.log(wrong)))
     reason = (
-        f"the bound is least at T* = {promised:.3f}, the output KL at T = {best:.2f} ± {doubt:.2f} "
+        f"the bound is least at T* = {promised:.3f}, the output KL of {rows[0]['steps']} steps at T = {best:.2f} ± "
+        f"{doubt:.2f} "
         f"({best_exact:.2f} with the exact score): at T* the samples are {there / wrong.min():.2f} times "
         f"as far off as at their best; "
     )
@@ -224,10 +225,11 @@ def _models(case: Case, rows: Sequence[Row], options: dict[str, Any]) -> Conclus
     reason = f"the noise law is at its best at T = {time[at]:g} with an output KL of {goal:.3g}; {shrunk}; "
     reason += "; ".join(f"{name}: {v.reason}" for name, v in (bad or verdicts))
     curves = []
-    for suffix, label, style in (("error", "", ""), ("bound", ", bound", "dashed")):
-        for name in options["models"]:
-            x, y = _measured(rows, "horizon", f"{name}-{suffix}")
-            curves.append(series(name + label, x, y, style))
+    for name in options["models"]:
+        x, y = _measured(rows, "horizon", f"{name}-error")
+        curves.append(series(name, x, y))
+        x, y = _measured(rows, "horizon", f"{name}-bound")
+        curves.append(series(f"{name}, bound", x, y, "dashed", like=name))
     figures = [
         lines(
             "models",

@@ -134,6 +134,7 @@ class Descent(Experiment):
             "curve_miss": float(np.abs(np.log(loss / predicted))[resolved].max(initial=0.0)),
             "predicted_window_rate": linear.exponent,
             "kernel_drift": last[-1]["kernel-drift"],
+            "judged": {name: last[-1][name] for name in case.sweep if name != "t"},
             "figures": _figures(case, rows),
         }
         return Conclusion(verdict, found.exponent, found.interval, details)
@@ -148,8 +149,10 @@ def _figures(case: Case, rows: Sequence[Row]) -> list[Figure]:
     for run in [runs[i] for i in sorted({0, len(runs) // 2, len(runs) - 1})]:
         name = f"{swept} {run[0][swept]:g}, " if swept else ""
         t = [row["t"] for row in run]
-        curves.append(series(f"{name}measured", t, [row["loss"] for row in run], "points"))
-        curves.append(series(f"{name}predicted", t, [row["predicted"] for row in run], "line"))
+        measured = f"{name}measured"
+        curves.append(series(measured, t, [row["loss"] for row in run], "points"))
+        predicted = [row["predicted"] for row in run]
+        curves.append(series(f"{name}predicted", t, predicted, "line", like=measured))
     figures = [
         lines(
             "loss",
@@ -183,7 +186,7 @@ def _figures(case: Case, rows: Sequence[Row]) -> list[Figure]:
                 axis("rate, or relative change", "log"),
                 curves,
                 "In the limit of infinite width the kernel stands still and the three rates agree at late "
-                "times.",
+                "times. A rate of zero, that of a singular kernel, has no place here.",
             )
         )
     return figures

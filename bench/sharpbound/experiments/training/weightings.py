@@ -161,7 +161,10 @@ class Weightings(Experiment):
                 f"{case.title}: law of the samples after training",
                 axis("weighting", values=list(WEIGHTINGS)),
                 axis("divergence or distance"),
-                [series(m, WEIGHTINGS, [last[n][m] for n in WEIGHTINGS]) for m in ("kl", "w1")],
+                [
+                    series(label, WEIGHTINGS, [last[n][m] for n in WEIGHTINGS])
+                    for m, label in (("kl", "output KL (nats)"), ("w1", "Wasserstein distance W1"))
+                ],
                 "Exact output law of the sampler with the learned score.",
             ),
         ]
