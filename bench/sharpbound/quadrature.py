@@ -16,6 +16,8 @@ import numpy as np
 from numpy.polynomial import legendre
 from numpy.typing import NDArray
 
+from sharpbound.gauss import gauss_legendre
+
 Array = NDArray[np.float64]
 
 ORDER = 16
@@ -25,7 +27,7 @@ ORDER = 16
 @lru_cache(maxsize=8)
 def _rule(n: int) -> tuple[Array, Array, Array, Array]:
     """Nodes, weights, values -> Legendre coefficients, and node values -> integral from -1 to each node."""
-    x, w = legendre.leggauss(n)
+    x, w = gauss_legendre(n)
     vander = legendre.legvander(x, n - 1)
     to_coefficients = (vander * w[:, None]).T * (np.arange(n) + 0.5)[:, None]
     # the integral of P_k from -1 is (P_{k+1} - P_{k-1}) / (2k + 1), and x + 1 for k = 0

@@ -10,10 +10,11 @@ import pytest
 import torch
 
 from sharpbound import forward, samplers, targets
+from sharpbound.gauss import gauss_legendre
 from sharpbound.samplers import ExactScore, Step
 from sharpbound.samplers.base import level_at, log_snr
 from sharpbound.samplers.exponential import phi
-from sharpbound.samplers.multistep import gauss_legendre, lagrange
+from sharpbound.samplers.multistep import NODES, lagrange
 
 TARGET = targets.build(
     {"family": "gaussian-mixture", "weights": [0.4, 0.6], "means": [-1.0, 1.2], "stds": [0.35, 0.5]}
@@ -88,7 +89,7 @@ def test_multistep_data_prediction() -> None:
         now, after, lam, h = levels(t)
         past = [(lam, x0(now, y)), *past]
         nodes = np.array([node for node, _ in past])
-        at, w = gauss_legendre(lam, lam + h)
+        at, w = gauss_legendre(NODES, lam, lam + h)
         weights = lagrange(nodes, at) @ (w * np.exp(at - lam - h))
         y_new = after[1] / now[1] * y + after[0] * sum(
             float(w) * m for w, (_, m) in zip(weights, past, strict=True)
@@ -114,7 +115,7 @@ def test_unipc_conditions(p: int) -> None:
     for variant, scale in (("B1", -h), ("B2", math.expm1(-h))):
         assert unipc.order == p + 1, variant
         rho = type(unipc)._coefficients(r, h, scale)
-        at, w = gauss_legendre(0.0, h)
+        at, w = gauss_legendre(NODES, 0.0, h)
         for degree in range(1, p + 1):
             exact = float(w @ (np.exp(at - h) * (at / h) ** degree))
             assert -scale * float(rho @ r ** (degree - 1)) == pytest.approx(exact, rel=1e-12)
@@ -123,7 +124,7 @@ def test_unipc_conditions(p: int) -> None:
 def test_adams_bashforth_on_even_steps_has_the_textbook_weights() -> None:
     textbook = {2: [3 / 2, -1 / 2], 3: [23 / 12, -16 / 12, 5 / 12], 4: [55 / 24, -59 / 24, 37 / 24, -9 / 24]}
     for order, expected in textbook.items():
-        at, w = gauss_legendre(0.0, 1.0)
+        at, w = gauss_legendre(NODES, 0.0, 1.0)
         np.testing.assert_allclose(lagrange(-np.arange(float(order)), at) @ w, expected, rtol=1e-12)
 
 

@@ -27,12 +27,13 @@ from sharpbound.diffusion_time.elbo import Normal, divergence
 from sharpbound.distances.stable import log1p_minus
 from sharpbound.errors import InputError
 from sharpbound.forward import Ladder
+from sharpbound.gauss import gauss_legendre
 from sharpbound.targets.base import Target, Target1D
 from sharpbound.targets.product import Product
 
 Array = NDArray[np.float64]
 
-_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(16)
+_NODES, _WEIGHTS = gauss_legendre(16)
 
 
 @dataclass(frozen=True)

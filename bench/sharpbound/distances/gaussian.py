@@ -24,6 +24,7 @@ from scipy.special import erf, ndtr
 from sharpbound.distances.base import Measured
 from sharpbound.distances.stable import log1p_minus
 from sharpbound.errors import InputError
+from sharpbound.gauss import gauss_legendre
 
 Array = NDArray[np.float64]
 
@@ -186,7 +187,7 @@ def transform_tv(excess: Array, shift: Array, count: Array) -> tuple[float, floa
     scale = math.sqrt(float((count * (0.5 * excess**2 + shift**2)).sum()))
     if scale == 0.0:
         return 0.0, 0.0
-    x, w = np.polynomial.legendre.leggauss(16)
+    x, w = gauss_legendre(16)
     edges = np.concatenate([[0.0], 0.25 * 2.0 ** np.arange(41)]) / scale
     half = 0.5 * np.diff(edges)[:, None]
     r = (edges[:-1, None] + half + half * x).ravel()
@@ -235,7 +236,7 @@ def _crossing_tv(excess: float, shift: float) -> float:
 def _phi_between(z: float, h: float) -> float:
     """Phi(z) - Phi(z - h), to relative machine precision when h is small."""
     if abs(h) < 1.0:
-        x, w = np.polynomial.legendre.leggauss(24)
+        x, w = gauss_legendre(24)
         points = z - 0.5 * h * (1 + x)
         return float(0.5 * h * (w @ np.exp(-0.5 * points**2)) / math.sqrt(2 * math.pi))
     return float(ndtr(z) - ndtr(z - h)) if z < 0 else float(ndtr(h - z) - ndtr(-z))

@@ -25,6 +25,7 @@ from sharpbound.distances import gaussian, one_dimensional
 from sharpbound.distances.base import Measured
 from sharpbound.distances.gaussian import GaussianPair
 from sharpbound.forward import Ladder
+from sharpbound.gauss import gauss_legendre
 from sharpbound.laws.gaussian import NotAffine, gaussian_law
 from sharpbound.laws.line import line_law
 from sharpbound.laws.ratio import Ratio1D
@@ -87,7 +88,7 @@ class LineFactor(Factor):
             mass = (law.panels.weights * np.exp(law.log_p + 0.5 * law.log_ratio)).sum(1)
         turn = tau * np.ptp(np.where(mass[:, None] > _LEAST_MASS, law.log_ratio, 0.0), axis=1)
         pieces = np.maximum(np.ceil(turn / _PHASE), 1).astype(int)
-        x, w = np.polynomial.legendre.leggauss(n)
+        x, w = gauss_legendre(n)
         roots, ratios = [], []
         for k in np.unique(pieces):
             mine = pieces == k

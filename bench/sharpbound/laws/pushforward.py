@@ -18,9 +18,9 @@ import numpy as np
 import torch
 from numpy.polynomial import legendre
 from numpy.typing import NDArray
-from scipy import special
 
 from sharpbound.dual import derivative
+from sharpbound.gauss import gauss_hermite
 from sharpbound.laws.marginal import tensor
 from sharpbound.laws.ratio import NotMeasured
 from sharpbound.quadrature import Array, Panels
@@ -53,7 +53,7 @@ ROUNDING = 1e-14
 ROUNDS = 8
 """Most bisections of a panel until a stage, or a density, is resolved on it."""
 
-_Z, _W = special.roots_hermite(HERMITE_NODES)
+_Z, _W = gauss_hermite(HERMITE_NODES)
 _LOG_W = np.log(_W) + _Z**2 - 0.5 * np.log(np.pi)
 
 

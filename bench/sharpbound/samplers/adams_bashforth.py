@@ -9,10 +9,11 @@ import numpy as np
 from torch import Tensor
 
 from sharpbound.errors import InputError
+from sharpbound.gauss import gauss_legendre
 from sharpbound.quadrature import Array
 from sharpbound.samplers.base import Stage, Step
 from sharpbound.samplers.exponential import NoiseForm, third_order
-from sharpbound.samplers.multistep import Multistep, gauss_legendre, lagrange, remember
+from sharpbound.samplers.multistep import NODES, Multistep, lagrange, remember
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ class AdamsBashforth(Multistep):
     def weights(self, step: Step, levels: Sequence[int]) -> Array:
         ladder = step.ladder
         n = ladder.sigma / ladder.a
-        x, w = gauss_legendre(float(n[step.t]), float(n[step.t - 1]))
+        x, w = gauss_legendre(NODES, float(n[step.t]), float(n[step.t - 1]))
         return lagrange(self.clock(ladder.kind, n[list(levels)]), self.clock(ladder.kind, x)) @ w
 
     def stages(self, step: Step) -> Sequence[Stage]:

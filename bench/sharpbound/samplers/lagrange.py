@@ -11,8 +11,9 @@ from torch import Tensor
 
 from sharpbound.errors import InputError
 from sharpbound.forward import Level
+from sharpbound.gauss import gauss_legendre
 from sharpbound.samplers.base import Sampler, Stage, Step
-from sharpbound.samplers.multistep import gauss_legendre, lagrange
+from sharpbound.samplers.multistep import NODES, lagrange
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ class LagrangeSampler(Sampler):
 
         def weights(end: float) -> list[float]:
             """1/2 int_end^{tau_t} l_j(tau) (1 - tau)^{-3/2} dtau."""
-            x, w = gauss_legendre(end, float(tau[0]))
+            x, w = gauss_legendre(NODES, end, float(tau[0]))
             return [float(v) for v in 0.5 * lagrange(tau, x) @ (w * (1 - x) ** -1.5)]
 
         gains = [weights(float(end)) for end in tau[1:]]

@@ -13,7 +13,8 @@ from sharpbound.forward import Ladder
 from sharpbound.quadrature import Array
 from sharpbound.samplers.base import Sampler, Step
 
-_X, _W = np.polynomial.legendre.leggauss(16)
+NODES = 16
+"""Gauss-Legendre nodes on what one step sees of a smooth weight: integrated to rounding."""
 
 
 STARTS = ("lower-order", "third-order")
@@ -60,8 +61,3 @@ def lagrange(nodes: Array, x: Array) -> Array:
         for j, node in enumerate(nodes)
     ]
     return np.stack(rows)
-
-
-def gauss_legendre(lo: float, hi: float) -> tuple[Array, Array]:
-    """16 nodes and weights on [lo, hi]: what one step sees of a smooth weight, integrated to rounding."""
-    return 0.5 * (lo + hi) + 0.5 * (hi - lo) * _X, 0.5 * (hi - lo) * _W

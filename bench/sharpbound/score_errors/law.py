@@ -13,6 +13,7 @@ from sharpbound import laws
 from sharpbound.distances.base import Measured
 from sharpbound.distances.gaussian import GaussianPair
 from sharpbound.forward import Ladder
+from sharpbound.gauss import gauss_legendre
 from sharpbound.laws.gaussian import gaussian_law
 from sharpbound.laws.iid_sum import GaussianFactor, LineFactor, ProductLaw
 from sharpbound.laws.line import line_law
@@ -231,7 +232,7 @@ def log_ratio_at(law: Ratio1D, y: Array) -> Array:
     panel = nearest // n
     position, ratio = law.panels.coefficients(law.y)[panel], law.panels.coefficients(law.log_ratio)[panel]
     slope = position @ legendre_derivative(n).T
-    local = np.polynomial.legendre.leggauss(n)[0][nearest % n]
+    local = gauss_legendre(n)[0][nearest % n]
     for _ in range(_NEWTON):
         basis = legendre.legvander(local, n - 1)
         local = local - ((basis * position).sum(1) - inside) / (basis * slope).sum(1)

@@ -17,15 +17,15 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import torch
 from scipy.special import betaln
 from torch import Tensor
 
+from sharpbound.gauss import gauss_legendre
 from sharpbound.targets import parameters
 from sharpbound.targets.base import Moments, Target
 
-_NODES, _WEIGHTS = (torch.as_tensor(v) for v in np.polynomial.legendre.leggauss(64))
+_NODES, _WEIGHTS = (torch.tensor(v) for v in gauss_legendre(64))
 _REACH = 13.0
 """Half-width of the stretch in standard deviations of the peak; skewness (d = 3) needs more than 9."""
 _SMALL = 1e-3

@@ -13,13 +13,14 @@ import math
 from dataclasses import dataclass
 from functools import cached_property
 
-import numpy as np
 import torch
 from torch import Tensor
 
+from sharpbound.gauss import gauss_legendre
+
 # exp(-REACH^2/2) = 2.5e-20; 48 nodes integrate a normal density over 2*REACH to machine precision, and 28 a tail of it.
 _REACH = 9.5
-_WHOLE, _TAIL = ([torch.as_tensor(v) for v in np.polynomial.legendre.leggauss(n)] for n in (48, 28))
+_WHOLE, _TAIL = ([torch.tensor(v) for v in gauss_legendre(n)] for n in (48, 28))
 
 
 UNIT_RULE = (_WHOLE[0] + 1) / 2, _WHOLE[1] / 2
