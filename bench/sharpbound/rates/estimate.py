@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
-from sharpbound.rates.fits import MIN_ROWS, MIN_ROWS_LOG, best, best_with_log, candidates
+from sharpbound.rates.fits import MIN_ROWS, best, best_with_log, candidates
 from sharpbound.rates.ladder import Z95, LocalSlope, after_last_dip, first_smooth, local_slopes, read_rows
 
 MAX_LOG_H = 600.0
@@ -55,7 +55,8 @@ def estimate(
     h : (n,) step sizes, strictly decreasing, on any ladder.  error : (n,) absolute errors.
     floor : bound on |measured - true| per row (scalar or (n,)).  noise : standard error per row.
     log : (n,) log T, where the law may (but need not) carry a factor A log T + B with A > 0, as it does
-        on a schedule whose horizon grows with T. It takes 6 rows to tell the two laws apart.
+        on a schedule whose horizon grows with T. It takes 6 rows to tell the two laws apart; the interval of
+        fewer is as wide as such a factor may bend a slope.
 
     Raises ValueError if arrays do not match, h is not positive and strictly decreasing, or log not
     positive and strictly increasing. Rows that cannot be fitted are excluded with a reason, and too few
@@ -80,9 +81,8 @@ def estimate(
             first = cut(rows)
             excluded += [(int(i), reason) for i in rows.index[:first]]
             rows = rows[first:]
-    needed = MIN_ROWS if slow is None else MIN_ROWS_LOG
-    if len(rows) < needed:
-        return inconclusive(f"{len(rows)} usable rows, {needed} are needed")
+    if len(rows) < MIN_ROWS:
+        return inconclusive(f"{len(rows)} usable rows, {MIN_ROWS} are needed")
 
     found = best(candidates(rows)) if slow is None else best_with_log(rows, slow[rows.index])
     if found is None:

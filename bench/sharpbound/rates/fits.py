@@ -19,7 +19,7 @@ from sharpbound.rates.ladder import Z95, Array, Rows
 MIN_ROWS = 4
 """Three local slopes: two changes of slope, the fewest that can be seen to shrink."""
 MIN_ROWS_LOG = 6
-"""Where a factor A log + B may be there: one fit of it takes five rows, and a second must say whether it settles."""
+"""One fit of a factor A log + B takes five rows, and a second must say whether it settles."""
 MAX_CORRECTIONS = 3
 RESOLUTION = 0.005
 """No exponent is claimed more finely: that the corrections are powers of h is itself an assumption."""
@@ -170,13 +170,18 @@ def best(found: Iterator[Candidate]) -> Candidate | None:
 def best_with_log(rows: Rows, log: Array) -> Candidate | None:
     """The best fit where a factor A log + B may, but need not, multiply the power law.
 
-    A narrow power law proves nothing: over few octaves three corrections imitate the factor. So a fit with
-    the factor must be there, and unless it is the narrower one the interval spans both.
+    A narrow power law proves nothing: over few octaves three corrections imitate the factor. So unless a fit
+    with the factor is the narrower one the interval spans both, and without any such fit all that the factor
+    may do to a slope.
     """
-    power, logarithmic = best(candidates(rows)), best(log_candidates(rows, log))
-    if logarithmic is None or power is None or logarithmic.half_width < power.half_width:
+    power = best(candidates(rows))
+    logarithmic = best(log_candidates(rows, log)) if len(rows) >= MIN_ROWS_LOG else None
+    if power is None or (logarithmic is not None and logarithmic.half_width < power.half_width):
         return logarithmic
-    apart = abs(power.exponent - logarithmic.exponent) + logarithmic.half_width - power.half_width
+    if logarithmic is None:
+        apart = _largest_share(log) * np.log(log[-1] / log[-2]) / (rows.log_h[-2] - rows.log_h[-1])
+    else:
+        apart = abs(power.exponent - logarithmic.exponent) + logarithmic.half_width - power.half_width
     return replace(power, spread=power.spread + apart) if apart <= WIDEST else None
 
 
@@ -202,6 +207,11 @@ def log_candidates(rows: Rows, log: Array) -> Iterator[Candidate]:
                 yield Candidate(p, spread, noise, floor, i, n - 1, k, share if share > LOG_NONE else 0.0)
 
 
+def _largest_share(log: Array) -> float:
+    """s at which the factor's zero lies as far before the window as the window is long, in log."""
+    return float(2 / (2 - log[0] / log[-1]))
+
+
 def _fit_log(rows: Rows, log: Array, corrections: int) -> tuple[float, float, float, float] | None:
     """(exponent, noise, floor, s) of the best factor; None if it lies on the edge of its range."""
     ratio = log / log[-1] - 1
@@ -209,7 +219,7 @@ def _fit_log(rows: Rows, log: Array, corrections: int) -> tuple[float, float, fl
     design = _powers(rows, corrections) * weight[:, None]
     project: NDArray[np.float64] = np.eye(len(rows)) - design @ np.linalg.pinv(design)
 
-    low, high = -LOG_NONE, 2 / (1 - ratio[0])
+    low, high = -LOG_NONE, _largest_share(log)
     for _ in range(4):
         grid = np.linspace(low, high, 40)
         rest = weight * (rows.log_e - np.log1p(np.outer(grid, ratio)))
