@@ -28,6 +28,8 @@ OVERSHOOT, OVERSHOOT_SHARE = 1.0, 1e-8
 UNDERFLOW, BENT_BELOW, BENT_UNSEEN = 745.0, 0.02, 0.2
 """Depth of log q below its maximum where q underflows; the share of its depth that log q may be off by there, and
 where neither law has mass that counts."""
+IN_GAPS, IN_TAILS = 1.1 * LOG_TAIL, 2 * LOG_TAIL
+"""log p relative to its maximum down to which panels are followed, between seen ones and outside them."""
 OUTER_DROP, MAX_OUTER = 4.0, 100
 """Panels beyond those of the marginal double in width while log q falls by less than this on one, and their number."""
 FARTHEST_WIDTH = 1e10
@@ -73,10 +75,18 @@ class _Grid(FollowingPanels):
     def _alive(
         self, panels: Panels, log_q: Array, level: Level
     ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-        """Panels that are followed, and those of them on which either law has mass that counts."""
+        """Panels that are followed, and those of them on which either law has mass that counts.
+
+        Outwards, heavy tails are followed far below that. In a gap they are not: there log q soon is what
+        polynomials and missed modes make of it.
+        """
         log_p = log_density(self.target, panels.nodes, *level)
         p, q = (f.max(1) - f.max() for f in (log_p, log_q))
-        return (p > 2 * LOG_TAIL) | (q > HELD), (p > HELD) | (q > HELD)
+        seen = (p > HELD) | (q > HELD)
+        first, last = np.flatnonzero(seen)[[0, -1]]
+        inner = np.arange(len(panels))
+        depth = np.where((inner > first) & (inner < last), IN_GAPS, IN_TAILS)
+        return (p > depth) | (q > HELD), seen
 
 
 def _followed(log_q: LogDensity, panels: Panels, values: Array, end: int) -> tuple[Panels, Array]:
