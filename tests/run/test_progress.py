@@ -8,7 +8,7 @@ from sharpbound.experiments.base import Cell
 from sharpbound.run.cache import Entry
 from sharpbound.run.progress import ProgressBar, ProgressLines, duration
 
-CELLS = [Cell("toy", {"T": T}) for T in (100, 100, 200, 400)]
+CELLS = [Cell("toy", {"T": T}) for T in (50, 50, 150, 350)]  # cost: 50 more each
 DONE = Entry([], 0.0)
 
 

@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 ALONE_SECONDS = 2.0
 """How long this process works alone before it starts others: about what starting them costs."""
 
+OTHER_WORK, MOST_STEPS = 50.0, 1024.0
+"""In steps: what a cell costs without any, and what the longest ones come to."""
+
 
 @dataclass(frozen=True)
 class Failure:
@@ -70,9 +73,12 @@ def measure(cell: Cell) -> list[Row]:
 
 
 def cost(cell: Cell) -> float:
-    """A rough size of the work, to start the longest cells first and to weigh the progress: the steps T."""
-    steps = (cell.params.get("point") or cell.params).get("T", 1)
-    return float(steps) if isinstance(steps, (int, float)) else 1.0
+    """A rough size of the work, to start the longest cells first and to weigh the progress: the steps T.
+
+    Cells have work besides their steps, and ladders are long where steps are cheap.
+    """
+    steps = (cell.params.get("point") or cell.params).get("T", 0)
+    return OTHER_WORK + min(float(steps), MOST_STEPS) if isinstance(steps, (int, float)) else OTHER_WORK
 
 
 def run_cells(
