@@ -98,7 +98,7 @@ def test_page_needs_nothing_from_outside(output: Path, page: Page) -> None:
 
 def test_references_inside_the_page_resolve(page: Page) -> None:
     ids = {a["id"] for _, a in page.elements if a.get("id")}
-    used = {a["xlink:href"] for t, a in page.elements if t == "use"}
+    used = {a.get("href") or a["xlink:href"] for t, a in page.elements if t == "use"}
     clips = {m for _, a in page.elements for m in re.findall(r"url\((#[^)]*)\)", a.get("clip-path") or "")}
     assert used
     assert {u.lstrip("#") for u in used | clips if u} <= ids

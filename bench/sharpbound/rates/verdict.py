@@ -141,8 +141,9 @@ def _place(
     if estimate.interval is None or estimate.window is None:
         return "unknown", f"no estimate: {estimate.reason}"
     low, high = estimate.interval
+    beside = " beside a factor A log T + B" if estimate.log_power else ""
     numbers = (
-        f"measured {_short(estimate.exponent)} in [{_short(low)}, {_short(high)}] over rows "
+        f"measured {_short(estimate.exponent)} in [{_short(low)}, {_short(high)}]{beside} over rows "
         f"{estimate.window[0]} to {estimate.window[1]}, predicted {predicted:g}"
     )
     if low > predicted + tolerance:

@@ -29,6 +29,8 @@ CHAPTERS = {
     "audit": "Audit of external samplers",
     "detection": "Detection power",
 }
+SOURCES = ("li2024", "gupta2024", "wang2024", "franzese2023")
+"""Theory files of the papers that the suite sets out from: their claims lead."""
 CONTROLS = "Negative controls: claims that are known to be wrong"
 
 

@@ -12,7 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from sharpbound.report.claims import Claim
-from sharpbound.report.documents import CHAPTERS, CONTROLS, Document
+from sharpbound.report.documents import CHAPTERS, CONTROLS, SOURCES, Document
 from sharpbound.report.findings import findings
 from sharpbound.report.papers import bibliography
 from sharpbound.report.typeset import formula, prose
@@ -52,7 +52,7 @@ class Chapter:
 
 
 def arrange(documents: Sequence[Document]) -> list[Chapter]:
-    """Chapters in the order of CHAPTERS, controls last; claims and cases in the order of the run."""
+    """Chapters in the order of CHAPTERS, controls last; claims of SOURCES first, else in the order of the run."""
     order = [*CHAPTERS.values()]
     titles = sorted(
         {d.chapter for d in documents},
@@ -61,7 +61,9 @@ def arrange(documents: Sequence[Document]) -> list[Chapter]:
     chapters = []
     for title in titles:
         inside = [d for d in documents if d.chapter == title]
-        claims = dict.fromkeys(d.claim.id for d in inside)
+        claims = sorted(
+            dict.fromkeys(d.claim.id for d in inside), key=lambda c: c.split(".")[0] not in SOURCES
+        )
         groups = []
         for claim in claims:
             members = [d for d in inside if d.claim.id == claim]
@@ -122,7 +124,8 @@ def build_page(
     letters: str,
 ) -> str:
     """The whole page. ``figures`` holds those of a case, or of a claim's group, under its anchor."""
-    tests = [d for d in documents if not d.claim.control]
+    chapters = arrange(documents)
+    tests = [d for chapter in chapters for d in chapter.documents if not d.claim.control]
     controls = [d for d in documents if d.claim.control]
     filters: dict[str, Callable[..., Any]] = {
         "cell": cell, "displayed": displayed, "entries": entries, "estimate": estimate,
@@ -138,7 +141,7 @@ def build_page(
     )
     jinja.filters |= filters
     html = jinja.get_template("index.html.j2").render(
-        chapters=arrange(documents),
+        chapters=chapters,
         documents=documents,
         tests=tests,
         controls=controls,

@@ -127,12 +127,25 @@ def encode(figure: Figure, file_format: str, salt: str) -> bytes:
 
 
 class Glyphs:
-    """Letter outlines shared by all figures of a page: each is stored once, which halves the page."""
+    """Letter outlines shared by all figures of a page: each is stored once, under a short name.
 
-    _DEFINITION = re.compile(r'<path id="((?:DejaVu|STIX|Cm)[^"]*)"[^>]*?/>\s*', re.S | re.I)
+    A figure is mostly letters put in their places, so this is what makes the page a third of its size.
+    """
+
+    _LETTER = r"(?:DejaVu|STIX|Cm)[^\"]*"
+    _DEFINITION = re.compile(rf'<path id="({_LETTER})"([^>]*?/>)\s*', re.S | re.I)
+    _USE = re.compile(rf'<use xlink:href="#({_LETTER})"(?: transform="translate\(([-\d.]+) 0\)")?', re.I)
 
     def __init__(self) -> None:
+        self._names: dict[str, str] = {}
         self._paths: dict[str, str] = {}
+
+    def _name(self, letter: str) -> str:
+        return self._names.setdefault(letter, f"g{len(self._names)}")
+
+    def _placed(self, use: re.Match[str]) -> str:
+        at = f' x="{use[2]}"' if use[2] else ""
+        return f'<use href="#{self._name(use[1])}"{at}'
 
     def inline(self, svg: bytes, label: str) -> str:
         """SVG file to an element of the page: letters taken out, colours made themable, labelled for readers.
@@ -143,11 +156,13 @@ class Glyphs:
         text = text[text.index("<svg") :]
         text = re.sub(r"<!--.*?-->\s*|<metadata>.*?</metadata>\s*", "", text, flags=re.S)
         for match in self._DEFINITION.finditer(text):
-            self._paths.setdefault(match.group(1), match.group(0))
+            name = self._name(match[1])
+            self._paths.setdefault(name, f'<path id="{name}"{match[2]}')
         text = self._DEFINITION.sub("", text)
         text = re.sub(r"<defs>\s*</defs>\s*", "", text)
         text = re.sub(r'<g id="[^"]*"', "<g", text)
         text = re.sub(r"(\d+\.\d\d)\d+", r"\1", text)
+        text = self._USE.sub(self._placed, text)
         text = re.sub(
             r"#[0-9a-f]{6}",
             lambda m: f"var(--{_VARIABLES[m[0]]},{m[0]})" if m[0] in _VARIABLES else m[0],
@@ -165,6 +180,6 @@ class Glyphs:
         """The hidden element that holds the letters."""
         if not self._paths:
             return ""
-        paths = "".join(path for _, path in sorted(self._paths.items()))
+        paths = "".join(self._paths.values())
         opening = '<svg width="0" height="0" style="position:absolute" aria-hidden="true">'
         return f"{opening}<defs>{paths}</defs></svg>"
