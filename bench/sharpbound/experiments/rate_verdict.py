@@ -13,6 +13,7 @@ from sharpbound.errors import InputError
 from sharpbound.experiments.base import Conclusion, Row
 from sharpbound.rates import RateEstimate, Verdict, estimate, judge_bound, judge_equality, raw_slope
 from sharpbound.rates.details import placed_slopes
+from sharpbound.rates.verdict import log_factor
 
 if TYPE_CHECKING:
     from sharpbound.suite.claim import Claim
@@ -142,6 +143,7 @@ def _fit_details(found: RateEstimate, x: Any, h: Any, usable: Any) -> dict[str, 
         ends = [float(x[usable[found.window[0]]]), float(x[usable[found.window[1]]])]
     return {
         "estimate": found.reason,
+        "log_factor": log_factor(found.log_power),
         "window": ends,
         "local_slopes": placed_slopes(found, x[usable], h[usable]),
         "excluded": [{"x": float(x[usable[i]]), "reason": reason} for i, reason in found.excluded],

@@ -19,7 +19,7 @@ def rate_details(
     *,
     h: NDArray[Any] | None = None,
 ) -> dict[str, Any]:
-    """Window, local slopes and excluded rows of ``found``, on the axis ``x``, and whether A log T + B was needed.
+    """Window, local slopes and excluded rows of ``found``, on the axis ``x``.
 
     h : (n,) the decreasing step sizes that the rate was estimated in, where they are not ``x`` itself: a local
         slope, which stands between two of them, is then shown at the same place between values of ``x``.
@@ -28,7 +28,6 @@ def rate_details(
         "axis": axis,
         "predicted": predicted,
         "window": None if found.window is None else sorted(float(x[i]) for i in found.window),
-        "log_factor": found.log_power > 0,
         "local_slopes": placed_slopes(found, x, h),
         "excluded": [{"x": float(x[i]), "reason": why} for i, why in found.excluded],
         "reason": reason,

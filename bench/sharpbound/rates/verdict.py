@@ -134,6 +134,11 @@ def _short(rate: float | None) -> str:
     return f"{rate:.4f}" if abs(rate) >= 0.01 else f"{rate:.3g}"
 
 
+def log_factor(power: int) -> str:
+    """The slowly varying factor that was fitted beside the power law, in words; empty if none was."""
+    return {0: "", 1: "A log T + B"}.get(power, f"(A log T + B)^{power}")
+
+
 def _place(
     estimate: RateEstimate, predicted: float, tolerance: float
 ) -> tuple[Literal["equal", "above", "below", "wide", "unknown"], str]:
@@ -141,9 +146,10 @@ def _place(
     if estimate.interval is None or estimate.window is None:
         return "unknown", f"no estimate: {estimate.reason}"
     low, high = estimate.interval
-    beside = " beside a factor A log T + B" if estimate.log_power else ""
+    factor = log_factor(estimate.log_power)
     numbers = (
-        f"measured {_short(estimate.exponent)} in [{_short(low)}, {_short(high)}]{beside} over rows "
+        f"measured {_short(estimate.exponent)} in [{_short(low)}, {_short(high)}]"
+        f"{' beside a factor ' + factor if factor else ''} over rows "
         f"{estimate.window[0]} to {estimate.window[1]}, predicted {predicted:g}"
     )
     if low > predicted + tolerance:

@@ -63,7 +63,8 @@ def rate_figure(document: Document) -> Figure | None:
 def _subtitle(document: Document) -> str:
     parts = [plain(document.claim.id), f"verdict: {plain(document.verdict)}"]
     if document.exponent is not None:
-        beside = " beside a factor A log T + B" if document.details.get("log_factor") is True else ""
+        factor = plain(str(document.details.get("log_factor") or ""))
+        beside = f" beside a factor {factor}" if factor else ""
         parts.append(f"exponent {estimate(document.exponent, document.interval)}{beside}")
     if document.predicted is not None:
         parts.append(f"predicted {number(document.predicted)}")
