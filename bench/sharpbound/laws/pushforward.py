@@ -30,7 +30,7 @@ SMOOTH = 0.125
 """Noise, in half widths of the panels around y, up to which Gauss-Hermite is exact to rounding. Panels of little mass
 are resolved to a few percent only: log q may bend by 1 there, and with noise of a quarter of a half width there
 would be two modes (the bulk of a law and its heavy tail), of which Gauss-Hermite sees one."""
-HERMITE_NODES = 20
+HERMITE_NODES = 14
 NEWTON_STEPS = 3
 MODE_STEPS, MODE_ACCURACY = 40, 0.02
 """Most steps of Newton's method for a mode, and its accuracy in widths of the integrand: Gauss-Hermite
