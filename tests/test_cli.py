@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from sharpbound import cli
-from sharpbound.experiments import EXPERIMENTS
+from sharpbound.chapters import EXPERIMENTS
 from sharpbound.suite import loading
 from toy_cells import calls
 from toy_experiment import Toy, write_case, write_suite

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sharpbound import forward, samplers, targets
+from sharpbound import processes, samplers, targets
 
 MIXTURE = {"family": "gaussian-mixture", "weights": [0.4, 0.6], "means": [-1.0, 1.2], "stds": [0.35, 0.5]}
 FORWARD = {"schedule": "ou-uniform", "horizon": 1.0, "delta": 0.05}
@@ -12,7 +12,7 @@ FORWARD = {"schedule": "ou-uniform", "horizon": 1.0, "delta": 0.05}
 
 def problem(sampler: str, T: int, target: dict[str, Any] = MIXTURE) -> tuple[Any, Any, Any]:
     """Target, ladder and sampler."""
-    return targets.build(target), forward.build(FORWARD, T), samplers.build({"name": sampler})
+    return targets.build(target), processes.build(FORWARD, T), samplers.build({"name": sampler})
 
 
 def mixture(components: int) -> dict[str, Any]:

@@ -17,7 +17,7 @@ import torch
 
 from problems import problem
 from sharpbound import laws
-from sharpbound.audit import diffusers_run
+from sharpbound.chapters.audit import diffusers_run
 from sharpbound.samplers import ExactScore
 from sharpbound.samplers.base import run
 

@@ -121,7 +121,7 @@ def run(
     ] = Profile.default,
 ) -> None:
     """Measure cases. A run that was stopped goes on where it was."""
-    from sharpbound.run.files import strict_json
+    from sharpbound.records.files import strict_json
     from sharpbound.run.results import write_results
 
     if every == bool(names):
@@ -184,9 +184,10 @@ def gate(
     workers: Workers = None,
 ) -> None:
     """Hold a run to the reference: a rate, verdict or value that moved either way fails."""
+    from sharpbound import chapters
     from sharpbound.gate.command import judge, rewrite
     from sharpbound.gate.reference import read_documents, read_reference
-    from sharpbound.suite.loading import default_directory
+    from sharpbound.places import default_directory
 
     if names and source:
         raise InputError("--input is a finished run, and named cases are measured anew: give one of them")
@@ -205,7 +206,13 @@ def gate(
     if update:
         held = rewrite(against, documents, partial=bool(names))
     else:
-        held = judge(against, documents, partial=bool(names), strict=strict)
+        held = judge(
+            against,
+            documents,
+            partial=bool(names),
+            strict=strict,
+            unavailable=lambda kind: chapters.get(kind).unavailable(),
+        )
     raise typer.Exit(MEASURED if held else FAILED)
 
 
@@ -218,8 +225,8 @@ def audit(
     json: Annotated[bool, typer.Option("--json", help="A JSON document on standard output.")] = False,
 ) -> None:
     """Measure the order of accuracy of your own sampler, without noise; see docs/audit.md."""
-    from sharpbound.audit.command import audit_user
-    from sharpbound.run.files import strict_json
+    from sharpbound.chapters.audit.command import audit_user
+    from sharpbound.records.files import strict_json
     from sharpbound.run.screen import show_audit
 
     found = audit_user(sampler, order, arrays, schedule)
@@ -256,12 +263,12 @@ def _track(things: Iterable[Any], total: int) -> Iterable[Any]:
 
 def _every_case(full: bool = False) -> list[Case]:
     """The suite's cases but those of a kind that cannot be measured here, which are told."""
-    from sharpbound import experiments
+    from sharpbound import chapters
     from sharpbound.suite import load_cases
 
     cases = load_cases(full=full)
     kinds = sorted({case.kind for case in cases})
-    left_out = {kind: why for kind in kinds if (why := experiments.get(kind).unavailable())}
+    left_out = {kind: why for kind in kinds if (why := chapters.get(kind).unavailable())}
     for kind, why in left_out.items():
         print(f"left out: {sum(case.kind == kind for case in cases)} {kind} cases, {why}", file=sys.stderr)
     return [case for case in cases if case.kind not in left_out]
@@ -304,7 +311,8 @@ def _measure(
     cases: list[Case], workers: int | None, folder: Path | None, no_cache: bool, output: Path | None
 ) -> Outcome:
     """Measure, and tell on standard error what failed."""
-    from sharpbound.run.cache import Cache, default_folder
+    from sharpbound.places import default_folder
+    from sharpbound.run.cache import Cache
     from sharpbound.run.cases import measure_cases
     from sharpbound.run.progress import progress
     from sharpbound.run.results import write_log

@@ -23,3 +23,7 @@ class InputError(ValueError):
 
     def __str__(self) -> str:
         return ": ".join(part for part in (self.where, self.key, self.message) if part)
+
+
+class NotMeasured(Exception):
+    """An engine cannot give this law exactly; the message is the reason, for the row's note."""

@@ -9,9 +9,9 @@ import pytest
 
 from sharpbound.distances import gaussian, one_dimensional, products
 from sharpbound.distances.gaussian import GaussianPair, transform_tv
-from sharpbound.laws.iid_sum import GaussianFactor, LineFactor, ProductLaw
-from sharpbound.laws.ratio import Ratio1D
-from sharpbound.quadrature import Panels
+from sharpbound.distances.products import GaussianFactor, LineFactor, ProductLaw
+from sharpbound.distances.ratio import Ratio1D
+from sharpbound.numerics.quadrature import Panels
 
 
 def normal_on_panels(excess: float, shift: float) -> Ratio1D:

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from gate_documents import document
-from sharpbound import cli
-from sharpbound.experiments import EXPERIMENTS
+from sharpbound import cli, places
+from sharpbound.chapters import EXPERIMENTS
 from sharpbound.suite import loading
 from toy_cells import calls
 from toy_experiment import Toy, write_case, write_suite
@@ -155,7 +155,8 @@ class TestMeasured:
         for id in ("one", "two"):
             write_case(folder, id)
         monkeypatch.setitem(EXPERIMENTS, Toy.kind, Toy())
-        monkeypatch.setattr(loading, "default_directory", lambda name: folder / name)
+        for module in (loading, places):
+            monkeypatch.setattr(module, "default_directory", lambda name: folder / name)
 
     def test_named_cases_are_measured_without_a_cache(self, folder: Path, gate: Command) -> None:
         assert gate("one", "two", "--update")[0] == 0
@@ -181,7 +182,7 @@ def test_named_cases_elsewhere_are_held_to_the_reference_of_the_package(
     folder: Path, gate: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Which here has none: the line says where it was looked for. A finished run has its reference beside it."""
-    monkeypatch.setattr(loading, "_PACKAGE", folder / "installed")
+    monkeypatch.setattr(places, "_PACKAGE", folder / "installed")
     place = "_data/reports/published/slopes.jsonl: there is no reference"
     status, _, err = gate("some-case")
     assert (status, err.count("\n"), place in err) == (2, 1, True)

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 import line_oracle as oracle
-from sharpbound import forward, laws, samplers, targets
+from sharpbound import laws, processes, samplers, targets
 from sharpbound.distances.base import Measured
 from sharpbound.samplers import ExactScore
 from sharpbound.samplers.base import Sampler, Stage, Step
@@ -53,7 +53,7 @@ def both(
 ) -> tuple[dict[str, Any], dict[str, float]]:
     """All distances by the package and by brute force."""
     spec, marginal = TARGETS[target]
-    built, ladder = targets.build(spec), forward.build(schedule, T)
+    built, ladder = targets.build(spec), processes.build(schedule, T)
     parameters = {key: value for key, value in schedule.items() if key != "schedule"}
     levels = oracle.levels(schedule["schedule"], T, **parameters)
     made = samplers.build({"name": sampler})
@@ -178,7 +178,7 @@ class Rough(Sampler):
 )
 def test_a_mean_that_is_rougher_than_the_marginal(error: Any, exact: Any) -> None:
     spec, marginal = TARGETS["mixture"]
-    ladder, target, T = forward.build(OU, 8), targets.build(spec), 8
+    ladder, target, T = processes.build(OU, 8), targets.build(spec), 8
     law = laws.output_law(target, ladder, Rough(error), ExactScore(target, ladder))
     a, s, stop = oracle.levels("ou-uniform", T, delta=0.1)
     chain = []

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 import torch
 
-from sharpbound import forward, samplers, targets
+from sharpbound import processes, samplers, targets
 from sharpbound.distances import gaussian
-from sharpbound.forward import Ladder
 from sharpbound.laws.gaussian import NotAffine, gaussian_law
+from sharpbound.processes.ladder import Ladder
 from sharpbound.samplers import ExactScore
 from sharpbound.samplers.base import Sampler, run
 from sharpbound.targets.gaussian import GaussianND
@@ -22,7 +22,7 @@ LI = {"schedule": "li2024"}
 
 
 def law(spec: dict, schedule: dict, T: int, name: str, init: str = "normal") -> gaussian.GaussianPair:
-    target, ladder = targets.build({"family": "gaussian", **spec}), forward.build(schedule, T)
+    target, ladder = targets.build({"family": "gaussian", **spec}), processes.build(schedule, T)
     return gaussian_law(target, ladder, samplers.SAMPLERS[name], ExactScore(target, ladder), init)
 
 
@@ -85,7 +85,7 @@ def test_tangent_ladder_closed_form() -> None:
     """On sigma = c tan(theta) the Euler step multiplies the std by cos of the angle, for N(0, c^2)."""
     target, ladder = (
         targets.build({"family": "gaussian", "mean": 0.0, "std": 0.5}),
-        forward.build({"schedule": "tangent"}, 18),
+        processes.build({"schedule": "tangent"}, 18),
     )
     pair = gaussian_law(target, ladder, samplers.SAMPLERS["ddim"], ExactScore(target, ladder), "exact")
     angles = np.arctan(ladder.sigma / 0.5)
@@ -131,7 +131,7 @@ def coupled_problem(T: int, diagonal: bool) -> tuple[GaussianND, Ladder, LinearE
         else torch.from_numpy(b @ b.T + 0.2 * np.eye(3))
     )
     target = GaussianND(torch.tensor([1.0, -2.0, 0.5], dtype=torch.float64), cov)
-    ladder = forward.build({"schedule": "ou-uniform", "horizon": 2.0}, T)
+    ladder = processes.build({"schedule": "ou-uniform", "horizon": 2.0}, T)
     error = 0.1 * rng.standard_normal((3, 3))
     return (
         target,

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import torch
 
-from sharpbound import forward, laws, samplers, targets
+from sharpbound import laws, processes, samplers, targets
 from sharpbound.errors import InputError
 from sharpbound.laws.density import _unresolved, density_law
 from sharpbound.laws.line import line_law
-from sharpbound.quadrature import Panels
+from sharpbound.numerics.quadrature import Panels
 from sharpbound.samplers import ExactScore
 
 LI = {"schedule": "li2024"}
@@ -21,7 +21,7 @@ MIXTURE = {"family": "gaussian-mixture", "weights": [0.4, 0.6], "means": [-1.0, 
 FOUR = ("pf-ode", "ddpm", "accelerated-ode", "accelerated-ddpm")
 
 
-def recursion(name: str, ladder: forward.Ladder, mean: float, var: float, init: str) -> tuple[float, float]:
+def recursion(name: str, ladder: processes.Ladder, mean: float, var: float, init: str) -> tuple[float, float]:
     """Mean and variance of the output on N(mean, var): the papers' formulas, written out once more."""
     a, v = ladder.a, ladder.a**2 * var + ladder.sigma**2
     m, V = (a[-1] * mean, v[-1]) if init == "exact" else (0.0, 1.0)
@@ -53,7 +53,7 @@ def recursion(name: str, ladder: forward.Ladder, mean: float, var: float, init: 
 @pytest.mark.parametrize("name", FOUR)
 @pytest.mark.parametrize(("spec", "init"), [(LI, "normal"), (OU, "exact")])
 def test_both_engines_reproduce_the_gaussian_recursion(name: str, spec: dict, init: str) -> None:
-    target, ladder = targets.build({"family": "gaussian", "mean": 0.7, "std": 0.4}), forward.build(spec, 64)
+    target, ladder = targets.build({"family": "gaussian", "mean": 0.7, "std": 0.4}), processes.build(spec, 64)
     sampler = samplers.build({"name": name})
     law = line_law(target, ladder, sampler, ExactScore(target, ladder), init)
     m, V = recursion(name, ladder, 0.7, 0.16, init)
@@ -80,7 +80,7 @@ def test_the_two_quadratures_of_the_density_engine_agree(family: str) -> None:
         "laplace": {"family": "laplace", "scale": 0.5},
         "atoms": {"family": "atoms", "points": [-1.0, 1.0], "weights": [0.3, 0.7]},
     }
-    target, ladder = targets.build(specs[family]), forward.build(OU, 24)
+    target, ladder = targets.build(specs[family]), processes.build(OU, 24)
     arguments = (target, ladder, samplers.build({"name": "ddpm"}), ExactScore(target, ladder), "exact")
     default, direct = density_law(*arguments), density_law(*arguments, smooth=0.0)
     assert default.mass_defect < 1e-9
@@ -95,7 +95,7 @@ def test_the_quadratures_agree_where_noise_mixes_bulk_and_heavy_tail() -> None:
     Gauss-Hermite about one mode would miss the other; less of the work is left to it in the second law.
     """
     target = targets.build({"family": "student-t", "nu": 5, "scale": 0.1})
-    ladder = forward.build(LI, 24)
+    ladder = processes.build(LI, 24)
     arguments = (target, ladder, samplers.build({"name": "accelerated-ddpm"}), ExactScore(target, ladder))
     default, finer = density_law(*arguments), density_law(*arguments, smooth=0.03)
     for metric, accuracy in (("tv", 1e-10), ("kl", 1e-9), ("w2", 1e-7)):
@@ -106,7 +106,7 @@ def test_the_quadratures_agree_where_noise_mixes_bulk_and_heavy_tail() -> None:
 @pytest.mark.parametrize("name", FOUR)
 def test_monte_carlo_of_the_same_sampler_falls_within_its_error(name: str) -> None:
     """Probabilities of five cells under the exact law against 400,000 particles, 4 standard errors."""
-    target, ladder = targets.build(MIXTURE), forward.build(LI, 32)
+    target, ladder = targets.build(MIXTURE), processes.build(LI, 32)
     sampler, score, n = samplers.build({"name": name}), ExactScore(target, ladder), 400_000
     law = line_law(target, ladder, sampler, score)
     generator = torch.Generator().manual_seed(1)
@@ -131,7 +131,7 @@ def test_monte_carlo_of_the_same_sampler_falls_within_its_error(name: str) -> No
 
 def test_printed_total_variations_at_4000_steps() -> None:
     """N(0, 4) on the schedule of Li et al. with (2, 5)."""
-    target, ladder = targets.build({"family": "gaussian", "mean": 0.0, "std": 2.0}), forward.build(LI, 4000)
+    target, ladder = targets.build({"family": "gaussian", "mean": 0.0, "std": 2.0}), processes.build(LI, 4000)
     for name, printed in zip(FOUR, ("1.5e-02", "1.5e-03", "7.4e-05", "5.5e-06"), strict=True):
         law = laws.output_law(target, ladder, samplers.build({"name": name}))
         assert f"{laws.distance(law, 'tv').value:.1e}" == printed
@@ -139,7 +139,7 @@ def test_printed_total_variations_at_4000_steps() -> None:
 
 def test_heavy_tails_are_followed_or_called_infinite() -> None:
     """Cauchy has no second moment: KL(p||q), W2 are infinite, TV is not; with nu = 3 all are finite."""
-    ladder, sampler = forward.build(LI, 32), samplers.build({"name": "pf-ode"})
+    ladder, sampler = processes.build(LI, 32), samplers.build({"name": "pf-ode"})
     found = {}
     for nu in (1.0, 3.0):
         target = targets.build({"family": "student-t", "nu": nu})
@@ -153,16 +153,16 @@ def test_heavy_tails_are_followed_or_called_infinite() -> None:
 
 def test_li2024_is_the_papers_recursion_and_refuses_small_T_naming_the_smallest() -> None:
     T, c0, c1 = 50, 2.0, 5.0
-    ladder = forward.build(LI, T)
+    ladder = processes.build(LI, T)
     step, betas = c1 * math.log(T) / T, [T**-c0]
     betas += [step * min(betas[0] * (1 + step) ** t, 1.0) for t in range(1, T)]
     assert ladder.a**2 == pytest.approx(np.cumprod([1.0] + [1 - b for b in betas]), rel=1e-12)
     with pytest.raises(InputError, match=r"use T >= (\d+)") as refused:
-        forward.build(LI, 8)
+        processes.build(LI, 8)
     smallest = int(str(refused.value).split("use T >= ")[1].split(" ")[0])
-    forward.build(LI, smallest)
+    processes.build(LI, smallest)
     with pytest.raises(InputError):
-        forward.build(LI, smallest - 1)
+        processes.build(LI, smallest - 1)
 
 
 def test_panels_do_not_chase_rounding_where_q_underflows() -> None:

@@ -15,7 +15,7 @@ import pytest
 from scipy import integrate
 from scipy.special import ndtr
 
-from sharpbound import forward, samplers, targets
+from sharpbound import processes, samplers, targets
 from sharpbound.laws import distance, output_law
 
 Array = np.ndarray
@@ -238,7 +238,7 @@ def test_correlated_gaussian(name: str, schedule: str) -> None:
     spec = {"family": "gaussian", "mean": (axes @ mean).tolist(), "cov": (0.5 * (cov + cov.T)).tolist()}
     init = str(rng.choice(["normal", "exact"]))
     law = output_law(
-        targets.build(spec), forward.build(levels(schedule, T)[0], T), samplers.SAMPLERS[name], init=init
+        targets.build(spec), processes.build(levels(schedule, T)[0], T), samplers.SAMPLERS[name], init=init
     )
     coordinates = [output(name, schedule, T, init, m, v) for m, v in zip(mean, variances, strict=True)]
     mean_q, var_q, mean_p, var_p = np.array(coordinates).T
@@ -264,7 +264,7 @@ def test_total_variation_in_the_plane_by_quadrature_over_lines(name: str) -> Non
         "cov": (0.5 * (cov + cov.T)).tolist(),
     }
     law = output_law(
-        targets.build(spec), forward.build(levels("ou-uniform", T)[0], T), samplers.SAMPLERS[name]
+        targets.build(spec), processes.build(levels("ou-uniform", T)[0], T), samplers.SAMPLERS[name]
     )
     mean_q, var_q, mean_p, var_p = np.array(
         [output(name, "ou-uniform", T, "normal", m, v) for m, v in zip(mean, variances, strict=True)]

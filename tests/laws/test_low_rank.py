@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 import torch
 
-from sharpbound import forward, samplers, targets
-from sharpbound.distances import gaussian, products
+from sharpbound import processes, samplers, targets
+from sharpbound.distances import gaussian, products, sampled
+from sharpbound.errors import NotMeasured
 from sharpbound.laws import distance, output_law, qmc
 from sharpbound.laws.low_rank import low_rank_law
 from sharpbound.laws.particles import marginal_sample
-from sharpbound.laws.ratio import NotMeasured
 from sharpbound.samplers import ExactScore
 from sharpbound.samplers.base import run
 
@@ -31,19 +31,19 @@ def target(dim: int) -> targets.LowRankMixture:
 
 @pytest.mark.parametrize("name", ["pf-ode", "ddim"])
 def test_against_transport_in_the_ambient_space(name: str) -> None:
-    ladder, sampler = forward.build(OU, 8), samplers.SAMPLERS[name]
+    ladder, sampler = processes.build(OU, 8), samplers.SAMPLERS[name]
     law = low_rank_law(target(3), ladder, sampler)
     sample = qmc.qmc_law(
         target(3), ladder, sampler, ExactScore(target(3), ladder), points=1024, replicates=16
     )
     for metric in ("tv", "kl", "kl-reverse", "hellinger"):
-        estimate = qmc.METRICS[metric](sample)
+        estimate = sampled.METRICS[metric](sample)
         assert abs(products.METRICS[metric](law).value - estimate.value) < 4 * estimate.floor, metric
 
 
 def test_stochastic_sampler_by_monte_carlo_over_events() -> None:
     """P(event) under q and p differ by at most TV, and by what the product law says for the two parts."""
-    ladder, sampler = forward.build(OU, 4), samplers.SAMPLERS["ddpm"]
+    ladder, sampler = processes.build(OU, 4), samplers.SAMPLERS["ddpm"]
     mixture, n = target(3), 200_000
     law = low_rank_law(mixture, ladder, sampler)
     generator = torch.Generator().manual_seed(1)
@@ -64,7 +64,7 @@ def test_stochastic_sampler_by_monte_carlo_over_events() -> None:
 
 
 def test_the_complement_adds_to_the_core() -> None:
-    ladder, sampler = forward.build(OU, 16), samplers.SAMPLERS["pf-ode"]
+    ladder, sampler = processes.build(OU, 16), samplers.SAMPLERS["pf-ode"]
     alone, wide = (low_rank_law(target(d), ladder, sampler) for d in (1, 101))
     gaussian_part = wide.factors[1].divergence("kl").value
     assert products.kl(wide).value == pytest.approx(products.kl(alone).value + 100 * gaussian_part, rel=1e-12)
@@ -80,7 +80,7 @@ def plane(dim: int, means: list[list[float]]) -> targets.LowRankMixture:
 @pytest.mark.parametrize("name", ["pf-ode", "heun"])
 def test_a_line_drawn_in_a_plane(name: str, dim: int) -> None:
     """Means on a line of the plane: the sampled core against the exact law of rank one."""
-    ladder, sampler = forward.build(OU, 12), samplers.SAMPLERS[name]
+    ladder, sampler = processes.build(OU, 12), samplers.SAMPLERS[name]
     turn = np.array([0.6, 0.8])
     sampled = output_law(plane(dim, [(-1.0 * turn).tolist(), (1.2 * turn).tolist()]), ladder, sampler)
     exact = output_law(target(dim), ladder, sampler)
@@ -91,19 +91,19 @@ def test_a_line_drawn_in_a_plane(name: str, dim: int) -> None:
 
 
 def test_sampled_core_against_transport_in_the_ambient_space() -> None:
-    ladder, sampler = forward.build(OU, 6), samplers.SAMPLERS["pf-ode"]
+    ladder, sampler = processes.build(OU, 6), samplers.SAMPLERS["pf-ode"]
     mixture = plane(4, [[-1.0, 0.5], [1.2, 0.0]])
     law = low_rank_law(mixture, ladder, sampler)
     sample = qmc.qmc_law(mixture, ladder, sampler, ExactScore(mixture, ladder), points=1024, replicates=16)
     for metric in ("tv", "kl", "kl-reverse", "hellinger"):
-        reduced, ambient = distance(law, metric), qmc.METRICS[metric](sample)
+        reduced, ambient = distance(law, metric), sampled.METRICS[metric](sample)
         assert abs(reduced.value - ambient.value) < 4 * (ambient.floor + reduced.floor), metric
     with pytest.raises(NotMeasured, match="coupling"):
         distance(law, "w2")
 
 
 def test_stochastic_sampler_in_a_plane_has_particles_for_its_core_alone() -> None:
-    ladder, sampler = forward.build(OU, 6), samplers.SAMPLERS["ddpm"]
+    ladder, sampler = processes.build(OU, 6), samplers.SAMPLERS["ddpm"]
     law = low_rank_law(plane(200, [[-1.0, 0.5], [1.2, 0.0]]), ladder, sampler)
     rest = gaussian.w2(law.rest).value  # type: ignore[union-attr]
     measured = distance(law, "w2")

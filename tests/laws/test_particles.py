@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from sharpbound import forward, samplers, targets
-from sharpbound.distances import gaussian
-from sharpbound.laws import particles
+from sharpbound import processes, samplers, targets
+from sharpbound.distances import empirical, gaussian
+from sharpbound.distances.empirical import Particles
 from sharpbound.laws.gaussian import gaussian_law
-from sharpbound.laws.particles import Particles, particle_law
+from sharpbound.laws.particles import particle_law
 from sharpbound.samplers import ExactScore
 
 OU = {"schedule": "ou-uniform", "horizon": 2.0, "delta": 0.05}
@@ -17,17 +17,17 @@ LINE = {"family": "gaussian", "mean": 0.7, "std": 0.4}
 
 
 def law(spec: dict, T: int, name: str, init: str = "normal", **options: int) -> Particles:
-    target, ladder = targets.build(spec), forward.build(OU, T)
+    target, ladder = targets.build(spec), processes.build(OU, T)
     return particle_law(target, ladder, samplers.SAMPLERS[name], ExactScore(target, ladder), init, **options)
 
 
 @pytest.mark.parametrize("name", ["ddpm", "pf-ode"])
 def test_wasserstein_on_the_line_against_moments(name: str) -> None:
-    target, ladder = targets.build(LINE), forward.build(OU, 4)
+    target, ladder = targets.build(LINE), processes.build(OU, 4)
     pair = gaussian_law(target, ladder, samplers.SAMPLERS[name], ExactScore(target, ladder))
     measured = law(LINE, 4, name, n=200_000)
     for metric in ("w1", "w2"):
-        estimate = particles.METRICS[metric](measured)
+        estimate = empirical.METRICS[metric](measured)
         exact = gaussian.METRICS[metric](pair).value
         # the floor is one draw of the sampling error: four of them, or 4 sigma of the mean
         assert abs(estimate.value - exact) < 4 * max(estimate.floor, np.sqrt(2 / 200_000))
@@ -36,16 +36,16 @@ def test_wasserstein_on_the_line_against_moments(name: str) -> None:
 
 def test_floor_is_what_an_exact_sampler_shows() -> None:
     """ddpm-covariance from the exact start is exact on a Gaussian: its distance is a floor, not an error."""
-    estimate = particles.w2(law(LINE, 10, "ddpm-covariance", "exact", n=50_000))
+    estimate = empirical.w2(law(LINE, 10, "ddpm-covariance", "exact", n=50_000))
     assert 0.1 < estimate.value / estimate.floor < 10
 
 
 def test_mean_and_covariance_errors() -> None:
     spec = {"family": "gaussian", "mean": [0.7, 0.0], "std": [0.4, 1.5]}
-    target, ladder = targets.build(spec), forward.build(OU, 4)
+    target, ladder = targets.build(spec), processes.build(OU, 4)
     pair = gaussian_law(target, ladder, samplers.SAMPLERS["ddpm"], ExactScore(target, ladder))
     measured = law(spec, 4, "ddpm", n=200_000)
-    mean, cov = particles.mean_error(measured), particles.cov_error(measured)
+    mean, cov = empirical.mean_error(measured), empirical.cov_error(measured)
     std = np.sqrt(pair.cov.sum() * 2 / 200_000)  # of a difference of two sample means
     assert abs(mean.value - np.linalg.norm(pair.mean_error)) < 4 * std
     assert abs(cov.value - np.linalg.norm(pair.cov_error)) < 4 * 2 * pair.cov.sum() * np.sqrt(2 / 200_000)
@@ -53,7 +53,7 @@ def test_mean_and_covariance_errors() -> None:
 
 def test_plane_uses_an_exact_assignment_of_a_subsample() -> None:
     spec = {"family": "gaussian", "mean": [0.0, 0.0], "std": [1.0, 1.0]}
-    estimate = particles.w2(law(spec, 3, "ddpm", n=3000))
+    estimate = empirical.w2(law(spec, 3, "ddpm", n=3000))
     assert 0 < estimate.floor < 0.3  # n^{-1/2} log n in the plane: two samples of 2000
 
 

@@ -11,13 +11,12 @@ import torch
 from scipy.special import log_ndtr, ndtr
 from scipy.stats import t as student_t
 
-from sharpbound import forward, samplers, targets
+from sharpbound import processes, samplers, targets
 from sharpbound.distances import gaussian, one_dimensional
-from sharpbound.errors import InputError
+from sharpbound.errors import InputError, NotMeasured
 from sharpbound.laws.gaussian import gaussian_law
 from sharpbound.laws.line import line_law
 from sharpbound.laws.path_kl import _line, path_kl
-from sharpbound.laws.ratio import NotMeasured
 from sharpbound.samplers import ExactScore
 
 MIXTURE = {"family": "gaussian-mixture", "weights": [0.4, 0.6], "means": [-1.0, 1.2], "stds": [0.35, 0.5]}
@@ -26,7 +25,7 @@ EDM = {"schedule": "edm", "rho": 7.0}
 
 
 def measure(spec: dict, schedule: dict, T: int, name: str, init: str = "normal", engine=path_kl):
-    target, ladder = targets.build(spec), forward.build(schedule, T)
+    target, ladder = targets.build(spec), processes.build(schedule, T)
     return engine(target, ladder, samplers.SAMPLERS[name], ExactScore(target, ladder), init)
 
 
@@ -47,7 +46,7 @@ def test_published_variance_exploding_numbers(std: float, exponential: float, ed
 @pytest.mark.parametrize("std", [0.0, 0.3])
 def test_discretisation_part_in_closed_form(std: float) -> None:
     """E_D = 1/2 sum (r - 1 + e^-r), r = log of the ratio of successive marginal variances."""
-    v = std**2 + forward.build(EDM, 50).sigma ** 2
+    v = std**2 + processes.build(EDM, 50).sigma ** 2
     r = np.log(v[1:] / v[:-1])
     exact = 0.5 * float((r - 1 + np.exp(-r)).sum())
     assert measure(normal(std), EDM, 50, "exponential-integrator", "exact").value == pytest.approx(
@@ -67,7 +66,10 @@ class Offset(ExactScore):
 @pytest.mark.parametrize("spec", [normal(0.3, mean=0.2), MIXTURE], ids=["gaussian", "mixture"])
 def test_path_kl_is_start_plus_discretisation_plus_score(spec: dict) -> None:
     """VE, frozen score: KL = E_I + E_D + E_S with equality; E_S = 1/2 sum dv_k E|s_hat - s|^2."""
-    target, ladder = targets.build(spec), forward.build({"schedule": "ve-exponential", "sigma_max": 20.0}, 24)
+    target, ladder = (
+        targets.build(spec),
+        processes.build({"schedule": "ve-exponential", "sigma_max": 20.0}, 24),
+    )
     sampler = samplers.SAMPLERS["exponential-integrator"]
     whole = path_kl(target, ladder, sampler, Offset(target, ladder), "normal").value
     discretisation = path_kl(target, ladder, sampler, ExactScore(target, ladder), "exact").value
@@ -106,7 +108,7 @@ def test_closed_form_and_quadrature_agree(name: str) -> None:
 def test_one_step_by_direct_integration_over_pairs() -> None:
     """For two levels the path KL is a double integral of the joint densities."""
     target = targets.build(MIXTURE)
-    ladder = forward.build({"schedule": "ou-uniform", "horizon": 0.6, "delta": 0.2}, 1)
+    ladder = processes.build({"schedule": "ou-uniform", "horizon": 0.6, "delta": 0.2}, 1)
     kl = path_kl(target, ladder, samplers.SAMPLERS["ddpm"], ExactScore(target, ladder)).value
     grid = torch.linspace(-12, 12, 2401, dtype=torch.float64)
     h = float(grid[1] - grid[0])
@@ -127,7 +129,7 @@ def gauss(z: torch.Tensor, variance: float) -> torch.Tensor:
     "schedule", [{"schedule": "li2024"}, EDM, {"schedule": "sub-vp"}], ids=lambda s: s["schedule"]
 )
 def test_output_kl_is_at_most_path_kl(schedule: dict) -> None:
-    target, ladder = targets.build(MIXTURE), forward.build(schedule, 24)
+    target, ladder = targets.build(MIXTURE), processes.build(schedule, 24)
     sampler = samplers.SAMPLERS["euler-maruyama"]
     score = ExactScore(target, ladder)
     output = one_dimensional.kl(line_law(target, ladder, sampler, score, "exact"))
@@ -253,7 +255,7 @@ def test_what_has_no_path_kl_is_refused_with_a_reason() -> None:
 
 def test_gaussian_output_kl_is_far_below_path_kl() -> None:
     """N(0, .25), N = 200 exponential steps: output 7.0e-4 against .23 on path space."""
-    target, ladder = targets.build(normal(0.5)), forward.build(EXPONENTIAL, 200)
+    target, ladder = targets.build(normal(0.5)), processes.build(EXPONENTIAL, 200)
     sampler, score = samplers.SAMPLERS["exponential-integrator"], ExactScore(target, ladder)
     assert gaussian.kl(gaussian_law(target, ladder, sampler, score, "exact")).value == pytest.approx(
         7.0e-4, rel=0.02
@@ -275,7 +277,7 @@ def test_a_sphere_of_no_radius_is_a_gaussian_point(name: str, init: str) -> None
 def test_sphere_in_space_by_its_fisher_information() -> None:
     """Frozen score on a variance-exploding ladder: 1/2 [int I dv - sum dv I(v)], with s = (coth x - 1/x - r)/v."""
     T = 6
-    ladder = forward.build({"schedule": "ve-exponential", "sigma_min": 0.2, "sigma_max": 6.0}, T)
+    ladder = processes.build({"schedule": "ve-exponential", "sigma_min": 0.2, "sigma_max": 6.0}, T)
 
     def information(v: float) -> float:
         s = math.sqrt(v)

@@ -6,12 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from sharpbound import forward, samplers, targets
-from sharpbound.distances import gaussian
-from sharpbound.errors import InputError
+from sharpbound import processes, samplers, targets
+from sharpbound.distances import gaussian, sampled
+from sharpbound.errors import InputError, NotMeasured
 from sharpbound.laws import qmc
 from sharpbound.laws.gaussian import gaussian_law
-from sharpbound.laws.ratio import NotMeasured
 from sharpbound.samplers import ExactScore
 from sharpbound.samplers.base import Sampler, Stage, Step
 
@@ -27,19 +26,19 @@ PLANE = {
 }  # fmt: skip
 
 
-def sample(spec: dict, T: int, name: str, init: str = "normal", **options: int) -> qmc.RatioSample:
-    target, ladder = targets.build(spec), forward.build(OU, T)
+def sample(spec: dict, T: int, name: str, init: str = "normal", **options: int) -> sampled.RatioSample:
+    target, ladder = targets.build(spec), processes.build(OU, T)
     return qmc.qmc_law(target, ladder, samplers.SAMPLERS[name], ExactScore(target, ladder), init, **options)
 
 
 @pytest.mark.parametrize(("name", "T"), [("pf-ode", 10), ("heun", 40)])
 @pytest.mark.parametrize("init", ["normal", "exact"])
 def test_correlated_gaussian_against_moments(name: str, T: int, init: str) -> None:
-    target, ladder = targets.build(CORRELATED), forward.build(OU, T)
+    target, ladder = targets.build(CORRELATED), processes.build(OU, T)
     exact = gaussian_law(target, ladder, samplers.SAMPLERS[name], ExactScore(target, ladder), init)
     estimates = sample(CORRELATED, T, name, init, points=512, replicates=16, seed=7)
-    for metric in qmc.METRICS:
-        estimate, value = qmc.METRICS[metric](estimates), gaussian.METRICS[metric](exact).value
+    for metric in sampled.METRICS:
+        estimate, value = sampled.METRICS[metric](estimates), gaussian.METRICS[metric](exact).value
         assert abs(estimate.value - value) < 2 * estimate.floor, metric
         assert estimate.floor < 0.2 * value, metric  # relative, although tv goes down to 1e-3
 
@@ -48,18 +47,18 @@ def test_an_average_carried_by_one_point_is_not_measured() -> None:
     log_ratio = np.zeros((8, 1000))
     log_ratio[3, 17] = -8.0  # p/q = e^8 there
     with pytest.raises(NotMeasured, match="carry this expectation"):
-        qmc.kl(qmc.RatioSample(log_ratio))
+        sampled.kl(sampled.RatioSample(log_ratio))
 
 
 def test_small_distances_have_the_same_relative_error() -> None:
-    coarse, fine = (qmc.tv(sample(PLANE, T, "heun", "exact", points=512)) for T in (8, 64))
+    coarse, fine = (sampled.tv(sample(PLANE, T, "heun", "exact", points=512)) for T in (8, 64))
     assert fine.value < coarse.value / 30
     assert fine.floor / fine.value < 3 * coarse.floor / coarse.value
 
 
 def test_mixture_against_a_grid_density() -> None:
     """The output density at the image of a grid, integrated as a change of variables: no sampling at all."""
-    target, ladder, sampler = targets.build(PLANE), forward.build(OU, 6), samplers.SAMPLERS["pf-ode"]
+    target, ladder, sampler = targets.build(PLANE), processes.build(OU, 6), samplers.SAMPLERS["pf-ode"]
     axis = torch.linspace(-6, 6, 241, dtype=torch.float64)
     x = torch.cartesian_prod(axis, axis)
     log_r = -0.5 * (x**2).sum(1) - np.log(2 * np.pi)
@@ -68,14 +67,14 @@ def test_mixture_against_a_grid_density() -> None:
     assert weight @ np.exp(-log_ratio) == pytest.approx(1, abs=1e-7)  # E_q p/q = 1: the Jacobians are right
     estimates = sample(PLANE, 6, "pf-ode", points=2048)
     for metric, f in {"tv": lambda r: 0.5 * np.abs(np.expm1(-r)), "kl-reverse": lambda r: r}.items():
-        estimate = qmc.METRICS[metric](estimates)
+        estimate = sampled.METRICS[metric](estimates)
         assert abs(weight @ f(log_ratio) - estimate.value) < 2 * estimate.floor, metric
 
 
 def test_weighted_starts_have_the_mass_and_the_law_of_the_true_marginal() -> None:
     """p_T far from a Gaussian, seen by weighted Gaussian points: E_q p/q = 1, and distances as from draws."""
     target, sampler = targets.build(PLANE), samplers.SAMPLERS["heun"]
-    ladder = forward.build({"schedule": "ou-uniform", "horizon": 0.3, "delta": 0.05}, 4)
+    ladder = processes.build({"schedule": "ou-uniform", "horizon": 0.3, "delta": 0.05}, 4)
     weighted = qmc.qmc_law(target, ladder, sampler, ExactScore(target, ladder), "exact", points=1024)
     assert np.mean(weighted.weights) == pytest.approx(1.0, abs=1e-3)  # 8192 Sobol points
     assert np.mean(weighted.weights * np.exp(-weighted.log_ratio)) == pytest.approx(1.0, abs=1e-3)
@@ -87,7 +86,7 @@ def test_weighted_starts_have_the_mass_and_the_law_of_the_true_marginal() -> Non
     drawn = 0.5 * np.abs(
         np.expm1(-qmc._log_ratio(target, ladder, sampler, ExactScore(target, ladder), x, log_r))
     )
-    tv = qmc.tv(weighted)
+    tv = sampled.tv(weighted)
     assert abs(tv.value - drawn.mean()) < 4 * (drawn.std() / np.sqrt(len(drawn)) + tv.floor / 2)
     assert tv.floor < 0.6 * drawn.std() / np.sqrt(4 * len(drawn))  # four times the points, better spread
 
@@ -114,6 +113,6 @@ class Reflection(Sampler):
 
 
 def test_maps_that_may_fold_are_not_measured() -> None:
-    target, ladder = targets.build(PLANE), forward.build(OU, 1)
+    target, ladder = targets.build(PLANE), processes.build(OU, 1)
     with pytest.raises(NotMeasured, match="may fold"):
         qmc.qmc_law(target, ladder, Reflection(), ExactScore(target, ladder), points=256, replicates=2)

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 import torch
 
-from sharpbound import forward, samplers, targets
-from sharpbound.distances import one_dimensional
+from sharpbound import processes, samplers, targets
+from sharpbound.distances import one_dimensional, sampled
+from sharpbound.errors import NotMeasured
 from sharpbound.laws import qmc
 from sharpbound.laws.particles import marginal_sample
 from sharpbound.laws.radial import RadialScore, radial_law
-from sharpbound.laws.ratio import NotMeasured
 from sharpbound.samplers import ExactScore
 
 OU = {"schedule": "ou-uniform", "horizon": 2.0, "delta": 0.05}
@@ -23,18 +23,18 @@ def sphere(dim: int) -> targets.Sphere:
 
 @pytest.mark.parametrize("name", ["pf-ode", "heun"])
 def test_against_transport_in_space(name: str) -> None:
-    target, ladder, sampler = sphere(3), forward.build(OU, 8), samplers.SAMPLERS[name]
+    target, ladder, sampler = sphere(3), processes.build(OU, 8), samplers.SAMPLERS[name]
     law = radial_law(target, ladder, sampler)
     sample = qmc.qmc_law(
         target, ladder, sampler, ExactScore(target, ladder), points=512, replicates=16, seed=50
     )
     for metric in ("tv", "kl", "kl-reverse", "hellinger"):
-        estimate = qmc.METRICS[metric](sample)
+        estimate = sampled.METRICS[metric](sample)
         assert abs(one_dimensional.METRICS[metric](law).value - estimate.value) < 4 * estimate.floor, metric
 
 
 def test_ray_score_is_the_score_in_space() -> None:
-    target, ladder = sphere(4), forward.build(OU, 8)
+    target, ladder = sphere(4), processes.build(OU, 8)
     ray, space = RadialScore(target, ladder), ExactScore(target, ladder)
     r = torch.tensor([[0.3], [1.4], [3.0]], dtype=torch.float64)
     x = torch.cat([r, torch.zeros(3, 3, dtype=torch.float64)], -1)
@@ -47,7 +47,7 @@ def test_ray_score_is_the_score_in_space() -> None:
 
 @pytest.mark.parametrize("dim", [2, 16, 64])
 def test_both_radial_densities_have_mass_one_and_p_the_right_moment(dim: int) -> None:
-    ladder = forward.build(OU, 64)
+    ladder = processes.build(OU, 64)
     law = radial_law(sphere(dim), ladder, samplers.SAMPLERS["heun"])
     assert law.mass_defect < 1e-9
     assert law.panels.integrate(law.q) == pytest.approx(1, abs=1e-12)
@@ -58,7 +58,7 @@ def test_both_radial_densities_have_mass_one_and_p_the_right_moment(dim: int) ->
 
 
 def test_radii_of_true_draws() -> None:
-    target, ladder = sphere(3), forward.build(OU, 16)
+    target, ladder = sphere(3), processes.build(OU, 16)
     law = radial_law(target, ladder, samplers.SAMPLERS["heun"])
     r = np.linalg.norm(
         marginal_sample(target, ladder, 0, 200_000, torch.Generator().manual_seed(0)).numpy(), axis=1
@@ -71,11 +71,11 @@ def test_exact_start_is_closer_and_second_order() -> None:
     target, schedule = sphere(3), {"schedule": "ou-uniform", "horizon": 1.0, "delta": 0.1}
     heun = samplers.SAMPLERS["heun"]
     tv = [
-        one_dimensional.tv(radial_law(target, forward.build(schedule, T), heun, "exact")).value
+        one_dimensional.tv(radial_law(target, processes.build(schedule, T), heun, "exact")).value
         for T in (32, 64)
     ]
     assert tv[0] / tv[1] == pytest.approx(4.0, rel=0.1)  # the next order is 1/T
-    normal = one_dimensional.tv(radial_law(target, forward.build(schedule, 64), heun)).value
+    normal = one_dimensional.tv(radial_law(target, processes.build(schedule, 64), heun)).value
     assert tv[1] < normal
 
 
@@ -83,7 +83,7 @@ def test_starts_that_leave_the_centre_fast_are_resolved() -> None:
     """dpm-solver-3 from p_T in the plane: e^7 and more of stretching at the origin, where log q/p is 12."""
     target, ladder = (
         targets.build({"family": "sphere", "radius": 0.29, "dim": 2}),
-        forward.build({"schedule": "li2024"}, 32),
+        processes.build({"schedule": "li2024"}, 32),
     )
     law = radial_law(target, ladder, samplers.SAMPLERS["dpm-solver-3"], "exact")
     assert law.log_ratio.max() > 5
@@ -97,4 +97,4 @@ def test_starts_that_leave_the_centre_fast_are_resolved() -> None:
 
 def test_stochastic_samplers_are_not_measured() -> None:
     with pytest.raises(NotMeasured, match="deterministic"):
-        radial_law(sphere(3), forward.build(OU, 8), samplers.SAMPLERS["ddpm"])
+        radial_law(sphere(3), processes.build(OU, 8), samplers.SAMPLERS["ddpm"])

@@ -10,12 +10,13 @@ import torch
 from scipy.special import ive
 from scipy.stats import ncx2
 
-from sharpbound import forward, samplers, targets
+from sharpbound import processes, samplers, targets
 from sharpbound.distances import gaussian, one_dimensional
+from sharpbound.distances.ratio import Ratio1D
+from sharpbound.errors import NotMeasured
 from sharpbound.laws import distance, output_law
 from sharpbound.laws.gaussian import gaussian_law
 from sharpbound.laws.radial_density import log_bessel_factor, radial_density_law
-from sharpbound.laws.ratio import NotMeasured, Ratio1D
 from sharpbound.samplers import ExactScore
 from sharpbound.samplers.base import run
 
@@ -27,7 +28,7 @@ def law(
     dim: int, T: int, name: str, schedule: dict = OU, init: str = "normal", radius: float = 1.5
 ) -> Ratio1D:
     target = targets.build({"family": "sphere", "radius": radius, "dim": dim})
-    return radial_density_law(target, forward.build(schedule, T), samplers.SAMPLERS[name], init)
+    return radial_density_law(target, processes.build(schedule, T), samplers.SAMPLERS[name], init)
 
 
 @pytest.mark.parametrize("dim", [2, 3, 16])
@@ -40,7 +41,7 @@ def test_bessel_factor(dim: int) -> None:
 def test_three_steps_in_space_by_the_closed_form_of_the_kernel() -> None:
     """In R^3, k(r|m) = r/(m s sqrt(2 pi)) [e^{-(r-m)^2/2s^2} - e^{-(r+m)^2/2s^2}] and E cos = coth x - 1/x."""
     radius, T = 1.5, 3
-    ladder = forward.build(OU, T)
+    ladder = processes.build(OU, T)
     grid = np.linspace(0, 14, 4001)[1:]
     f = math.sqrt(2 / math.pi) * grid**2 * np.exp(-0.5 * grid**2)
 
@@ -84,7 +85,7 @@ def test_three_steps_in_space_by_the_closed_form_of_the_kernel() -> None:
 def test_a_sphere_of_no_radius_is_a_gaussian_point(name: str, init: str) -> None:
     dim, T = 4, 40
     point = targets.build({"family": "gaussian", "mean": 0.0, "std": 0.0, "dim": dim})
-    ladder = forward.build(OU, T)
+    ladder = processes.build(OU, T)
     pair = gaussian_law(point, ladder, samplers.SAMPLERS[name], ExactScore(point, ladder), init)
     measured = law(dim, T, name, init=init, radius=1e-9)
     for metric in ("tv", "kl", "kl-reverse", "chi2", "hellinger", "w2"):
@@ -99,14 +100,14 @@ def test_mass_is_conserved(dim: int, T: int, schedule: dict) -> None:
     assert measured.mass_defect < 1e-9
     assert one_dimensional.tv(measured).floor < 1e-9
     # the coupling carries q to p: under it the second moment is a^2 radius^2 + d sigma^2
-    ladder = forward.build(schedule, T)
+    ladder = processes.build(schedule, T)
     second = ladder.a[ladder.stop] ** 2 * 1.5**2 + dim * ladder.sigma[ladder.stop] ** 2
     assert measured.panels.integrate(measured.q * measured.partner**2) == pytest.approx(second, rel=1e-9)
 
 
 @pytest.mark.parametrize("name", ["accelerated-ddpm", "edm-heun"])
 def test_against_particles(name: str) -> None:
-    target, ladder = targets.build({"family": "sphere", "radius": 1.5, "dim": 2}), forward.build(OU, 12)
+    target, ladder = targets.build({"family": "sphere", "radius": 1.5, "dim": 2}), processes.build(OU, 12)
     n, generator = 20_000, torch.Generator().manual_seed(3)
     start = torch.randn(n, 2, generator=generator, dtype=torch.float64)
     y = run(samplers.SAMPLERS[name], ladder, ExactScore(target, ladder), start, generator)
@@ -118,7 +119,7 @@ def test_against_particles(name: str) -> None:
 
 
 def test_true_radius_is_non_central_chi() -> None:
-    measured, ladder = law(5, 8, "ddpm"), forward.build(OU, 8)
+    measured, ladder = law(5, 8, "ddpm"), processes.build(OU, 8)
     sigma = float(ladder.sigma[0])
     y = measured.y[measured.p > 1e-8]
     density = ncx2.pdf((y / sigma) ** 2, 5, (ladder.a[0] * 1.5 / sigma) ** 2) * 2 * y / sigma**2
@@ -126,7 +127,7 @@ def test_true_radius_is_non_central_chi() -> None:
 
 
 def test_every_distance_comes_with_the_dispatch() -> None:
-    target, ladder = targets.build({"family": "sphere", "radius": 1.0, "dim": 8}), forward.build(LI, 32)
+    target, ladder = targets.build({"family": "sphere", "radius": 1.0, "dim": 8}), processes.build(LI, 32)
     output = output_law(target, ladder, samplers.SAMPLERS["ddpm"])
     tv, h, kl = (distance(output, metric) for metric in ("tv", "hellinger", "kl"))
     assert h.value**2 <= tv.value <= h.value * math.sqrt(2 - h.value**2)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from sharpbound import forward, samplers
+from sharpbound import processes, samplers
 from sharpbound.laws.gaussian import gaussian_law
 from sharpbound.rates import estimate, estimate_exponential, judge_bound, raw_slope
 from sharpbound.samplers import ExactScore
@@ -205,7 +205,7 @@ def test_verdicts_on_gaussians_whatever_the_ladder(name, order):
     T = 40 * 2 ** np.arange(8)
     laws = []
     for t in T:
-        ladder = forward.build({"schedule": "li2024"}, int(t))
+        ladder = processes.build({"schedule": "li2024"}, int(t))
         laws.append(gaussian_law(target, ladder, samplers.SAMPLERS[name], ExactScore(target, ladder)))
     std = [np.sqrt(law.cov) for law in laws]
     change = [

@@ -12,9 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sharpbound.chapters.base import Cell
 from sharpbound.errors import InputError
-from sharpbound.experiments.base import Cell
-from sharpbound.run.cache import Cache, Entry, default_folder
+from sharpbound.places import default_folder
+from sharpbound.run.cache import Cache, Entry
+from sharpbound.run.fingerprint import cell_key
 from toy_writer import CELL, ROWS, write_often
 
 
@@ -85,7 +87,7 @@ def test_foreign_files_are_no_entries(tmp_path: Path, text: str) -> None:
 def test_entries_are_plain_json_files(tmp_path: Path) -> None:
     Cache(tmp_path).put(CELL, Entry([{"tv": 0.25}], 0.0))
     path = only_file(tmp_path)
-    assert path.stem == CELL.key
+    assert path.stem == cell_key(CELL)
     assert json.loads(path.read_text())["body"]["rows"] == [{"tv": 0.25}]
 
 
@@ -103,7 +105,7 @@ def test_concurrent_writers_never_show_half_an_entry(tmp_path: Path) -> None:
     for writer in writers:
         writer.join()
         assert writer.exitcode == 0
-    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == [f"{CELL.key}.json"]
+    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == [f"{cell_key(CELL)}.json"]
 
 
 def test_without_a_folder_nothing_is_kept() -> None:

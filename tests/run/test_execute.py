@@ -10,15 +10,16 @@ from pathlib import Path
 import pytest
 import torch
 
-from sharpbound.experiments.base import Cell
+from sharpbound.chapters.base import Cell
 from sharpbound.run.cache import Cache, Entry
 from sharpbound.run.execute import Failure, Result, run_cells
+from sharpbound.run.fingerprint import cell_key
 from toy_cells import calls, cell, measure
 
 
 def results(cells: Sequence[Cell], cache: Cache | None = None, workers: int | None = 1) -> list[Result]:
     found = run_cells(cells, cache or Cache(None), workers=workers, measure=measure)
-    return [found[cell.key] for cell in cells]
+    return [found[cell_key(cell)] for cell in cells]
 
 
 @pytest.fixture

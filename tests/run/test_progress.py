@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sharpbound.experiments.base import Cell
+from sharpbound.chapters.base import Cell
 from sharpbound.run.cache import Entry
 from sharpbound.run.progress import ProgressBar, ProgressLines, duration
 

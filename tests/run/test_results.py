@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from sharpbound.run.files import finite, strict_json, write_atomically
+from sharpbound.records.files import finite, strict_json, write_atomically
 from sharpbound.run.results import environment, tidy, write_results
 
 DOCUMENT = {

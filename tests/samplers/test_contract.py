@@ -12,14 +12,15 @@ import pytest
 import torch
 from torch import Tensor
 
-from sharpbound import forward, laws, samplers, targets
-from sharpbound.audit.probe import Quantiles, measure_deterministic
+from sharpbound import laws, processes, samplers, targets
+from sharpbound.chapters.audit.probe import Quantiles, measure_deterministic
 from sharpbound.errors import InputError
-from sharpbound.forward import Ladder, Level
 from sharpbound.laws import NotMeasured
 from sharpbound.laws.density import density_law
 from sharpbound.laws.gaussian import gaussian_law
 from sharpbound.laws.line import line_law
+from sharpbound.processes import schedules
+from sharpbound.processes.ladder import Ladder, Level
 from sharpbound.samplers import SAMPLERS, ExactScore, Sampler, run
 from sharpbound.samplers.base import Stage
 
@@ -37,7 +38,7 @@ def uneven(T: int, kind: str = "vp") -> Ladder:
     steps = np.where(np.arange(T) % 2, 2.0, 1.0)
     lam = 1.8 - 4.0 * np.concatenate([[0.0], np.cumsum(steps)]) / steps.sum()
     log_a = -0.5 * np.logaddexp(0.0, -2 * lam) if kind == "vp" else np.zeros(T + 1)
-    return forward._from_log_a("uneven", log_a, np.exp(log_a - lam), kind, {})
+    return schedules._from_log_a("uneven", log_a, np.exp(log_a - lam), kind, {})
 
 
 class Counted:
@@ -62,7 +63,7 @@ class Counted:
 
 
 def ladder_of(sampler: Sampler, T: int) -> Ladder:
-    return forward.build(VP if "vp" in sampler.kinds else VE, T)
+    return processes.build(VP if "vp" in sampler.kinds else VE, T)
 
 
 def outputs(sampler: Sampler, ladder: Ladder, target: Any = MIXTURE, n: int = 7) -> Tensor:
@@ -127,7 +128,7 @@ def test_first_step_of_a_multistep_sampler_is_its_first_order_step(name: str) ->
     """With one step there is no past: the output is DDIM's (or that of the stochastic first-order method)."""
     sampler = SAMPLERS[name]
     first = SAMPLERS["ddim" if sampler.deterministic else "sde-dpm-solver++-1"]
-    ladder = forward.build(VE, 1)
+    ladder = processes.build(VE, 1)
     torch.testing.assert_close(outputs(sampler, ladder), outputs(first, ladder), rtol=1e-13, atol=1e-13)
 
 
@@ -137,7 +138,7 @@ def test_level_zero_is_the_denoiser(name: str) -> None:
     sampler = SAMPLERS[name]
     if "ve" not in sampler.kinds:
         pytest.skip("written for variance-preserving processes")
-    ladder = forward.build({"schedule": "edm-to-zero", "sigma_min": 0.1, "sigma_max": 20.0}, 8)
+    ladder = processes.build({"schedule": "edm-to-zero", "sigma_min": 0.1, "sigma_max": 20.0}, 8)
     assert torch.isfinite(outputs(sampler, ladder)).all()
     if sampler.deterministic and name != "heun":
         *_, (t, stages) = sampler.path(ladder, ExactScore(MIXTURE, ladder))
@@ -165,7 +166,7 @@ SAME: list[tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = [
 @pytest.mark.parametrize(("one", "other", "spec"), SAME)
 def test_special_cases_are_equal(one: dict[str, Any], other: dict[str, Any], spec: dict[str, Any]) -> None:
     """The same formula written in two ways: equal to rounding, for the same noise."""
-    ladder = forward.build(spec, 9)
+    ladder = processes.build(spec, 9)
     torch.testing.assert_close(
         outputs(samplers.build(one), ladder), outputs(samplers.build(other), ladder), rtol=1e-11, atol=1e-12
     )
@@ -256,7 +257,7 @@ def test_particles_agree_with_the_law_on_the_line(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["dpm-solver++-2m", "unipc", "deis"])
 def test_gaussian_law_of_a_deterministic_history_is_that_of_transport(name: str) -> None:
-    ladder = forward.build(VP, 20)
+    ladder = processes.build(VP, 20)
     score = ExactScore(GAUSSIAN, ladder)
     pair = gaussian_law(GAUSSIAN, ladder, SAMPLERS[name], score)
     line = line_law(GAUSSIAN, ladder, SAMPLERS[name], score)
@@ -273,7 +274,7 @@ def test_w2_on_a_mixture_is_that_of_the_quantiles_pushed_through(name: str, spec
 
     The coupling leaves out what lies beyond six standard deviations, some 1e-7 of W2.
     """
-    sampler, ladder = SAMPLERS[name], forward.build(spec, 16)
+    sampler, ladder = SAMPLERS[name], processes.build(spec, 16)
     if ladder.kind not in sampler.kinds:
         pytest.skip("written for variance-preserving processes")
     score = ExactScore(MIXTURE, ladder)
@@ -296,7 +297,7 @@ def test_response_of_a_markov_sampler_is_its_recursion() -> None:
             "cov": [[1.0, 0.4, 0.0], [0.4, 0.5, 0.1], [0.0, 0.1, 0.3]],
         }
     )
-    ladder = forward.build(VP, 16)
+    ladder = processes.build(VP, 16)
     score = ExactScore(target, ladder)
 
     class Remembering(type(SAMPLERS["ddpm"])):  # type: ignore[misc]
@@ -311,7 +312,7 @@ def test_response_of_a_markov_sampler_is_its_recursion() -> None:
 
 @pytest.mark.parametrize("name", ["sde-dpm-solver++-2m", "predictor-corrector-kinetic"])
 def test_noisy_history_has_particles_on_the_line_and_no_density(name: str) -> None:
-    ladder, sampler = forward.build(VP, 3), SAMPLERS[name]
+    ladder, sampler = processes.build(VP, 3), SAMPLERS[name]
     law = laws.output_law(MIXTURE, ladder, sampler)
     # steps as coarse as these are seen above what 100 000 draws blur; distances of densities are not made up
     assert laws.distance(law, "w2").value > 3 * laws.distance(law, "w2").floor > 0
@@ -331,7 +332,7 @@ def test_score_fields_on_levels_only_are_refused_in_words() -> None:
         def __call__(self, t: int, y: Tensor) -> Tensor:
             return self.exact(t, y)
 
-    ladder = forward.build(VP, 4)
+    ladder = processes.build(VP, 4)
     start = torch.zeros(2, 1, dtype=torch.float64)
     with pytest.raises(InputError, match="between two ladder levels"):
         run(SAMPLERS["dpm-solver-2"], ladder, LevelsOnly(ladder), start, torch.Generator())  # type: ignore[arg-type]
@@ -379,6 +380,6 @@ def test_stage_is_markov_by_construction() -> None:
             step.memory["x"] = 1
             return []
 
-    ladder = forward.build(VP, 4)
+    ladder = processes.build(VP, 4)
     with pytest.raises(TypeError):
         list(Forgetful().path(ladder, ExactScore(MIXTURE, ladder)))

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from sharpbound import forward, samplers, targets
-from sharpbound.gauss import gauss_legendre
+from sharpbound import processes, samplers, targets
+from sharpbound.numerics.gauss import gauss_legendre
 from sharpbound.samplers import ExactScore, Step
 from sharpbound.samplers.base import level_at, log_snr
 from sharpbound.samplers.exponential import phi
@@ -19,7 +19,7 @@ from sharpbound.samplers.multistep import NODES, lagrange
 TARGET = targets.build(
     {"family": "gaussian-mixture", "weights": [0.4, 0.6], "means": [-1.0, 1.2], "stds": [0.35, 0.5]}
 )
-LADDER = forward.build({"schedule": "benton", "horizon": 2.0, "delta": 0.05}, 10)
+LADDER = processes.build({"schedule": "benton", "horizon": 2.0, "delta": 0.05}, 10)
 SCORE = ExactScore(TARGET, LADDER)
 Y = torch.linspace(-2, 2, 9, dtype=torch.float64)[:, None]
 
@@ -138,7 +138,7 @@ def test_sde_dpm_solver_keeps_the_marginal_variance_of_a_point() -> None:
 
 
 def test_log_snr_uniform_ladder() -> None:
-    ladder = forward.build({"schedule": "log-snr-uniform", "lambda_min": -4.0, "lambda_max": 3.0}, 14)
+    ladder = processes.build({"schedule": "log-snr-uniform", "lambda_min": -4.0, "lambda_max": 3.0}, 14)
     np.testing.assert_allclose([log_snr(ladder, t) for t in range(15)], np.linspace(3, -4, 15), atol=1e-14)
     np.testing.assert_allclose(ladder.a**2 + ladder.sigma**2, 1, rtol=1e-15)
     np.testing.assert_allclose(ladder.beta[1:], 1 - (ladder.a[1:] / ladder.a[:-1]) ** 2, rtol=1e-10)

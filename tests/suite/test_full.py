@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from sharpbound import experiments
-from sharpbound.suite import load_case, load_cases, load_theory, validate_case
+from sharpbound import chapters
+from sharpbound.run.cases import validate_case
+from sharpbound.suite import load_case, load_cases, load_theory
 
 DATA = Path(__file__).parent / "data"
 CASE = (DATA / "cases" / "learning.toml").read_text()
@@ -35,4 +36,4 @@ def test_every_full_table_of_the_suite_can_be_run():
     assert larger
     for case in larger:
         validate_case(case, theory)
-        assert experiments.get(case.kind).cells(case)
+        assert chapters.get(case.kind).cells(case)

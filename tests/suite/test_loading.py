@@ -5,8 +5,10 @@ from types import SimpleNamespace
 import pytest
 
 import sharpbound
+from sharpbound import places
 from sharpbound.errors import InputError
-from sharpbound.suite import find_claim, load_case, load_cases, load_theory, loading, validate_case
+from sharpbound.run.cases import validate_case
+from sharpbound.suite import find_claim, load_case, load_cases, load_theory
 
 DATA = Path(__file__).parent / "data"
 
@@ -93,7 +95,7 @@ def test_a_claim_that_does_not_exist():
 
 
 def experiments(mistake=None):
-    """Stands for `sharpbound.experiments`, every kind of which raises ``mistake``, if there is one."""
+    """Stands for `sharpbound.chapters`, every kind of which raises ``mistake``, if there is one."""
 
     def validate(case, claim):
         if mistake:
@@ -105,7 +107,7 @@ def experiments(mistake=None):
 def test_validation_asks_the_theory_and_the_experiment(monkeypatch, folder):
     theory = load_theory(folder / "theory")
     path = folder / "cases" / "learning.toml"
-    monkeypatch.setattr(sharpbound, "experiments", experiments(), raising=False)
+    monkeypatch.setattr(sharpbound, "chapters", experiments(), raising=False)
     assert validate_case(load_case(path), theory).id == "toy2020.lower"
     path.write_text(path.read_text().replace("toy2020.lower", "toy2020.lowr"))
     with pytest.raises(InputError, match=r"learning.toml: case.claim: there is no claim"):
@@ -115,15 +117,15 @@ def test_validation_asks_the_theory_and_the_experiment(monkeypatch, folder):
     assert validate_case(load_case(path), theory).id == "toy2020.kl"
     path.write_text(path.read_text().replace("toy2020.kl", "toy2020.lower"))
     mistake = InputError("bad", key="learning.eta")
-    monkeypatch.setattr(sharpbound, "experiments", experiments(mistake))
+    monkeypatch.setattr(sharpbound, "chapters", experiments(mistake))
     with pytest.raises(InputError, match=r"learning.toml: learning.eta: bad"):
         validate_case(load_case(path), theory)
 
 
 def test_the_suite_of_an_installed_package(monkeypatch, tmp_path):
     """In a checkout theory/ and cases/ are two levels above the package; a wheel carries them inside."""
-    assert loading.default_directory("theory") == Path(__file__).parents[2] / "theory"
+    assert places.default_directory("theory") == Path(__file__).parents[2] / "theory"
     installed = tmp_path / "site-packages" / "sharpbound"
     shutil.copytree(DATA / "theory", installed / "_data" / "theory")
-    monkeypatch.setattr(loading, "_PACKAGE", installed)
+    monkeypatch.setattr(places, "_PACKAGE", installed)
     assert "toy2020.kl" in load_theory()

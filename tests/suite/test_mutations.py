@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from sharpbound.errors import InputError
-from sharpbound.suite import load_case, load_claims, load_theory, validate_case
+from sharpbound.run.cases import validate_case
+from sharpbound.suite import load_case, load_claims, load_theory
 
 DATA = Path(__file__).parent / "data"
 CASES = [path.read_text() for path in sorted((DATA / "cases").glob("*.toml"))]
@@ -171,7 +172,7 @@ def test_damaged_files(tmp_path, damage, load, texts):
 
 
 def test_damaged_cases_against_the_real_theory_and_experiment(tmp_path):
-    pytest.importorskip("sharpbound.experiments.sampling_rate")
+    pytest.importorskip("sharpbound.chapters.sampling_rate.study")
     theory = load_theory()
     generator = random.Random(31)
     path = tmp_path / "file.toml"

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from matplotlib.mathtext import MathTextParser
 
+from sharpbound.formulas.expression import VARIABLES
+from sharpbound.places import default_directory
 from sharpbound.suite import bibtex, load_theory
-from sharpbound.suite.expression import VARIABLES
-from sharpbound.suite.loading import default_directory
 
 THEORY = load_theory()
 CLAIMS = list(THEORY.values())

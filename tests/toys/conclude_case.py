@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from sharpbound import experiments
-from sharpbound.experiments.base import Conclusion, Row
+from sharpbound import chapters
+from sharpbound.records.document import Conclusion, Row
 from sharpbound.suite import load_case, load_theory
 
 THEORY = load_theory()
@@ -17,7 +17,7 @@ def conclude_text(folder: Path, text: str) -> tuple[list[Row], Conclusion]:
     path = folder / "case.toml"
     path.write_text(text)
     case = load_case(path)
-    experiment, claim = experiments.get(case.kind), THEORY[case.claim]
+    experiment, claim = chapters.get(case.kind), THEORY[case.claim]
     experiment.validate(case, claim)
     rows = experiment.rows(case, [experiment.measure(cell) for cell in experiment.cells(case)])
     conclusion = experiment.conclude(case, claim, rows)

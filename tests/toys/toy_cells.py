@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 import torch
 
+from sharpbound.chapters.base import Cell
 from sharpbound.errors import InputError
-from sharpbound.experiments.base import Cell, Row
+from sharpbound.records.document import Row
 
 
 def cell(do: str, folder: Path, **params: Any) -> Cell:

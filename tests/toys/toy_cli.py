@@ -6,13 +6,13 @@ import os
 import sys
 from pathlib import Path
 
-from sharpbound import experiments
+from sharpbound import chapters
 from sharpbound.cli import main
 from sharpbound.suite import loading
 from toy_experiment import Toy
 
 # at import, for worker processes import this file too
-experiments.EXPERIMENTS[Toy.kind] = Toy()
+chapters.EXPERIMENTS[Toy.kind] = Toy()
 loading.default_directory = lambda name: Path(os.environ["SUITE"]) / name
 
 if __name__ == "__main__":

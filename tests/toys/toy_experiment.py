@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import toy_cells
+from sharpbound.chapters.base import Cell, Experiment
 from sharpbound.errors import InputError
-from sharpbound.experiments.base import Cell, Conclusion, Experiment, Row
+from sharpbound.records.document import Conclusion, Row
 
 THEORY = """
 [paper]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sharpbound.experiments.base import Cell
+from sharpbound.chapters.base import Cell
 from sharpbound.run.cache import Cache, Entry
 
 CELL = Cell("toy", {"T": 64, "c": [0.1, 1e-300]})

@@ -3,7 +3,7 @@
 All but the Wasserstein distances depend on the whitened pair alone: with lambda_i the eigenvalues of
 V^{-1/2} (V + cov_error) V^{-1/2} and delta the mean error in that basis, p becomes N(0, I) and q
 becomes N(delta, diag(lambda)). Everything is written in the excess eps_i = lambda_i - 1, with the
-stable remainders of `sharpbound.distances.stable`, so a pair that is 1e-9 apart keeps its digits.
+stable remainders of `sharpbound.numerics.stable`, so a pair that is 1e-9 apart keeps its digits.
 
 One function carries the f-divergences: the Hellinger transform of a coordinate, with u = 1 - s,
 
@@ -22,9 +22,9 @@ from numpy.typing import NDArray
 from scipy.special import erf, ndtr
 
 from sharpbound.distances.base import Measured
-from sharpbound.distances.stable import log1p_minus
 from sharpbound.errors import InputError
-from sharpbound.gauss import gauss_legendre
+from sharpbound.numerics.gauss import gauss_legendre
+from sharpbound.numerics.stable import log1p_minus
 
 Array = NDArray[np.float64]
 

@@ -21,10 +21,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sharpbound.distances.base import Measured
-from sharpbound.quadrature import Array
+from sharpbound.numerics.quadrature import Array
 
 if TYPE_CHECKING:
-    from sharpbound.laws.ratio import Ratio1D
+    from sharpbound.distances.ratio import Ratio1D
 
 ROUNDING = 1e-15
 """Relative rounding of an integral of logarithms."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +12,23 @@ from sharpbound.gate.record import measured
 from sharpbound.gate.reference import NAME, differences, read_reference, records, write_reference
 
 
-def judge(folder: Path, documents: Iterable[Mapping[str, Any]], *, partial: bool, strict: bool) -> bool:
+def judge(
+    folder: Path,
+    documents: Iterable[Mapping[str, Any]],
+    *,
+    partial: bool,
+    strict: bool,
+    unavailable: Callable[[str], str | None],
+) -> bool:
     """Print one line per difference and a summary; whether the run holds to the reference in ``folder``.
 
     ``partial``: only the cases of ``documents`` are asked for; otherwise a case that is missing has vanished.
     A partial run asks for cases by name, so one that the reference lacks fails as in ``strict``.
+    ``unavailable``: why cases of a kind cannot be measured on this machine, or None.
     """
     reference, run = read_reference(folder), records(documents)
     absent = reference.keys() - run.keys()
-    absent = absent if partial else _unmeasurable(absent)
+    absent = absent if partial else _unmeasurable(absent, unavailable)
     reference = {case: found for case, found in reference.items() if case not in absent}
     findings = compare(reference, run)
     failed = [finding for finding in findings if finding.kind != "new" or strict or partial]
@@ -34,15 +42,14 @@ def judge(folder: Path, documents: Iterable[Mapping[str, Any]], *, partial: bool
     return not failed
 
 
-def _unmeasurable(absent: Collection[str]) -> set[str]:
+def _unmeasurable(absent: Collection[str], unavailable: Callable[[str], str | None]) -> set[str]:
     """Those of the ``absent`` cases that no run on this machine has: an extra is missing, which is told."""
-    from sharpbound import experiments
     from sharpbound.suite import load_cases
 
     kinds = {case.id: case.kind for case in load_cases() if case.id in absent} if absent else {}
     left_out: set[str] = set()
     for kind in sorted(set(kinds.values())):
-        if why := experiments.get(kind).unavailable():
+        if why := unavailable(kind):
             of_kind = {case for case, its in kinds.items() if its == kind}
             print(f"left out: {len(of_kind)} {kind} cases, {why}")
             left_out |= of_kind

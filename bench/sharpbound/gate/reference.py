@@ -66,7 +66,7 @@ def reference_text(reference: Mapping[str, Record]) -> str:
 
 def write_reference(folder: Path, reference: Mapping[str, Record]) -> None:
     """Write the reference, whole or not at all."""
-    from sharpbound.run.files import write_atomically
+    from sharpbound.records.files import write_atomically
 
     write_atomically(folder / NAME, reference_text(reference))
 

@@ -20,19 +20,22 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
+from sharpbound.distances import empirical, one_dimensional, products, sampled
 from sharpbound.distances import gaussian as gaussian_distances
-from sharpbound.distances import one_dimensional, products
+from sharpbound.distances import low_rank as low_rank_distances
 from sharpbound.distances.base import Measured
 from sharpbound.distances.gaussian import GaussianPair
-from sharpbound.errors import InputError
-from sharpbound.forward import Ladder
+from sharpbound.distances.products import ProductLaw
+from sharpbound.distances.ratio import Ratio1D
+from sharpbound.errors import InputError, NotMeasured
 from sharpbound.laws import low_rank, particles, qmc, radial, radial_density
 from sharpbound.laws.gaussian import NotAffine, gaussian_law
-from sharpbound.laws.iid_sum import ProductLaw, product_law
 from sharpbound.laws.line import line_law
 from sharpbound.laws.path_kl import path_kl
-from sharpbound.laws.ratio import NotMeasured, Ratio1D
-from sharpbound.samplers.base import ExactScore, Sampler, ScoreField
+from sharpbound.laws.product import product_law
+from sharpbound.processes.ladder import Ladder
+from sharpbound.samplers.base import Sampler
+from sharpbound.scores.base import ExactScore, ScoreField
 from sharpbound.targets import Gaussian1D, GaussianND, LowRankMixture, Product, Sphere, Target, Target1D
 
 LAW_METRICS = ("tv", "kl", "kl-reverse", "chi2", "hellinger", "w1", "w2")
@@ -74,9 +77,9 @@ _DISTANCES: tuple[tuple[type, dict[str, Any]], ...] = (
     (GaussianPair, gaussian_distances.METRICS),
     (Ratio1D, one_dimensional.METRICS),
     (ProductLaw, products.METRICS),
-    (low_rank.SampledCore, low_rank.METRICS),
-    (qmc.RatioSample, qmc.METRICS),
-    (particles.Particles, particles.METRICS),
+    (low_rank_distances.SampledCore, low_rank_distances.METRICS),
+    (sampled.RatioSample, sampled.METRICS),
+    (empirical.Particles, empirical.METRICS),
 )
 
 

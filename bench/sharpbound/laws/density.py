@@ -11,14 +11,16 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from sharpbound.forward import Ladder, Level
-from sharpbound.laws.comparison import against
-from sharpbound.laws.marginal import LOG_TAIL, FollowingPanels, log_density, marginal_panels
+from sharpbound.distances.ratio import Ratio1D
+from sharpbound.errors import NotMeasured
+from sharpbound.laws.coupling import against
 from sharpbound.laws.pushforward import HELD, ROUNDS, SMOOTH, SUNK, Density, LogDensity, beyond_rounding, push
-from sharpbound.laws.ratio import NotMeasured, Ratio1D
 from sharpbound.laws.transport import StartLaw, start_law
-from sharpbound.quadrature import Array, Panels
-from sharpbound.samplers.base import Mixture, Sampler, ScoreField, Transition
+from sharpbound.marginals.panels import LOG_TAIL, FollowingPanels, log_density, marginal_panels
+from sharpbound.numerics.quadrature import Array, Panels
+from sharpbound.processes.ladder import Ladder, Level
+from sharpbound.samplers.base import Mixture, Sampler, Transition
+from sharpbound.scores.base import ScoreField
 from sharpbound.targets.base import Target1D
 
 RESOLVED = 1e-11

@@ -21,8 +21,9 @@ import torch
 from numpy.typing import NDArray
 
 from sharpbound.distances.gaussian import EPS, Array, GaussianPair
-from sharpbound.forward import Ladder
-from sharpbound.samplers.base import ExactScore, Sampler, ScoreField, Stage
+from sharpbound.processes.ladder import Ladder
+from sharpbound.samplers.base import Sampler, Stage
+from sharpbound.scores.base import ExactScore, ScoreField
 from sharpbound.targets.base import Target
 from sharpbound.targets.gaussian import GaussianND
 

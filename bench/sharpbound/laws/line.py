@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from sharpbound.forward import Ladder
+from sharpbound.distances.ratio import Ratio1D
 from sharpbound.laws.density import density_law
-from sharpbound.laws.ratio import Ratio1D
 from sharpbound.laws.transport import StartLaw, transport_law
-from sharpbound.samplers.base import Sampler, ScoreField
+from sharpbound.processes.ladder import Ladder
+from sharpbound.samplers.base import Sampler
+from sharpbound.scores.base import ScoreField
 from sharpbound.targets.base import Target1D
 
 

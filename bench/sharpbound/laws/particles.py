@@ -8,31 +8,14 @@ and noise (common random numbers), so their difference is much finer than either
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
-from dataclasses import dataclass
-
 import torch
 from torch import Tensor
 
-from sharpbound.distances import empirical
-from sharpbound.distances.base import Measured
-from sharpbound.forward import Ladder
-from sharpbound.quadrature import Array
-from sharpbound.samplers.base import Sampler, ScoreField, run
+from sharpbound.distances.empirical import Particles
+from sharpbound.processes.ladder import Ladder
+from sharpbound.samplers.base import Sampler, run
+from sharpbound.scores.base import ScoreField
 from sharpbound.targets.base import Target
-
-_ASSIGNED = 2000
-"""Points that an exact assignment in R^d, d > 1, uses: the first of each set."""
-
-
-@dataclass(frozen=True)
-class Particles:
-    """``output`` of the sampler and two independent sets of true draws, (n, d) each."""
-
-    output: Array
-    truth: Array
-    twin: Array
 
 
 def particle_law(
@@ -62,43 +45,3 @@ def marginal_sample(target: Target, ladder: Ladder, t: int, n: int, generator: t
     """n draws of X_t = a_t X0 + sigma_t W, (n, d)."""
     noise = torch.randn(n, target.dim, generator=generator, dtype=torch.float64)
     return float(ladder.a[t]) * target.sample(n, generator) + float(ladder.sigma[t]) * noise
-
-
-def w1(law: Particles) -> Measured:
-    """W1 of the samples; in R^d, d > 1, of the first 2000 points."""
-    return _transport(law, empirical.w1)
-
-
-def w2(law: Particles) -> Measured:
-    """W2 of the samples; in R^d, d > 1, of the first 2000 points."""
-    return _transport(law, empirical.w2)
-
-
-def _transport(law: Particles, distance: Callable[[Array, Array], float]) -> Measured:
-    used = slice(None) if law.output.shape[1] == 1 else slice(_ASSIGNED)
-    return Measured(
-        distance(law.output[used], law.truth[used]), distance(law.twin[used], law.truth[used])
-    )  # fmt: skip
-
-
-def mean_error(law: Particles) -> Measured:
-    """Euclidean distance of the means; floor from the two true sets."""
-    return Measured(
-        _norm(law.output.mean(0) - law.truth.mean(0)), _norm(law.twin.mean(0) - law.truth.mean(0))
-    )
-
-
-def cov_error(law: Particles) -> Measured:
-    """Frobenius distance of the covariances; floor from the two true sets."""
-    output, truth, twin = (
-        torch.atleast_2d(torch.cov(torch.from_numpy(x).T)).numpy() for x in (law.output, law.truth, law.twin)
-    )
-    return Measured(_norm(output - truth), _norm(twin - truth))
-
-
-def _norm(x: Array) -> float:
-    return math.sqrt(float((x**2).sum()))
-
-
-METRICS = {"w1": w1, "w2": w2}
-"""Metric name of a case file -> distance of the sampled law."""

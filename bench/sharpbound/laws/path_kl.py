@@ -29,10 +29,7 @@ import torch
 from sharpbound.distances import gaussian
 from sharpbound.distances.base import Measured
 from sharpbound.distances.gaussian import EPS, GaussianPair
-from sharpbound.distances.stable import log1p_minus
-from sharpbound.errors import InputError
-from sharpbound.forward import Ladder
-from sharpbound.laws.expectation import LOG_TAIL, LineLaw
+from sharpbound.errors import InputError, NotMeasured
 from sharpbound.laws.gaussian import (
     Marginals,
     NotAffine,
@@ -41,11 +38,14 @@ from sharpbound.laws.gaussian import (
     distinct_coordinates,
     per_coordinate_or_dense,
 )
-from sharpbound.laws.marginal import tensor
 from sharpbound.laws.radial import RadialScore, Radius, log_shell
-from sharpbound.laws.ratio import NotMeasured
-from sharpbound.quadrature import Array
-from sharpbound.samplers.base import ExactScore, Sampler, ScoreField, Stage
+from sharpbound.marginals.expectation import LOG_TAIL, LineLaw
+from sharpbound.marginals.panels import tensor
+from sharpbound.numerics.quadrature import Array
+from sharpbound.numerics.stable import log1p_minus
+from sharpbound.processes.ladder import Ladder
+from sharpbound.samplers.base import Sampler, Stage
+from sharpbound.scores.base import ExactScore, ScoreField
 from sharpbound.targets.base import Target, Target1D
 from sharpbound.targets.gaussian import Gaussian1D, GaussianND
 from sharpbound.targets.low_rank_mixture import LowRankMixture

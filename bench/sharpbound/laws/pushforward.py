@@ -19,11 +19,11 @@ import torch
 from numpy.polynomial import legendre
 from numpy.typing import NDArray
 
-from sharpbound.dual import derivative
-from sharpbound.gauss import gauss_hermite
-from sharpbound.laws.marginal import tensor
-from sharpbound.laws.ratio import NotMeasured
-from sharpbound.quadrature import Array, Panels
+from sharpbound.errors import NotMeasured
+from sharpbound.marginals.panels import tensor
+from sharpbound.numerics.dual import derivative
+from sharpbound.numerics.gauss import gauss_hermite
+from sharpbound.numerics.quadrature import Array, Panels
 from sharpbound.samplers.base import Mixture, Stage, Transition
 
 SMOOTH = 0.125

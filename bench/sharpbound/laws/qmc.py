@@ -14,8 +14,6 @@ floor: the tails are undersampled, so that one is a little optimistic.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -24,51 +22,21 @@ from scipy.special import ndtri
 from scipy.stats import qmc
 from torch import Tensor
 
-from sharpbound.distances.base import Measured
-from sharpbound.distances.stable import expm1_minus
-from sharpbound.errors import InputError
-from sharpbound.forward import Ladder
-from sharpbound.laws.ratio import NotMeasured
-from sharpbound.quadrature import Array
-from sharpbound.samplers.base import Sampler, ScoreField
+from sharpbound.distances.sampled import RatioSample
+from sharpbound.errors import InputError, NotMeasured
+from sharpbound.numerics.quadrature import Array
+from sharpbound.processes.ladder import Ladder
+from sharpbound.samplers.base import Sampler
+from sharpbound.scores.base import ScoreField
 from sharpbound.targets.base import Target
 from sharpbound.targets.product import Product
 
 REPLICATES = 8
 POINTS = 4096
-_LARGEST_SHARE = 0.05
-"""Share of one point in an average beyond which its standard error is not believed."""
 _WIDER = 1.1
 """Variance of the points of an exact start over that of p_T: their weights are bounded in most tails."""
 _TANGENTS = 1 << 15
 """Point-tangent pairs pushed through the sampler at once: memory is this times d."""
-
-
-@dataclass(frozen=True)
-class RatioSample:
-    """l = log q - log p at weighted points of law q: shapes (replicates, points), replicates independent."""
-
-    log_ratio: Array
-    weights: Array | float = 1.0
-    """Density of the start's law over that of the points it was sampled by."""
-
-    def average(self, f: Callable[[Array], Array]) -> Measured:
-        """E_q f(l) and two standard errors over the replicates, for f >= 0.
-
-        Raises NotMeasured where a single point carries so much of the sum that the variance may not
-        exist (p with much the wider tails): the standard error would then lie.
-        """
-        values = self.weights * f(self.log_ratio)
-        if values.max() > _LARGEST_SHARE * values.sum():
-            raise NotMeasured("a few points in the tail carry this expectation, so its error is unknown")
-        means = values.mean(1)
-        return Measured(float(means.mean()), float(2 * means.std(ddof=1) / math.sqrt(len(means))))
-
-    def root(self, f: Callable[[Array], Array]) -> Measured:
-        """sqrt(E_q f(l)), the error carried through."""
-        squared = self.average(f)
-        value = math.sqrt(squared.value)
-        return Measured(value, squared.floor / (2 * value) if value else math.sqrt(squared.floor))
 
 
 def qmc_law(
@@ -165,30 +133,3 @@ def _check_monotone(jacobian: Tensor, sampler: Sampler, t: int) -> None:
         raise NotMeasured(
             f"the step of {sampler.name} at t = {t} is not monotone and may fold space: use a larger T"
         )
-
-
-def tv(sample: RatioSample) -> Measured:
-    """1/2 E_q |1 - p/q|."""
-    return sample.average(lambda r: 0.5 * np.abs(np.expm1(-r)))
-
-
-def kl(sample: RatioSample) -> Measured:
-    """KL(p || q) = E_q[e^{-l}(e^l - 1 - l)]."""
-    return sample.average(lambda r: np.exp(-r) * expm1_minus(r))
-
-
-def kl_reverse(sample: RatioSample) -> Measured:
-    """KL(q || p) = E_q[e^{-l} - 1 + l]."""
-    return sample.average(lambda r: expm1_minus(-r))
-
-
-def hellinger(sample: RatioSample) -> Measured:
-    """H with H^2 = 1/2 E_q (1 - sqrt(p/q))^2."""
-    return sample.root(lambda r: 0.5 * np.expm1(-0.5 * r) ** 2)
-
-
-METRICS = {"tv": tv, "kl": kl, "kl-reverse": kl_reverse, "hellinger": hellinger}
-"""Metric name of a case file -> distance of the sampled law.
-
-Not chi^2: its estimate averages q/p over q, whose variance is infinite as soon as q is a little wider than p.
-"""

@@ -21,11 +21,12 @@ from numpy.typing import NDArray
 from scipy.special import chdtr, chdtrc, chdtri, gammaincinv, gammaln
 from torch import Tensor
 
-from sharpbound.forward import Ladder, Level
-from sharpbound.laws.marginal import tensor
-from sharpbound.laws.ratio import NotMeasured, Ratio1D
+from sharpbound.distances.ratio import Ratio1D
+from sharpbound.errors import NotMeasured
 from sharpbound.laws.transport import flow
-from sharpbound.quadrature import Array, Panels, resolve
+from sharpbound.marginals.panels import tensor
+from sharpbound.numerics.quadrature import Array, Panels, resolve
+from sharpbound.processes.ladder import Ladder, Level
 from sharpbound.samplers.base import Sampler
 from sharpbound.targets.base import differentiable
 from sharpbound.targets.sphere import Sphere

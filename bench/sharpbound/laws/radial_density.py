@@ -26,12 +26,13 @@ import torch
 from scipy.interpolate import make_interp_spline
 
 from sharpbound.distances.gaussian import EPS
-from sharpbound.dual import derivative
-from sharpbound.forward import Ladder, Level
-from sharpbound.laws.marginal import FollowingPanels, tensor
+from sharpbound.distances.ratio import Ratio1D
+from sharpbound.errors import NotMeasured
 from sharpbound.laws.radial import Chi, RadialScore, Radius, log_area, log_shell
-from sharpbound.laws.ratio import NotMeasured, Ratio1D
-from sharpbound.quadrature import Array, Panels
+from sharpbound.marginals.panels import FollowingPanels, tensor
+from sharpbound.numerics.dual import derivative
+from sharpbound.numerics.quadrature import Array, Panels
+from sharpbound.processes.ladder import Ladder, Level
 from sharpbound.samplers.base import Sampler, Stage
 from sharpbound.targets.sphere import Sphere, log_angular_mean
 

@@ -19,12 +19,14 @@ import torch
 from numpy.typing import NDArray
 from scipy import special
 
-from sharpbound.dual import derivative
-from sharpbound.forward import Ladder, Level
-from sharpbound.laws.marginal import log_density, marginal_panels, tensor
-from sharpbound.laws.ratio import NotMeasured, Ratio1D
-from sharpbound.quadrature import Array, Panels
-from sharpbound.samplers.base import Sampler, ScoreField
+from sharpbound.distances.ratio import Ratio1D
+from sharpbound.errors import NotMeasured
+from sharpbound.marginals.panels import log_density, marginal_panels, tensor
+from sharpbound.numerics.dual import derivative
+from sharpbound.numerics.quadrature import Array, Panels
+from sharpbound.processes.ladder import Ladder, Level
+from sharpbound.samplers.base import Sampler
+from sharpbound.scores.base import ScoreField
 from sharpbound.targets.base import Target1D
 
 TOLERANCE = 1e-11

@@ -159,3 +159,24 @@ def _place(
     if low <= predicted <= high and high - low <= 2 * tolerance:
         return "equal", numbers
     return "wide", numbers
+
+
+def judge_values(
+    measured: ArrayLike, predicted: ArrayLike, tolerance: float, uncertainty: ArrayLike = 0.0
+) -> Verdict:
+    """confirmed: |measured - predicted| <= tolerance |predicted| at every row, uncertainty included; refuted:
+    somewhere it is more, even if the uncertainty is taken off; else inconclusive.
+    """
+    value, formula = np.asarray(measured, dtype=float), np.asarray(predicted, dtype=float)
+    doubt = np.broadcast_to(np.asarray(uncertainty, dtype=float), value.shape)
+    off, allowed = np.abs(value - formula), tolerance * np.abs(formula)
+    i = int(np.argmax((off + doubt) / allowed))
+    numbers = (
+        f"farthest at row {i}: measured {value[i]:.10g}, predicted {formula[i]:.10g}, apart by {off[i]:.1e} "
+        f"with an uncertainty of {doubt[i]:.1e}"
+    )
+    if (off + doubt <= allowed).all():
+        return Verdict("confirmed", None, f"equal to {tolerance:.0e} at all {len(value)} rows; {numbers}")
+    if (off - doubt > allowed).any():
+        return Verdict("refuted", None, f"apart by more than {tolerance:.0e}; {numbers}")
+    return Verdict("inconclusive", None, f"not resolved to {tolerance:.0e}; {numbers}")

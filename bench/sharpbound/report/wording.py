@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from sharpbound.suite.expression import VARIABLES
+from sharpbound.formulas.expression import VARIABLES
 
 VERDICTS = ("sharp", "confirmed", "loose", "violated", "refuted", "inconclusive")
 

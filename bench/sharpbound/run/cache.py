@@ -9,28 +9,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sharpbound.errors import InputError
-from sharpbound.run.files import write_atomically
+from sharpbound.records.files import write_atomically
+from sharpbound.run.fingerprint import cell_key
 
 if TYPE_CHECKING:
-    from sharpbound.experiments.base import Cell, Row
-
-CHECKOUT = Path(__file__).resolve().parents[3]
-"""Root of the checkout that this package lies in (meaningless in an installed wheel)."""
-
-
-def default_folder() -> Path:
-    """``$SHARPBOUND_CACHE``; else ``.sharpbound-cache`` of the checkout; else the user's cache folder."""
-    if named := os.environ.get("SHARPBOUND_CACHE"):
-        return Path(named)
-    if (CHECKOUT / "pyproject.toml").is_file() and (CHECKOUT / "bench" / "sharpbound").is_dir():
-        return CHECKOUT / ".sharpbound-cache"
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "sharpbound"
+    from sharpbound.chapters.base import Cell
+    from sharpbound.records.document import Row
 
 
 @dataclass(frozen=True)
@@ -79,8 +68,8 @@ class Cache:
 
     @staticmethod
     def _path(folder: Path, cell: Cell) -> Path:
-        key = cell.key
-        return folder / key[:2] / f"{key}.json"
+        name = cell_key(cell)
+        return folder / name[:2] / f"{name}.json"
 
 
 def _digest(body: Any) -> str:

@@ -7,12 +7,15 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from sharpbound.errors import InputError
+from sharpbound.records.document import Document, document
 from sharpbound.run.cache import Cache, Entry
-from sharpbound.run.document import Document, document
 from sharpbound.run.execute import Failure, Observer, Result, failure, run_cells
+from sharpbound.run.fingerprint import cell_key
+from sharpbound.suite.loading import find_claim
+from sharpbound.suite.validation import shown
 
 if TYPE_CHECKING:
-    from sharpbound.experiments.base import Cell
+    from sharpbound.chapters.base import Cell
     from sharpbound.suite.case import Case
     from sharpbound.suite.claim import Claim
 
@@ -56,7 +59,7 @@ def measure_cases(
     outcome = Outcome()
     for case, cells in zip(cases, planned, strict=True):
         claim = theory[case.claim]
-        concluded = _conclude(case, claim, [results[cell.key] for cell in cells])
+        concluded = _conclude(case, claim, [results[cell_key(cell)] for cell in cells])
         if isinstance(concluded, Failure):
             if concluded.mistake:
                 outcome.mistakes.append(concluded.mistake.at(where=str(case.file)))
@@ -69,15 +72,14 @@ def measure_cases(
 
 def _plan(cases: Sequence[Case], theory: Mapping[str, Claim]) -> list[list[Cell]]:
     """The cells of each case; BadCases names every case that is wrong."""
-    from sharpbound import experiments
-    from sharpbound.suite import validate_case
+    from sharpbound import chapters
 
     planned: list[list[Cell]] = []
     mistakes: list[InputError] = []
     for case in cases:
         try:
             validate_case(case, theory)
-            planned.append(experiments.get(case.kind).cells(case))
+            planned.append(chapters.get(case.kind).cells(case))
         except InputError as mistake:
             mistakes.append(mistake.at(where=str(case.file)))
     if mistakes:
@@ -86,14 +88,14 @@ def _plan(cases: Sequence[Case], theory: Mapping[str, Claim]) -> list[list[Cell]
 
 
 def _conclude(case: Case, claim: Claim, results: Sequence[Result]) -> Document | Failure:
-    from sharpbound import experiments
+    from sharpbound import chapters
 
     entries: list[Entry] = []
     for result in results:
         if isinstance(result, Failure):
             return result
         entries.append(result)
-    experiment = experiments.get(case.kind)
+    experiment = chapters.get(case.kind)
     try:
         rows = experiment.rows(case, [entry.rows for entry in entries])
         conclusion = experiment.conclude(case, claim, rows)
@@ -103,6 +105,22 @@ def _conclude(case: Case, claim: Claim, results: Sequence[Result]) -> Document |
 
 
 def _failed(case: Case, claim: Claim, failure: Failure) -> Document:
-    from sharpbound.experiments.base import Conclusion
+    from sharpbound.records.document import Conclusion
 
     return document(case, claim, [], Conclusion("failed", None, None, {"reason": failure.reason}), 0.0)
+
+
+def validate_case(case: Case, theory: Mapping[str, Claim]) -> Claim:
+    """The claim that ``case`` tests, after every check that can be made before measuring.
+
+    Raises InputError if the claim does not exist, and for whatever the experiment of the case's kind
+    refuses. A metric that the claim does not speak of is measured, and not judged.
+    """
+    from sharpbound import chapters  # experiments know cases, so they are imported late
+
+    try:
+        claim = find_claim(theory, case.claim)
+        chapters.get(case.kind).validate(case, claim)
+    except InputError as error:
+        raise error.at(where=shown(case.file)) from None
+    return claim

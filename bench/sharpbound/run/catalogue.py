@@ -11,7 +11,7 @@ from rich.markup import escape
 from rich.syntax import Syntax
 from rich.table import Table
 
-from sharpbound.run.document import relative
+from sharpbound.places import relative
 from sharpbound.run.screen import screen
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def _samplers() -> tuple[Sequence[str], Lines]:
 
 
 def _schedules() -> tuple[Sequence[str], Lines]:
-    from sharpbound.forward import SCHEDULES
+    from sharpbound.processes.schedules import SCHEDULES
 
     return ("schedule", "parameters", "what it is"), _functions(SCHEDULES, skip="T")
 

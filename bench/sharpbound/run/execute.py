@@ -24,9 +24,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from sharpbound.errors import InputError
 from sharpbound.run.cache import Cache, Entry
+from sharpbound.run.fingerprint import cell_key
 
 if TYPE_CHECKING:
-    from sharpbound.experiments.base import Cell, Row
+    from sharpbound.chapters.base import Cell
+    from sharpbound.records.document import Row
 
 ALONE_SECONDS = 2.0
 """How long this process works alone before it starts others: about what starting them costs."""
@@ -67,9 +69,9 @@ class Observer(Protocol):
 
 def measure(cell: Cell) -> list[Row]:
     """The rows of ``cell`` by the experiment of its kind."""
-    from sharpbound import experiments
+    from sharpbound import chapters
 
-    return experiments.get(cell.kind).measure(cell)
+    return chapters.get(cell.kind).measure(cell)
 
 
 def cost(cell: Cell) -> float:
@@ -95,7 +97,7 @@ def run_cells(
     if work is left then, as many as there are cores. A cell that raises is a Failure, as is one whose
     process dies twice; the others go on. Raises Stopped on Ctrl-C, with no process left behind.
     """
-    distinct = {cell.key: cell for cell in cells}
+    distinct = {cell_key(cell): cell for cell in cells}
     results: dict[str, Result] = {}
     for key, cell in distinct.items():
         if entry := cache.get(cell):
@@ -105,7 +107,7 @@ def run_cells(
     def done(cell: Cell, result: Result) -> None:
         if isinstance(result, Entry):
             cache.put(cell, result)
-        results[cell.key] = result
+        results[cell_key(cell)] = result
         if observer:
             observer.done(cell, result)
 
@@ -201,7 +203,7 @@ def _processes(workers: int) -> Iterator[Executor]:
     """Processes that share no state with this one: none of it reaches a number. None outlives the block."""
     before = set(multiprocessing.active_children())
     if sys.platform == "linux":  # loads torch once for all workers, and for those that replace dead ones
-        multiprocessing.set_forkserver_preload(["scipy.linalg", "torch", "sharpbound.experiments"])
+        multiprocessing.set_forkserver_preload(["scipy.linalg", "torch", "sharpbound.chapters.sampling"])
         context = multiprocessing.get_context("forkserver")
     else:
         context = multiprocessing.get_context("spawn")

@@ -12,7 +12,7 @@ from sharpbound.run.execute import Result, cost
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-    from sharpbound.experiments.base import Cell
+    from sharpbound.chapters.base import Cell
 
 LINE_SECONDS = 15.0
 """Least time between two lines where standard error is not a terminal."""

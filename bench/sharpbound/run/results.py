@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import sharpbound
-from sharpbound.run.cache import CHECKOUT
-from sharpbound.run.document import Document
+from sharpbound.places import CHECKOUT
+from sharpbound.records.document import Document
+from sharpbound.records.files import strict_json, write_atomically
 from sharpbound.run.execute import Failure
-from sharpbound.run.files import strict_json, write_atomically
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -80,7 +80,7 @@ def environment() -> dict[str, Any]:
     """What the numbers were made with. No host, user or path."""
     from joblib import cpu_count
 
-    from sharpbound.experiments.fingerprint import engine
+    from sharpbound.run.fingerprint import engine
 
     return {
         "sharpbound": sharpbound.__version__,

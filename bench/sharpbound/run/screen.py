@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from sharpbound.run.document import Document
+from sharpbound.records.document import Document
 
 COLOURS = {
     "sharp": "green", "confirmed": "green", "loose": "cyan", "violated": "red", "refuted": "red",

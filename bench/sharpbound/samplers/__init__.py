@@ -8,7 +8,8 @@ import pkgutil
 from typing import Any
 
 from sharpbound.errors import InputError
-from sharpbound.samplers.base import ExactScore, Mixture, Sampler, ScoreField, Stage, Step, run
+from sharpbound.samplers.base import Mixture, Sampler, Stage, Step, run
+from sharpbound.scores.base import ExactScore, ScoreField
 
 INITS = ("normal", "exact")
 

@@ -9,8 +9,8 @@ import numpy as np
 from torch import Tensor
 
 from sharpbound.errors import InputError
-from sharpbound.gauss import gauss_legendre
-from sharpbound.quadrature import Array
+from sharpbound.numerics.gauss import gauss_legendre
+from sharpbound.numerics.quadrature import Array
 from sharpbound.samplers.base import Stage, Step
 from sharpbound.samplers.exponential import NoiseForm, third_order
 from sharpbound.samplers.multistep import NODES, Multistep, lagrange, remember

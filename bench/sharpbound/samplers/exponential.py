@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from sharpbound.forward import Level
+from sharpbound.processes.ladder import Level
 from sharpbound.samplers.base import Sampler, Stage, Step, level_at, log_snr
 
 _SERIES_TERMS = 20

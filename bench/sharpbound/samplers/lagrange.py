@@ -10,8 +10,8 @@ import numpy as np
 from torch import Tensor
 
 from sharpbound.errors import InputError
-from sharpbound.forward import Level
-from sharpbound.gauss import gauss_legendre
+from sharpbound.numerics.gauss import gauss_legendre
+from sharpbound.processes.ladder import Level
 from sharpbound.samplers.base import Sampler, Stage, Step
 from sharpbound.samplers.multistep import NODES, lagrange
 

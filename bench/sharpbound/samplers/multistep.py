@@ -9,8 +9,8 @@ import numpy as np
 from torch import Tensor
 
 from sharpbound.errors import InputError
-from sharpbound.forward import Ladder
-from sharpbound.quadrature import Array
+from sharpbound.numerics.quadrature import Array
+from sharpbound.processes.ladder import Ladder
 from sharpbound.samplers.base import Sampler, Step
 
 NODES = 16

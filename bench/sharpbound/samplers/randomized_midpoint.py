@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from torch import Tensor
 
-from sharpbound.gauss import gauss_legendre
+from sharpbound.numerics.gauss import gauss_legendre
 from sharpbound.samplers.base import Mixture, Sampler, Stage, Step
 
 _POINTS, _WEIGHTS = gauss_legendre(6)

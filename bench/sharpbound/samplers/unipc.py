@@ -10,7 +10,7 @@ import numpy as np
 from torch import Tensor
 
 from sharpbound.errors import InputError
-from sharpbound.quadrature import Array
+from sharpbound.numerics.quadrature import Array
 from sharpbound.samplers.base import Stage, Step, log_snr
 from sharpbound.samplers.exponential import DataForm, phi, third_order
 from sharpbound.samplers.multistep import Multistep, remember

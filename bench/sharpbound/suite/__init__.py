@@ -1,17 +1,10 @@
 """What is predicted (``theory/``) and what is tested (``cases/``)."""
 
+from sharpbound.formulas.formula import Formula
 from sharpbound.suite.assumptions import check_assumption
 from sharpbound.suite.case import Case
 from sharpbound.suite.claim import Claim, Paper
-from sharpbound.suite.formula import Formula
-from sharpbound.suite.loading import (
-    find_claim,
-    load_case,
-    load_cases,
-    load_claims,
-    load_theory,
-    validate_case,
-)
+from sharpbound.suite.loading import find_claim, load_case, load_cases, load_claims, load_theory
 
 __all__ = [
     "Case",
@@ -24,5 +17,4 @@ __all__ = [
     "load_cases",
     "load_claims",
     "load_theory",
-    "validate_case",
 ]

@@ -11,10 +11,10 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, PlainSerializer, model_validator
 
 from sharpbound.errors import InputError
+from sharpbound.formulas.formula import Formula
 from sharpbound.suite import bibtex
 from sharpbound.suite.assumptions import Check
 from sharpbound.suite.case import ClaimId, Line, Slug
-from sharpbound.suite.formula import Formula
 from sharpbound.suite.validation import Table, did_you_mean
 
 Transfer = Literal["identity", "pinsker", "from-kl"]

@@ -7,19 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from sharpbound.errors import InputError
+from sharpbound.places import default_directory
 from sharpbound.suite.case import Case
 from sharpbound.suite.claim import Claim, Paper
 from sharpbound.suite.validation import brief, did_you_mean, read_toml, shown, validated
-
-_PACKAGE = Path(__file__).resolve().parents[1]
-
-
-def default_directory(name: str) -> Path:
-    """``theory`` or ``cases``: of the checkout where the package runs from one, else as installed with it."""
-    checkout = _PACKAGE.parents[1]
-    if _PACKAGE.parent.name == "bench" and (checkout / name).is_dir():
-        return checkout / name
-    return _PACKAGE / "_data" / name
 
 
 def load_case(path: str | Path, *, full: bool = False) -> Case:
@@ -114,22 +105,6 @@ def find_claim(theory: Mapping[str, Claim], id: str) -> Claim:
     if id not in theory:
         raise InputError(f"there is no claim {id!r} in theory/{did_you_mean(id, theory)}", key="case.claim")
     return theory[id]
-
-
-def validate_case(case: Case, theory: Mapping[str, Claim]) -> Claim:
-    """The claim that ``case`` tests, after every check that can be made before measuring.
-
-    Raises InputError if the claim does not exist, and for whatever the experiment of the case's kind
-    refuses. A metric that the claim does not speak of is measured, and not judged.
-    """
-    from sharpbound import experiments  # experiments know cases, so they are imported late
-
-    try:
-        claim = find_claim(theory, case.claim)
-        experiments.get(case.kind).validate(case, claim)
-    except InputError as error:
-        raise error.at(where=shown(case.file)) from None
-    return claim
 
 
 def _toml_files(directory: Path) -> list[Path]:

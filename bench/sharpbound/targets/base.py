@@ -5,7 +5,7 @@ Every forward process used here (VP, sub-VP, VE, OU, EDM) has the marginal
 them all. Everything is float64; points have shape ``(..., d)``.
 
 Differentiation has one rule. ``log_density``, ``score``, ``score_jacobian`` and ``grad_divergence``
-may each be differentiated **once** in forward mode (`sharpbound.dual`, `torch.autograd.forward_ad`), and their
+may each be differentiated **once** in forward mode (`sharpbound.numerics.dual`, `torch.autograd.forward_ad`), and their
 derivative is the closed form of the next one, never automatic differentiation through
 ``logsumexp`` or ``erfcx``, which loses digits in far tails and is several times slower.
 """
@@ -20,8 +20,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from sharpbound.dual import differentiable
 from sharpbound.errors import InputError
+from sharpbound.numerics.dual import differentiable
 
 
 @dataclass(frozen=True)

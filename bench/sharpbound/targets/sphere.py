@@ -21,7 +21,7 @@ import torch
 from scipy.special import betaln
 from torch import Tensor
 
-from sharpbound.gauss import gauss_legendre
+from sharpbound.numerics.gauss import gauss_legendre
 from sharpbound.targets import parameters
 from sharpbound.targets.base import Moments, Target
 

@@ -16,7 +16,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from sharpbound.gauss import gauss_legendre
+from sharpbound.numerics.gauss import gauss_legendre
 
 # exp(-REACH^2/2) = 2.5e-20; 48 nodes integrate a normal density over 2*REACH to machine precision, and 28 a tail of it.
 _REACH = 9.5

@@ -1,0 +1,41 @@
+"""One folder per chapter: what a case of a given kind does. ``get(kind)`` finds the experiment.
+
+A chapter is loaded when a case of its kind is met, and no chapter imports another.
+"""
+
+from __future__ import annotations
+
+import importlib
+
+from sharpbound.chapters.base import Cell, Experiment
+from sharpbound.errors import InputError
+
+EXPERIMENTS: dict[str, str | Experiment] = {
+    "audit": "sharpbound.chapters.audit.study:Audit",
+    "sampling-rate": "sharpbound.chapters.sampling_rate.study:SamplingRate",
+    "detection": "sharpbound.chapters.detection.study:Detection",
+    "score-error": "sharpbound.chapters.score_error.study:ScoreError",
+    "training": "sharpbound.chapters.training.study:Training",
+    "design-space": "sharpbound.chapters.design_space.study:DesignSpace",
+    "diffusion-time": "sharpbound.chapters.diffusion_time.study:DiffusionTime",
+    "erm-failure": "sharpbound.chapters.learning.studies.erm_failure:ErmFailure",
+    "sample-complexity": "sharpbound.chapters.learning.studies.sample_complexity:SampleComplexity",
+}
+"""Kind of case -> its experiment, as module:class until it is needed."""
+
+
+def get(kind: str) -> Experiment:
+    """The experiment of ``kind``; InputError names the kinds there are."""
+    if kind not in EXPERIMENTS:
+        raise InputError(
+            f"unknown kind {kind!r}; choose one of {', '.join(sorted(EXPERIMENTS))}", key="case.kind"
+        )
+    found = EXPERIMENTS[kind]
+    if isinstance(found, str):
+        module, name = found.split(":")
+        found = EXPERIMENTS[kind] = getattr(importlib.import_module(module), name)()
+        assert isinstance(found, Experiment)
+    return found
+
+
+__all__ = ["EXPERIMENTS", "Cell", "Experiment", "get"]

@@ -1,0 +1,124 @@
+"""What the chapters that measure samplers share: the law of a case at one point, its row, the verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from sharpbound import laws, processes, samplers, targets
+from sharpbound.chapters.rate_verdict import conclude_rate
+from sharpbound.errors import InputError
+from sharpbound.laws import LAW_METRICS, METRICS, NotMeasured, finite_or_note
+from sharpbound.records.document import Conclusion, Row
+from sharpbound.samplers import Sampler
+from sharpbound.suite.assumptions import check_assumption
+
+if TYPE_CHECKING:
+    from sharpbound.suite.case import Case
+    from sharpbound.suite.claim import Claim
+
+
+def check_metrics(metrics: Sequence[str]) -> None:
+    """Raise InputError for a metric that no law has."""
+    for metric in metrics:
+        if metric not in METRICS:
+            raise InputError(
+                f"unknown metric {metric!r}; choose from {', '.join(METRICS)}", key="measure.metric"
+            )
+
+
+def check_path(sampler: Sampler) -> None:
+    """Path KL is between chains with Gaussian kernels: one noisy stage per step."""
+    if sampler.deterministic:
+        raise InputError(
+            f"path-kl is infinite for {sampler.name}, which is deterministic; use tv, kl or w2",
+            key="measure.metric",
+        )
+
+
+def at_dimension(spec: dict[str, Any], d: int | None) -> dict[str, Any]:
+    """The target table with its ``dim`` set by the sweep."""
+    if d is None:
+        return spec
+    if isinstance(d, bool) or not isinstance(d, int) or d < 1:
+        raise InputError(f"must hold integers >= 1, got {d!r}", key="sweep.d")
+    return spec | {"dim": d}
+
+
+def quantities(metrics: Sequence[str]) -> list[str]:
+    """Which computations the metrics need: one output law serves all its distances."""
+    wanted = ["law"] if any(metric in LAW_METRICS for metric in metrics) else []
+    return wanted + (["path"] if "path-kl" in metrics else [])
+
+
+def built(params: dict[str, Any]) -> tuple[Any, Any, Sampler, str]:
+    """Target, ladder, sampler and start of a cell."""
+    sampler_spec = params["sampler"]
+    ladder = processes.build(params["forward"], params["T"])
+    return (
+        targets.build(params["target"]),
+        ladder,
+        samplers.build(sampler_spec),
+        sampler_spec.get("init", "normal"),
+    )
+
+
+def measured_row(target: Any, ladder: Any, sampler: Sampler, score: Any, init: str, quantity: str) -> Row:
+    """All distances of the output law (``quantity`` "law"), or the path-space KL ("path")."""
+    try:
+        if quantity == "path":
+            found: dict[str, Any] = {"path-kl": laws.path_kl(target, ladder, sampler, score, init)}
+        else:
+            found = laws.distances(laws.output_law(target, ladder, sampler, score, init), LAW_METRICS)
+    except NotMeasured as reason:
+        found = dict.fromkeys(("path-kl",) if quantity == "path" else LAW_METRICS, reason)
+    row: Row = {}
+    for metric, measured in found.items():
+        value, floor, note = finite_or_note(measured)
+        row |= {metric: value, f"{metric}_floor": floor, f"{metric}_note": note}
+    return row
+
+
+def case_row(point: dict[str, Any], metrics: Sequence[str], measured: Sequence[list[Row]]) -> Row:
+    """Swept values, the metrics asked for with their floors, and ``floor``, that of the first metric."""
+    merged: Row = {key: value for rows in measured for row in rows for key, value in row.items()}
+    row: Row = dict(point)
+    for metric in metrics:
+        row |= {metric: merged[metric], f"{metric}_floor": merged[f"{metric}_floor"]}
+    row["floor"] = row[f"{metrics[0]}_floor"]
+    notes = {f"{metric}: {merged[f'{metric}_note']}" for metric in metrics if merged[f"{metric}_note"]}
+    if notes:
+        row["note"] = "; ".join(sorted(notes))
+    return row
+
+
+def conclude_sweep(case: Case, claim: Claim, rows: Sequence[Row]) -> Conclusion:
+    """Verdict along the swept variable; a second swept variable gives further curves, judged at its last value."""
+    swept = case.swept
+    others = [name for name in case.sweep if name != swept]
+    last = {name: case.sweep[name][-1] for name in others}
+    curve = [row for row in rows if all(row[name] == value for name, value in last.items())]
+    target = targets.build(at_dimension(case.target, curve[0].get("d")))
+    metric = case.metrics[0]
+    values = {"d": float(target.dim)} if "d" not in case.sweep else {}
+    assumptions: dict[str, bool | None] = {
+        a.check: check_assumption(a.check, target) for a in claim.assumptions
+    }
+    if swept != "T":
+        return conclude_rate(claim, curve, swept=swept, metric=metric, values=values, assumptions=assumptions)
+    ladders = [processes.build(case.forward, row["T"]) for row in curve]
+    li = ladders[0].name == "li2024"
+    return conclude_rate(
+        claim,
+        curve,
+        swept="T",
+        metric=metric,
+        step=[ladder.step_size for ladder in ladders],
+        axis="T/log T" if li else "T",
+        axis_logs=1.0 if li else 0.0,
+        # li2024 runs over a horizon that grows like log T, and a flow that does not contract adds up its
+        # errors over it, as the chain rule does in path space
+        slow_log=li and (metric == "path-kl" or samplers.build(case.sampler).deterministic),
+        values=values,
+        assumptions=assumptions,
+    )

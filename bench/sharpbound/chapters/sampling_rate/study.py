@@ -1,0 +1,96 @@
+"""Kind ``sampling-rate``: the error of a sampler's output law against the number of steps (or the dimension)."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from sharpbound import processes, samplers, targets
+from sharpbound.chapters.base import Cell, Experiment
+from sharpbound.chapters.sampling import (
+    at_dimension,
+    built,
+    case_row,
+    check_metrics,
+    check_path,
+    conclude_sweep,
+    measured_row,
+    quantities,
+)
+from sharpbound.errors import InputError
+from sharpbound.records.document import Conclusion, Row
+from sharpbound.samplers import ExactScore
+
+if TYPE_CHECKING:
+    from sharpbound.suite.case import Case
+    from sharpbound.suite.claim import Claim
+
+SWEPT = ("T", "d")
+
+
+class SamplingRate(Experiment):
+    """One cell per (T, d): the output law with all its distances, or the path-space KL."""
+
+    kind = "sampling-rate"
+
+    def validate(self, case: Case, claim: Claim) -> None:
+        check_metrics(case.metrics)
+        for name in case.sweep:
+            if name not in SWEPT:
+                raise InputError(f"a {self.kind} case sweeps T (and d), not {name}", key=f"sweep.{name}")
+        if "T" not in case.sweep:
+            raise InputError("is missing; add e.g. T = [64, 128, 256, 512]", key="sweep.T")
+        if case.score_error is not None:
+            raise InputError(
+                'a sampling-rate case has the exact score; use kind = "score-error"', key="score_error"
+            )
+        sampler = samplers.build(case.sampler)
+        for point in sweep_points(case):
+            target = targets.build(at_dimension(case.target, point.get("d")))
+            ladder = processes.build(case.forward, point["T"])
+            sampler.check(ladder)
+            for t in (ladder.stop, ladder.T):
+                target.check(*ladder.level(t))
+            if "path-kl" in case.metrics:
+                check_path(sampler)
+
+    def cells(self, case: Case) -> list[Cell]:
+        return [
+            Cell(
+                self.kind,
+                {
+                    "target": at_dimension(case.target, point.get("d")),
+                    "forward": case.forward,
+                    "sampler": case.sampler,
+                    "T": point["T"],
+                    "quantity": quantity,
+                },
+            )
+            for point in sweep_points(case)
+            for quantity in quantities(case.metrics)
+        ]
+
+    def measure(self, cell: Cell) -> list[Row]:
+        target, ladder, sampler, init = built(cell.params)
+        return [
+            measured_row(target, ladder, sampler, ExactScore(target, ladder), init, cell.params["quantity"])
+        ]
+
+    def rows(self, case: Case, measured: Sequence[list[Row]]) -> list[Row]:
+        per_point = len(quantities(case.metrics))
+        return [
+            case_row(point, case.metrics, measured[i * per_point : (i + 1) * per_point])
+            for i, point in enumerate(sweep_points(case))
+        ]
+
+    def conclude(self, case: Case, claim: Claim, rows: Sequence[Row]) -> Conclusion:
+        return conclude_sweep(case, claim, rows)
+
+
+# -- what the kinds that measure samplers share ----------------------------------------------------
+
+
+def sweep_points(case: Case) -> list[dict[str, Any]]:
+    """Every combination of the swept values, in order."""
+    return [dict(zip(case.sweep, values, strict=True)) for values in itertools.product(*case.sweep.values())]

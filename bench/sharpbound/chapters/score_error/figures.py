@@ -1,0 +1,266 @@
+"""Figures and tables of score-error cases, in the form that `sharpbound.report.generic_figure` draws."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sharpbound import processes, samplers, scores, targets
+from sharpbound.chapters.score_error import counter_examples
+from sharpbound.chapters.score_error.budget import COLUMNS
+from sharpbound.chapters.score_error.response import Response
+from sharpbound.marginals.panels import tensor
+from sharpbound.records.document import Row
+
+if TYPE_CHECKING:
+    from sharpbound.suite.case import Case
+
+Figure = dict[str, Any]
+
+LABELS = {"eps": "score error eps_score", "T": "steps T", "omega": "frequency omega", "d": "dimension d"}
+BULK = (0.002, 0.998)
+"""Quantiles between which a field is drawn."""
+
+VISIBLE = 1.0
+"""The largest eps_score at which a field is drawn."""
+
+
+def figures(case: Case, rows: Sequence[Row]) -> list[Figure]:
+    """All figures that the case's sweep and field allow."""
+    field = (case.score_error or {}).get("field")
+    out: list[Figure] = []
+    if field == "worst":
+        out += worst_figures(case)
+        out.append(worst_curve(case, rows))
+    elif field not in (*counter_examples.FIELDS, "iid-noise"):
+        out.append(field_figure(case))
+    if {"eps", "T"} <= {name for name, values in case.sweep.items() if len(values) > 2}:
+        out.append(heatmap(case, rows))
+    if "versus" in (case.score_error or {}):
+        out.append(panel(case, rows))
+    if len(case.metrics) > 1 and field != "worst":
+        out.append(metrics_figure(case, rows))
+    return out
+
+
+def tables(case: Case, rows: Sequence[Row]) -> list[dict[str, Any]]:
+    """The error budget, one line per row of the sweep."""
+    out = []
+    for kind, caption in (
+        ("tv", "Error budget in total variation: the sum of the parts is at least the whole"),
+        ("path", "Error budget in path KL: the parts add up to the whole"),
+    ):
+        budget = [row for row in rows if row.get(f"{kind}-dominating")]
+        if budget:
+            lines = [
+                [
+                    row[case.swept],
+                    *(row[f"{kind}-{name}"] for name in COLUMNS),
+                    row[f"{kind}-total"],
+                    row[f"{kind}-dominating"],
+                ]
+                for row in budget
+            ]
+            columns = [case.swept, *COLUMNS, "whole", "dominating"]
+            out.append({"name": f"budget-{kind}", "caption": caption, "columns": columns, "rows": lines})
+    return out
+
+
+def field_figure(case: Case) -> Figure:
+    """The error beside the true score at three times, for the first coordinate and the coarsest ladder."""
+    point = {name: values[len(values) // 2] for name, values in case.sweep.items()} | {
+        "T": case.sweep["T"][0]
+    }
+    if "eps" in point:  # large enough to be seen
+        point["eps"] = max((eps for eps in case.sweep["eps"] if eps <= VISIBLE), default=point["eps"])
+    spec = {k: v for k, v in (case.score_error or {}).items() if k not in ("versus", "budget")}
+    spec |= {key: point[key] for key in ("eps", "omega", "delta") if key in point}
+    target = targets.build(case.target | ({"dim": point["d"]} if "d" in point else {}))
+    ladder = processes.build(case.forward, point["T"])
+    part = scores.build(spec, target, ladder).parts[0]
+    assert part.error is not None
+    active = [t for t in range(1, ladder.T + 1) if part.error.active(t)] or [1, ladder.T]
+    true_scores: list[dict[str, Any]] = []
+    errors: list[dict[str, Any]] = []
+    for t in dict.fromkeys((active[0], active[len(active) // 2], active[-1])):
+        frame = part.error.frames[t]
+        low, high = (_standard(frame, frame.quantile(p)) for p in BULK)
+        z = np.linspace(low, high, 161)
+        x = tensor(frame.centre + frame.spread * z)
+        curves = part.target.derivative(x, frame.a, frame.sigma, 1), part.error.derivative(t, x, 0)
+        for series, values in zip((true_scores, errors), curves, strict=True):
+            series.append(
+                {"label": f"t = {t}", "x": z.tolist(), "y": (frame.spread * values).tolist(), "style": "line"}
+            )
+    return {
+        "name": "field",
+        "type": "panels",
+        "title": f"The error beside the true score, {ladder.T} steps",
+        "caption": f"The true score and the error that is added to it at three times, eps_score = {spec['eps']:g}, "
+        "in units of the marginal at each time.",
+        "panels": [
+            [_lines("true score times standard deviation", true_scores)],
+            [_lines("error times standard deviation", errors)],
+        ],
+    }
+
+
+def _lines(label: str, series: list[dict[str, Any]]) -> Figure:
+    return {
+        "type": "lines",
+        "title": "",
+        "x": {"label": "(x - mean)/standard deviation"},
+        "y": {"label": label},
+        "series": series,
+    }
+
+
+def _standard(frame: Any, x: float) -> float:
+    return (x - frame.centre) / frame.spread
+
+
+def heatmap(case: Case, rows: Sequence[Row]) -> Figure:
+    """error(T, eps), with the line along which discretisation and score do equal harm."""
+    metric, steps, sizes = case.metrics[0], case.sweep["T"], case.sweep["eps"]
+    at = {(row["T"], row["eps"]): row[metric] for row in rows}
+    values = [[at[T, eps] for T in steps] for eps in sizes]
+    crossover = crossover_line(steps, sizes, at)
+    return {
+        "name": "heatmap",
+        "type": "heatmap",
+        "title": f"{metric} against steps and score error",
+        "caption": "Along the line the error of the coarsest discretisation, continued at its own rate 1/T, equals "
+        "that of the score at the finest: below and right of it more steps do not help.",
+        "x": {"label": LABELS["T"], "scale": "log", "values": list(steps)},
+        "y": {"label": LABELS["eps"], "scale": "log", "values": list(sizes)},
+        "z": {"label": metric, "scale": "log", "values": values},
+        "series": [{"label": "predicted crossover T*", "style": "dashed", **crossover}],
+    }
+
+
+def crossover_line(
+    steps: Sequence[int], sizes: Sequence[float], at: dict[Any, Any]
+) -> dict[str, list[float]]:
+    """T*(eps) = A/(B eps), A = T error at the smallest eps and T, B = error/eps at the largest eps and T.
+
+    Points outside the sweep are left out.
+    """
+    A = min(steps) * at[min(steps), min(sizes)]
+    B = at[max(steps), max(sizes)] / max(sizes)
+    eps = np.geomspace(min(sizes), max(sizes), 60)
+    T = A / (B * eps)
+    inside = (min(steps) <= T) & (max(steps) >= T)
+    return {"x": T[inside].tolist(), "y": eps[inside].tolist()}
+
+
+def panel(case: Case, rows: Sequence[Row]) -> Figure:
+    """The sampler against the one it is compared with."""
+    metric, swept = case.metrics[0], case.swept
+    x = [row[swept] for row in rows]
+    names = (case.sampler["name"], case.score_error["versus"]) if case.score_error else ()
+    series = [
+        {"label": samplers.build({"name": name}).title, "x": x, "y": [row[column] for row in rows]}
+        for name, column in zip(names, (metric, f"{metric}_versus"), strict=True)
+    ]
+    if all(row.get("eps_jacobi") for row in rows):
+        series.append(
+            {"label": "eps_jacobi", "x": x, "y": [row["eps_jacobi"] for row in rows], "style": "dashed"}
+        )
+    return {
+        "name": "panel",
+        "type": "lines",
+        "title": "One field, two samplers",
+        "caption": f"{metric} of both samplers under the same error.",
+        "x": {"label": LABELS.get(swept, swept), "scale": "log"},
+        "y": {"label": metric, "scale": "log"},
+        "series": series,
+    }
+
+
+def metrics_figure(case: Case, rows: Sequence[Row]) -> Figure:
+    """All metrics of the case along the sweep, with the size of the error."""
+    swept = case.swept
+    last = {name: values[-1] for name, values in case.sweep.items() if name != swept}
+    curve = [row for row in rows if all(row[name] == value for name, value in last.items())]
+    names = [*case.metrics, "eps_score", *(["d_delta"] if any(row.get("d_delta") for row in curve) else [])]
+    return {
+        "name": "metrics",
+        "type": "lines",
+        "title": "Every quantity of the case",
+        "caption": f"The metrics and the size of the error along {swept}.",
+        "x": {"label": LABELS.get(swept, swept), "scale": "log"},
+        "y": {"label": "value", "scale": "log"},
+        "series": [
+            {"label": name, "x": [row[swept] for row in curve], "y": [row.get(name) for row in curve]}
+            for name in names
+        ],
+    }
+
+
+def worst_curve(case: Case, rows: Sequence[Row]) -> Figure:
+    """error(eps) of the worst field, of undesigned ones, and what the bound allows, all per eps."""
+    names = {
+        "tv-added": "worst field",
+        "tv-added-random": "Fourier fields, mean",
+        "girsanov-bound": "Girsanov bound",
+    }
+    return {
+        "name": "worst-curve",
+        "type": "lines",
+        "title": "Bound, worst field and ordinary fields",
+        "caption": "Total variation per unit of eps_score; the first-order response is the limit at the left.",
+        "x": {"label": LABELS["eps"], "scale": "log"},
+        "y": {"label": "TV/eps_score"},
+        "series": [
+            {
+                "label": names[name],
+                "x": [row["eps"] for row in rows],
+                "y": [row[name] / row["eps"] for row in rows],
+            }
+            for name in case.metrics
+        ],
+        "hlines": [{"at": rows[-1]["response"], "label": "first order"}],
+    }
+
+
+def worst_figures(case: Case) -> list[Figure]:
+    """The worst field at three times, and how it shares its budget among the levels."""
+    ladder = processes.build(case.forward, case.sweep["T"][0])
+    target: Any = targets.build(case.target)
+    sampler = samplers.build(case.sampler)
+    response = Response(target, ladder, sampler, case.sampler.get("init", "normal"))
+    worst = response.worst()
+    series = []
+    asked = [i for i, step in enumerate(response.steps) if step.gain]
+    for i in (asked[-1], asked[len(asked) // 2], asked[0]):
+        step = response.steps[i]
+        keep = step.true > 1e-4 * step.true.max()
+        label = f"t = {step.t}"
+        series.append(
+            {"label": label, "x": step.points.x[keep].tolist(), "y": worst[i][keep].tolist(), "style": "line"}
+        )
+    times = [response.steps[i].t / ladder.T for i in asked]
+    density = response.shares(worst)[asked] * ladder.T
+    return [
+        {
+            "name": "worst-field",
+            "type": "lines",
+            "title": f"The field that does most harm, {ladder.T} steps",
+            "caption": "The worst error of unit eps_score at three times.",
+            "x": {"label": "x"},
+            "y": {"label": "e_t(x)/eps_score"},
+            "series": series,
+        },
+        {
+            "name": "worst-times",
+            "type": "lines",
+            "title": "Which times matter",
+            "caption": "How the worst field shares its budget: E e_t^2/eps_score^2, 1 for an even share.",
+            "x": {"label": "t/T"},
+            "y": {"label": "E e_t^2/eps_score^2", "scale": "log"},
+            "series": [{"label": "worst field", "x": times, "y": density.tolist(), "style": "line"}],
+            "hlines": [{"at": 1.0, "label": "even share"}],
+        },
+    ]

@@ -1,0 +1,134 @@
+"""Kind ``score-error``: a field of exactly known size added to the exact score, and what it does to the output."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from sharpbound import processes, samplers
+from sharpbound.chapters.base import Cell, Experiment
+from sharpbound.chapters.options import sweep_points
+from sharpbound.chapters.sampling import at_dimension
+from sharpbound.chapters.score_error.figures import figures, tables
+from sharpbound.chapters.score_error.problem import Problem, allowed_metrics
+from sharpbound.chapters.score_error.verdict import conclude_ordering, conclude_sweep
+from sharpbound.errors import InputError
+from sharpbound.records.document import Conclusion, Row
+
+if TYPE_CHECKING:
+    from sharpbound.suite.case import Case
+    from sharpbound.suite.claim import Claim
+
+SWEEPABLE = ("eps", "T", "omega", "d", "delta")
+OPTIONS = ("versus", "budget")
+"""Keys of [score_error] beside the field's own: a second sampler, measured as ``<metric>_versus``; whether to
+tabulate the error budget."""
+
+
+class ScoreError(Experiment):
+    """One cell per point of the sweep; every row carries eps_score, eps_jacobi and (with delta) D^delta.
+
+    For an ordering the claim is that the first metric is at most the second, or, with ``versus``, at
+    most the other sampler's.
+    """
+
+    kind = "score-error"
+
+    def validate(self, case: Case, claim: Claim) -> None:
+        points = sweep_points(case.sweep, SWEEPABLE)
+        if "T" not in case.sweep:
+            raise InputError(
+                "is missing; add e.g. T = [128], one value where another variable is swept", key="sweep.T"
+            )
+        error = case.score_error or {}
+        check_options(case)
+        for point in points:
+            check_sweep(point)
+            samplers.build(case.sampler).check(processes.build(case.forward, point["T"]))
+        for metric in case.metrics:
+            allowed = allowed_metrics(error)
+            if metric not in allowed:
+                raise InputError(
+                    f"unknown metric {metric!r}; choose from {', '.join(allowed)}", key="measure.metric"
+                )
+        smallest = min(points, key=lambda point: (point["T"], point.get("d", 1)))
+        for point in [*points[:1], smallest, points[-1]]:
+            for name in sampler_names(case):
+                Problem.of(params(case, {**point, "T": smallest["T"]}, name)).check()
+
+    def cells(self, case: Case) -> list[Cell]:
+        return [
+            Cell(self.kind, params(case, point, name))
+            for point in sweep_points(case.sweep, SWEEPABLE)
+            for name in sampler_names(case)
+        ]
+
+    def measure(self, cell: Cell) -> list[Row]:
+        return [Problem.of(cell.params).row()]
+
+    def rows(self, case: Case, measured: Sequence[list[Row]]) -> list[Row]:
+        names = sampler_names(case)
+        out: list[Row] = []
+        for i, point in enumerate(sweep_points(case.sweep, SWEEPABLE)):
+            (row,) = measured[i * len(names)]
+            merged: Row = {**point, **row, "floor": row[f"{case.metrics[0]}_floor"]}
+            if len(names) > 1:
+                (other,) = measured[i * len(names) + 1]
+                for metric in case.metrics:
+                    merged |= {
+                        f"{metric}_versus": other[metric],
+                        f"{metric}_versus_floor": other[f"{metric}_floor"],
+                    }
+            out.append(merged)
+        return out
+
+    def conclude(self, case: Case, claim: Claim, rows: Sequence[Row]) -> Conclusion:
+        conclusion = (
+            conclude_ordering(case, rows) if claim.kind == "ordering" else conclude_sweep(case, claim, rows)
+        )
+        details = conclusion.details | {"figures": figures(case, rows), "tables": tables(case, rows)}
+        return Conclusion(conclusion.verdict, conclusion.exponent, conclusion.interval, details)
+
+
+# -- reading a case --------------------------------------------------------------------------------
+
+
+def check_options(case: Case) -> None:
+    """Raise InputError for a sampler to compare with that does not exist, or a ``budget`` that is no bool."""
+    error = case.score_error or {}
+    if "versus" in error:
+        samplers.build({"name": error["versus"]})
+    if not isinstance(error.get("budget", False), bool):
+        raise InputError(f"must be true or false, got {error['budget']!r}", key="score_error.budget")
+
+
+def sampler_names(case: Case) -> list[str]:
+    """The sampler under test, and the one it is compared with."""
+    versus = (case.score_error or {}).get("versus")
+    return [case.sampler["name"], *([versus] if versus else [])]
+
+
+def params(case: Case, point: dict[str, Any], sampler: str) -> dict[str, Any]:
+    """Everything a cell depends on: swept values stand in the tables they belong to."""
+    error = {key: value for key, value in (case.score_error or {}).items() if key not in OPTIONS}
+    error |= {key: point[key] for key in ("eps", "omega", "delta") if key in point}
+    return {
+        "target": at_dimension(case.target, point.get("d")),
+        "forward": case.forward,
+        "sampler": case.sampler | {"name": sampler},
+        "error": error,
+        "T": point["T"],
+        "metrics": case.metrics,
+        "budget": bool((case.score_error or {}).get("budget", False)),
+    }
+
+
+def check_sweep(point: dict[str, Any]) -> None:
+    """Raise InputError unless eps >= 0, omega > 0 and 0 < delta < 1 at this point of the sweep."""
+    for key, holds, fix in (
+        ("eps", lambda v: v >= 0, ">= 0"),
+        ("omega", lambda v: v > 0, "> 0"),
+        ("delta", lambda v: 0 < v < 1, "strictly between 0 and 1"),
+    ):
+        if key in point and not holds(point[key]):
+            raise InputError(f"must be {fix}, got {point[key]:g}", key=f"sweep.{key}")

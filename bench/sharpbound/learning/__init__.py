@@ -1,1 +1,0 @@
-"""Learning a score from samples: ERM over finite classes, kernel scores, networks trained on data."""

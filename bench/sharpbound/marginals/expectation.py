@@ -1,0 +1,90 @@
+"""Expectations under a law on the line: quadrature nodes that carry its density.
+
+`marginal.marginal_panels` resolve log p as far as its tails matter to a ratio of densities; these resolve p
+itself and its Fisher information, to the last bit of an integral.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from sharpbound.numerics.quadrature import Array, Panels, resolve
+from sharpbound.targets.base import Target1D
+
+LOG_TAIL = -40.0
+"""log of the mass left out on each side, 4e-18: below the rounding of any expectation."""
+
+RESOLUTION = 1e-15
+"""Largest unresolved coefficient, times the panel's width, of a density normalised to one."""
+
+
+def law_nodes(target: Target1D, a: float, sigma: float) -> tuple[Tensor, Tensor]:
+    """Nodes x ``(n,)`` and weights ``(n,)`` with E f(a X0 + sigma W) = weights @ f(x).
+
+    Panels start between the law's landmarks and are cut in two until p, p s^2 and p (s')^2, each
+    normalised to mass one, are polynomials on every panel to ``RESOLUTION``; any f of the same
+    smoothness is then integrated to rounding.
+    """
+    law = LineLaw.of(target, a, sigma)
+    return torch.from_numpy(law.panels.nodes.ravel()), torch.from_numpy(law.weights.ravel())
+
+
+def law_panels(target: Target1D, a: float, sigma: float) -> Panels:
+    """The panels of `law_nodes`, between the two quantiles at ``LOG_TAIL``."""
+    return LineLaw.of(target, a, sigma).panels
+
+
+@dataclass(frozen=True)
+class LineLaw:
+    """p, s = (log p)' and s' at the nodes of panels that resolve p, p s^2 and p (s')^2; arrays (P, n)."""
+
+    panels: Panels
+    density: Array
+    score: Array
+    slope: Array
+
+    @property
+    def weights(self) -> Array:
+        """Quadrature weights of expectations under p, (P, n)."""
+        return self.panels.weights * self.density
+
+    @classmethod
+    def of(cls, target: Target1D, a: float, sigma: float) -> LineLaw:
+        """The law of a X0 + sigma W, on panels between its two quantiles at ``LOG_TAIL``."""
+        return _resolved(target, a, sigma, _edges(target, a, sigma))
+
+    def moved(self, target: Target1D, a: float, sigma: float) -> LineLaw:
+        """A law near by on the same panels, cut in two where they do not resolve it."""
+        return _resolved(target, a, sigma, np.append(self.panels.lo, self.panels.hi[-1]))
+
+
+def _edges(target: Target1D, a: float, sigma: float) -> Array:
+    target.check(a, sigma)
+    tail = torch.tensor(LOG_TAIL, dtype=torch.float64)
+    lo, hi = (float(target.quantile_from_log(tail, a, sigma, upper=upper)) for upper in (False, True))
+    marks = target.landmarks(a, sigma).numpy()
+    return np.unique(np.concatenate([[lo, hi], marks[(marks > lo) & (marks < hi)]]))
+
+
+def _resolved(target: Target1D, a: float, sigma: float, edges: Array) -> LineLaw:
+    def at(panels: Panels) -> LineLaw:
+        log_p, score, slope = target.derivatives(torch.from_numpy(panels.nodes), a, sigma, (0, 1, 2))
+        return LineLaw(panels, log_p.exp().numpy(), score.numpy(), slope.numpy())
+
+    last: LineLaw | None = None
+
+    def unresolved(panels: Panels) -> NDArray[np.bool_]:
+        nonlocal last
+        last = at(panels)
+        flagged = np.zeros(len(panels), dtype=bool)
+        for f in (last.density, last.density * last.score**2, last.density * last.slope**2):
+            flagged |= panels.half * panels.tails(f) > RESOLUTION * panels.integrate(f)
+        return flagged
+
+    panels = resolve(unresolved, edges, rounds=80)
+    return last if last is not None and last.panels is panels else at(panels)

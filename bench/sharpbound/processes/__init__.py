@@ -1,0 +1,6 @@
+"""Forward processes X_t = a_t X0 + sigma_t W: the levels that a sampler visits, and schedules by name."""
+
+from sharpbound.processes.ladder import Ladder, Level
+from sharpbound.processes.schedules import SCHEDULES, build
+
+__all__ = ["SCHEDULES", "Ladder", "Level", "build"]

@@ -1,0 +1,68 @@
+"""Forward processes and their time grids: X_t = a_t X0 + sigma_t W at the levels t = 0..T.
+
+A *ladder* is what a sampler sees of the forward process: the pairs (a_t, sigma_t) it visits. Two
+conventions live in the literature and both are kept:
+
+* discrete variance-preserving schedules (Li et al. 2306.09251, cosine): level 0 is the data,
+  levels 1..T carry noise, the sampler makes T-1 steps and stops at level 1;
+* continuous time on a grid (OU, Benton, VP-linear, sub-VP, VE, EDM, tangent): level 0 is the
+  stopping time itself (early stopping ``delta`` or ``sigma_min``), and the sampler makes T steps.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+Level = tuple[float, float]
+"""(a, sigma), on a ladder or between two of its levels."""
+
+
+@dataclass(frozen=True)
+class Ladder:
+    """The levels (a_t, sigma_t), t = 0..T, that a sampler visits from T down to ``stop``."""
+
+    name: str
+    kind: str
+    """``"vp"`` (a^2 + sigma^2 = 1), ``"sub-vp"`` or ``"ve"`` (a = 1)."""
+    a: Array
+    sigma: Array
+    beta: Array
+    """1 - (a_t/a_{t-1})^2 for t >= 1, without cancellation (beta[0] = 0)."""
+    stop: int
+    step_size: float
+    """The schedule's own step h(T), in which errors expand in powers: c1 log T / T, or 1/T."""
+    params: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def T(self) -> int:
+        """Index of the noisiest level."""
+        return len(self.a) - 1
+
+    def level(self, t: int) -> Level:
+        """(a_t, sigma_t): the marginal of index t is the law of a_t X0 + sigma_t W."""
+        return float(self.a[t]), float(self.sigma[t])
+
+    def alpha(self, t: int) -> float:
+        """alpha_t = (a_t / a_{t-1})^2, so that X_t = sqrt(alpha_t) X_{t-1} + noise."""
+        return 1.0 - float(self.beta[t])
+
+    def noise_variance(self, t: int) -> float:
+        """Variance of X_t given X_{t-1}: sigma_t^2 - alpha_t sigma_{t-1}^2 (= beta_t for VP)."""
+        if self.kind == "vp":
+            return float(self.beta[t])
+        return float(self.sigma[t] ** 2 - self.alpha(t) * self.sigma[t - 1] ** 2)
+
+    @property
+    def prior_std(self) -> float:
+        """Standard deviation of the Gaussian that the sampler starts from: 1, or sigma_T for VE."""
+        return float(self.sigma[-1]) if self.kind == "ve" else 1.0
+
+
+# -- constructors ------------------------------------------------------------------------------
+
+
+# -- validation and registry -------------------------------------------------------------------

@@ -1,0 +1,227 @@
+"""The rate of one case as an object to assert on: what the pytest fixture ``rate`` hands out."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sharpbound.errors import InputError
+from sharpbound.gate.compare import compare, exponent
+from sharpbound.gate.record import Record, record
+from sharpbound.gate.reference import NAME, read_reference, write_reference
+
+if TYPE_CHECKING:
+    from sharpbound.records.document import Document, Row
+    from sharpbound.samplers import Sampler
+    from sharpbound.suite import Case, Claim
+
+HOLDS = ("sharp", "loose", "confirmed")
+"""Verdicts with which a claim stands."""
+
+
+class References:
+    """The recorded rates of a project: read and compared, or with ``update`` rewritten one by one."""
+
+    def __init__(self, folder: Path, update: bool = False) -> None:
+        self.folder, self.update = folder, update
+
+    def hold(self, name: str, document: Document) -> None:
+        """Compare with the record ``name``, or write it; AssertionError with one line per difference."""
+        __tracebackhide__ = True
+        known = read_reference(self.folder) if (self.folder / NAME).is_file() else {}
+        new = record(document) | {"case": name}
+        if self.update:
+            write_reference(self.folder, known | {name: new})
+            return
+        if name not in known:
+            raise AssertionError(f"{name} is not in {self.folder / NAME}: record it with --rate-update")
+        findings = compare({name: known[name]}, {name: new})
+        if findings:
+            raise AssertionError("\n".join(map(str, findings)))
+
+
+@dataclass
+class Rate:
+    """A case, measured when first asked for.
+
+    case, claim : the case, and the claim that it tests.
+    name : under which its record stands among the references.
+    verdicts : those with which `check` passes.
+    cached : measures the case with its own sampler; may remember earlier answers.
+    references : None if no record is kept.
+    """
+
+    case: Case
+    claim: Claim
+    name: str
+    verdicts: Sequence[str]
+    cached: Callable[[Case, Claim], Document]
+    references: References | None = None
+    _checks: int = field(default=0, repr=False)
+
+    @property
+    def document(self) -> Document:
+        """The case document, with the case's own sampler."""
+        return self.cached(self.case, self.claim)
+
+    @property
+    def verdict(self) -> str:
+        return str(self.document["verdict"])
+
+    @property
+    def exponent(self) -> float | None:
+        """p in error ~ T^-p; None if the rows do not give one."""
+        return self.document["exponent"]
+
+    @property
+    def interval(self) -> list[float] | None:
+        return self.document["interval"]
+
+    def measure(self, sampler: Any = None, *, arrays: str = "numpy") -> Document:
+        """The case document with ``sampler`` in the place of the case's own.
+
+        sampler : a `sharpbound.samplers.Sampler` (object or class), the name of a registered one, a [sampler]
+            table, or a function ``(score, x, a, sigma)`` as of ``sharpbound audit``, which is measured in W2.
+        arrays : "numpy" or "torch", what a function computes with.
+
+        Raises InputError where it does not fit the case.
+        """
+        return self.document if sampler is None else measure_with(self.case, self.claim, sampler, arrays)
+
+    def check(self, sampler: Any = None, *, arrays: str = "numpy") -> Document:
+        """Assert that the claim stands, and that nothing has moved since the rate was recorded.
+
+        Raises AssertionError that names the numbers. Returns the document. Arguments as of `measure`.
+        """
+        __tracebackhide__ = True
+        found = self.measure(sampler, arrays=arrays)
+        if found["verdict"] not in self.verdicts:
+            raise AssertionError(
+                f"{self.claim.id} on {self.case.id}: {found['verdict']}, not {' or '.join(self.verdicts)}; "
+                f"exponent {exponent(record(found))}. {found['details'].get('reason', '')}".rstrip()
+            )
+        if self.references is not None:
+            self._checks += 1
+            name = self.name if self._checks == 1 else f"{self.name}#{self._checks}"
+            self.references.hold(name, found)
+        return found
+
+
+def find_rate(case: str, claim: str) -> tuple[Case, Claim]:
+    """The case (an id of the suite's, or a file) and its claim; InputError if ``claim`` is another one."""
+    from sharpbound.run.cases import validate_case
+    from sharpbound.suite import load_case
+    from sharpbound.suite.validation import did_you_mean
+
+    if Path(case).suffix == ".toml":
+        found = load_case(case)
+    else:
+        suite = _suite()
+        if case not in suite:
+            raise InputError(f"there is no case {case!r}{did_you_mean(case, suite)}", key="case")
+        found = suite[case]
+    if found.claim != claim:
+        raise InputError(f"case {found.id} tests {found.claim}, not {claim!r}", key="claim")
+    return found, validate_case(found, _theory())
+
+
+@cache
+def _suite() -> dict[str, Case]:
+    from sharpbound.suite import load_cases
+
+    return {case.id: case for case in load_cases()}
+
+
+@cache
+def _theory() -> dict[str, Claim]:
+    from sharpbound.suite import load_theory
+
+    return load_theory()
+
+
+def measure_with(case: Case, claim: Claim, sampler: Any, arrays: str = "numpy") -> Document:
+    """The document of a sampling-rate case with another sampler in its place: exact laws, as in a run."""
+    from sharpbound.chapters.sampling import conclude_sweep
+    from sharpbound.records.document import document
+    from sharpbound.samplers import Sampler
+
+    if case.kind != "sampling-rate":
+        raise InputError(f"{case.id} is a {case.kind} case; a sampler is measured on sampling-rate cases")
+    start = time.perf_counter()
+    ours = isinstance(sampler, Sampler) or (isinstance(sampler, type) and issubclass(sampler, Sampler))
+    if callable(sampler) and not ours:
+        rows = _function_rows(case, sampler, arrays)
+    else:
+        rows = _sampler_rows(case, as_sampler(sampler))
+    found = document(case, claim, rows, conclude_sweep(case, claim, rows), time.perf_counter() - start)
+    # without the sampler's name: one that is only renamed, or rewritten, is held to the same numbers
+    init = case.sampler.get("init", "normal")
+    return found | {"spec": found["spec"] | {"sampler": {"init": init}}}
+
+
+def _sampler_rows(case: Case, sampler: Sampler) -> list[Row]:
+    from sharpbound import processes, targets
+    from sharpbound.chapters.sampling import at_dimension, case_row, measured_row, quantities
+    from sharpbound.chapters.sampling_rate.study import sweep_points
+    from sharpbound.samplers import ExactScore
+
+    init = case.sampler.get("init", "normal")
+    rows: list[Row] = []
+    for point in sweep_points(case):
+        target = targets.build(at_dimension(case.target, point.get("d")))
+        ladder = processes.build(case.forward, point["T"])
+        sampler.check(ladder)
+        score = ExactScore(target, ladder)
+        measured = [
+            [measured_row(target, ladder, sampler, score, init, quantity)]
+            for quantity in quantities(case.metrics)
+        ]
+        rows.append(case_row(point, case.metrics, measured))
+    return rows
+
+
+def _function_rows(case: Case, function: Any, arrays: str) -> list[Row]:
+    """A function has no density: its W2 from the exact start is what the probes of the audit measure."""
+    from sharpbound import targets
+    from sharpbound.chapters.audit.contract import measure_rows, user_sampler
+    from sharpbound.targets import Gaussian1D, Target1D
+
+    sampler = user_sampler(function, getattr(function, "__qualname__", type(function).__name__), arrays)
+    target = targets.build(case.target)
+    for fits, key, needed in (
+        (case.metrics == ["w2"], "measure.metric", 'metric = "w2"'),
+        (list(case.sweep) == ["T"], "sweep", "a sweep over T alone"),
+        (case.sampler.get("init") == "exact", "sampler.init", 'init = "exact"'),
+        (isinstance(target, Target1D), "target.family", "a target on the line"),
+        (
+            not sampler.stochastic or isinstance(target, Gaussian1D),
+            "target.family",
+            "a Gaussian target, as it draws noise",
+        ),
+    ):
+        if not fits:
+            raise InputError(f"a function is measured on cases with {needed}", key=key, where=case.id)
+    assert isinstance(target, Target1D)
+    return measure_rows(sampler, target, case.forward, case.sweep["T"])
+
+
+def as_sampler(sampler: Any) -> Any:
+    """A Sampler from an object, a class, a name or a table; InputError for anything else."""
+    from sharpbound import samplers
+
+    if isinstance(sampler, (str, Mapping)):
+        return samplers.build({"name": sampler} if isinstance(sampler, str) else dict(sampler))
+    if isinstance(sampler, type) and issubclass(sampler, samplers.Sampler):
+        sampler = sampler()
+    if not isinstance(sampler, samplers.Sampler):
+        raise InputError(
+            f"{sampler!r} is not a sharpbound.samplers.Sampler, nor the name of one, nor a function"
+        )
+    return sampler
+
+
+__all__ = ["HOLDS", "Rate", "Record", "References", "find_rate", "measure_with"]

@@ -1,1 +1,0 @@
-"""Training by denoising score matching: descent, tangent kernels, two Gaussians, speciation."""

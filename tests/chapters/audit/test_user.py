@@ -1,0 +1,254 @@
+"""``sharpbound audit`` on users' samplers: orders, the contract, and whose modules are found."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from sharpbound import cli
+from sharpbound.chapters.audit.load import load_object
+from sharpbound.errors import InputError
+
+SAMPLERS = """
+import numpy as np
+
+def ddim(score, x, a, sigma):
+    for i in range(len(a) - 1):
+        eps = -sigma[i] * score(x, a[i], sigma[i])
+        x = a[i + 1] * (x - sigma[i] * eps) / a[i] + sigma[i + 1] * eps
+    return x
+
+class Heun:
+    order = 2
+    def __call__(self, score, x, a, sigma):
+        for i in range(len(a) - 1):
+            step = sigma[i + 1] / a[i + 1] - sigma[i] / a[i]
+            d0 = -sigma[i] * score(x, a[i], sigma[i])
+            euler = a[i + 1] * (x / a[i] + step * d0)
+            d1 = -sigma[i + 1] * score(euler, a[i + 1], sigma[i + 1])
+            x = a[i + 1] * (x / a[i] + step * (d0 + d1) / 2)
+        return x
+
+def ancestral(score, x, a, sigma, noise):
+    for i in range(len(a) - 1):
+        eps = -sigma[i] * score(x, a[i], sigma[i])
+        r0, r1 = sigma[i] / a[i], sigma[i + 1] / a[i + 1]
+        up = (r1**2 * (r0**2 - r1**2) / r0**2) ** 0.5
+        x = a[i + 1] * ((x - sigma[i] * eps) / a[i] + (r1**2 - up**2) ** 0.5 * eps + up * noise())
+    return x
+
+def clipping(score, x, a, sigma, noise):
+    return np.clip(ancestral(score, x, a, sigma, noise), -0.1, 0.1)
+
+def own_randomness(score, x, a, sigma):
+    return x + np.random.standard_normal(x.shape)
+
+def mixing(score, x, a, sigma):
+    return ddim(score, x, a, sigma) - x.mean()
+
+def flat(score, x, a, sigma):
+    return x[:, 0]
+
+def whole(score, x, a, sigma):
+    return x.astype(int)
+
+def infinite(score, x, a, sigma):
+    return x / 0
+
+def raising(score, x, a, sigma):
+    raise KeyError("beta")
+
+def two(score, x):
+    return x
+
+def nothing(score, x, a, sigma):
+    pass
+
+def leaving(score, x, a, sigma):
+    raise SystemExit(3)
+
+async def later(score, x, a, sigma):
+    return x
+
+def backwards(score, x, a, sigma):
+    return ddim(score, x, a, sigma)[::-1]
+
+def enormous(score, x, a, sigma):
+    return ddim(score, x, a, sigma) * 1e200
+
+def talking(score, x, a, sigma):
+    print("a step")
+    return ddim(score, x, a, sigma)
+
+def single(score, x, a, sigma):
+    return Heun()(score, x, a, sigma).astype(np.float32)
+
+class Failing:
+    def __init__(self):
+        raise RuntimeError("no device")
+    def __call__(self, score, x, a, sigma):
+        return x
+
+class Needy:
+    def __init__(self, steps): ...
+
+number = 3
+"""
+Command = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def audit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+    """Runs ``sharpbound audit`` in a folder with samplers: exit status, standard output, standard error."""
+    (tmp_path / "mine.py").write_text(SAMPLERS)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delitem(sys.modules, "mine", raising=False)
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["sharpbound", "audit", *arguments])
+        status = cli.main()
+        out, err = capsys.readouterr()
+        return status, out, err
+
+    return run
+
+
+@pytest.mark.filterwarnings("ignore:divide by zero")
+@pytest.mark.parametrize(
+    ("name", "options", "verdict", "order"),
+    [
+        ("ddim", ["--order", "1"], "sharp", 1),
+        ("ddim", ["--order", "2"], "violated", 1),
+        ("Heun", [], "sharp", 2),
+        ("Heun", ["--order", "1"], "loose", 2),
+        ("Heun", ["--schedule", "edm"], "sharp", 2),
+        ("Heun", ["--schedule", "vp-linear"], "sharp", 2),
+        ("ancestral", ["--order", "1"], "sharp", 1),
+    ],
+)
+def test_orders(audit: Command, name: str, options: list[str], verdict: str, order: float) -> None:
+    status, out, err = audit(f"mine:{name}", *options, "--json")
+    found = json.loads(out)
+    assert (status, err) == (int(verdict == "violated"), "")
+    assert found["verdict"] == verdict
+    assert found["exponent"] == pytest.approx(order, abs=0.05)  # the stated interval is about that wide
+
+
+def test_from_a_process_of_its_own(tmp_path: Path) -> None:
+    """As it is run: nothing has been imported before."""
+    (tmp_path / "mine.py").write_text(SAMPLERS)
+    command = [sys.executable, "-m", "sharpbound.cli", "audit", "mine:ancestral", "--order", "1"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "nominal 1: reached" in done.stdout
+
+
+def test_what_a_sampler_prints_stays_out_of_the_document(audit: Command) -> None:
+    status, out, err = audit("mine:talking", "--order", "1", "--json")
+    assert (status, json.loads(out)["verdict"]) == (0, "sharp")
+    assert "a step" in err
+
+
+def test_float32_has_its_floor(audit: Command) -> None:
+    rows = json.loads(audit("mine:single", "--order", "2", "--json")[1])["rows"]
+    exact = json.loads(audit("mine:Heun", "--json")[1])["rows"]
+    for row, true in zip(rows, exact, strict=True):
+        assert 1e-8 < row["floor"] < 1e-5
+        assert abs(row["w2"] - true["w2"]) < row["floor"] + true["floor"]
+
+
+def test_torch_samplers_get_tensors(audit: Command) -> None:
+    assert audit("mine:ddim", "--order", "1", "--arrays", "torch")[0] == 0
+
+
+def test_the_table_is_readable(audit: Command) -> None:
+    status, out, _ = audit("mine:Heun")
+    assert status == 0
+    assert "T" in out and "slope" in out and "nominal 2: reached" in out
+
+
+@pytest.mark.filterwarnings("ignore:divide by zero")
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("own_randomness", "two calls gave two results: draw randomness from a fifth argument, noise"),
+        ("mixing", "a particle's path depends on the others"),
+        ("flat", "it must return shape (120, 1), not (120,)"),
+        ("whole", "it must return floating-point numbers"),
+        ("infinite", "its output is not finite"),
+        ("raising", "it raised KeyError: 'beta'"),
+        ("two", "must take (score, x, a, sigma), and noise if it is stochastic, not (score, x)"),
+        ("nothing", "it must return a ndarray, not NoneType"),
+        ("leaving", "it raised SystemExit: 3"),
+        ("later", "is asynchronous"),
+        ("backwards", "a particle's path depends on the others"),
+        ("enormous", "it could not be measured: W2 is not finite"),
+        ("Failing", "the class raised RuntimeError: no device"),
+        ("Needy", "the class needs arguments"),
+        ("number", "is a int, which cannot be called"),
+        ("absent", "mine has no absent"),
+        ("clipping", "the sampler is not affine on a Gaussian target"),
+    ],
+)
+def test_a_broken_contract_is_one_clear_line(audit: Command, name: str, message: str) -> None:
+    status, out, err = audit(f"mine:{name}", "--order", "1")
+    assert (status, out, err.count("\n")) == (2, "", 1)
+    assert message in err and f"mine:{name}" in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["mine"], "name it MODULE:OBJECT"),
+        (["mine.py:ddim"], "there is no module mine.py"),
+        (["no_such_module:f"], "there is no module no_such_module"),
+        (["mine:ddim"], "tell its order: --order 2"),
+        (["mine:ddim", "--order", "-1"], "its order must be a positive number"),
+        (["mine:ddim", "--order", "1", "--arrays", "jax"], "choose numpy or torch"),
+        (["mine:ddim", "--order", "1", "--schedule", "nope"], "--schedule: unknown schedule 'nope'"),
+        (["mine:ddim", "--order", "1", "--schedule", "li2024"], "depend on the number of steps"),
+        (["mine:ddim", "--order", "1", "--schedule", "cosine"], "depend on the number of steps"),
+    ],
+)
+def test_bad_input_is_one_clear_line(audit: Command, arguments: list[str], message: str) -> None:
+    status, out, err = audit(*arguments)
+    assert (status, out, err.count("\n")) == (2, "", 1)
+    assert message in err
+
+
+def test_a_module_that_cannot_be_imported_is_told(tmp_path: Path) -> None:
+    (tmp_path / "broken_one.py").write_text("import a_library_that_is_not_there")
+    with pytest.raises(InputError, match="importing it fails: No module named 'a_library_that_is_not_there'"):
+        load_object("broken_one:f", tmp_path)
+    (tmp_path / "broken_three.py").write_text("raise SystemExit(4)")
+    with pytest.raises(InputError, match="importing it fails: SystemExit: 4"):
+        load_object("broken_three:f", tmp_path)
+    (tmp_path / "broken_two.py").write_text("def f(:")
+    with pytest.raises(InputError, match="importing it fails: SyntaxError"):
+        load_object("broken_two:f", tmp_path)
+
+
+@pytest.mark.parametrize("name", ["queue", "sharpbound", "numpy", "statistics"])
+def test_neither_shadows_the_other(tmp_path: Path, name: str) -> None:
+    """A module of the user's that is called like one in use is found; ours stays in place."""
+    __import__(name)
+    ours, path = sys.modules[name], list(sys.path)
+    (tmp_path / f"{name}.py").write_text("who = 'theirs'")
+    assert load_object(f"{name}:who", tmp_path) == "theirs"
+    assert sys.modules[name] is ours
+    assert sys.path == path
+    assert __import__(name) is ours
+
+
+def test_packages_and_neighbours_can_be_imported(tmp_path: Path) -> None:
+    (tmp_path / "my_package").mkdir()
+    (tmp_path / "my_package" / "__init__.py").write_text("")
+    (tmp_path / "my_package" / "deep.py").write_text("from . import base\nclass A:\n    who = base.who")
+    (tmp_path / "my_package" / "base.py").write_text("import my_neighbour\nwho = my_neighbour.who")
+    (tmp_path / "my_neighbour.py").write_text("who = 'theirs'")
+    assert load_object("my_package.deep:A.who", tmp_path) == "theirs"

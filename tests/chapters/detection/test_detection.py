@@ -1,0 +1,74 @@
+"""Mutants are caught, and samplers without a mistake are not."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from sharpbound.chapters.detection.detect import (
+    detect,
+    gaussian_problem,
+    measure_errors,
+    mixture_problem,
+    random_problem,
+)
+from sharpbound.chapters.detection.mutants import MUTANTS, agree, compare
+from sharpbound.chapters.detection.study import Detection
+from sharpbound.places import default_directory
+from sharpbound.rates import estimate
+from sharpbound.samplers import SAMPLERS
+from sharpbound.suite import load_case, load_theory
+
+ON_GAUSSIAN = [mutant for mutant in MUTANTS if mutant.name != "taylor-ode: missing term"]
+"""The gradient of the divergence of a Gaussian's score is 0: that mutant shows on the mixture alone."""
+
+
+def test_there_are_thirty_or_more_of_many_kinds() -> None:
+    assert len({mutant.name for mutant in MUTANTS}) == len(MUTANTS) >= 30
+    assert {mutant.base["name"] for mutant in MUTANTS} == set(SAMPLERS) - {"randomized-midpoint"}
+
+
+@pytest.mark.parametrize("mutant", ON_GAUSSIAN, ids=lambda mutant: mutant.name)
+def test_caught_on_a_gaussian(mutant) -> None:
+    assert detect(mutant, gaussian_problem([64, 128])).by in ("order", "constant")
+
+
+def test_a_term_that_gaussians_do_not_have_is_caught_on_the_mixture() -> None:
+    (mutant,) = [mutant for mutant in MUTANTS if mutant not in ON_GAUSSIAN]
+    assert detect(mutant, gaussian_problem([64, 128])).by == ""
+    assert detect(mutant, mixture_problem([16, 32])).by == "order"
+
+
+def test_the_same_sampler_is_not_caught() -> None:
+    rng = np.random.default_rng(7)
+    for name in ("pf-ode", "heun", "unipc", "dpm-solver-3", "ddim"):
+        assert agree(random_problem(rng, [16, 32]), SAMPLERS[name]).by == ""
+
+
+def test_order_and_constant_are_told_apart() -> None:
+    original = [(1e-2, 0.0), (0.5e-2, 0.0)]
+    assert compare(original, original).by == ""
+    assert compare(original, [(1.001e-2, 0.0), (0.5005e-2, 0.0)]).by == "constant"
+    assert compare(original, [(1e-2, 0.0), (1e-2, 0.0)]).by == "order"
+    assert compare(original, [(1e-2, 0.0), (0.5e-2 + 1e-7, 1e-6)]).by == ""  # within the floor
+
+
+def test_the_case_is_valid_and_its_cells_are_the_mutants() -> None:
+    case = load_case(default_directory("cases") / "zoo" / "detection.toml")
+    experiment = Detection()
+    experiment.validate(case, load_theory()[case.claim])
+    cells = experiment.cells(case)
+    assert sum("mutant" in cell.params for cell in cells) == len(MUTANTS)
+    (row,) = experiment.measure(cells[0])
+    conclusion = experiment.conclude(case, load_theory()[case.claim], [row])
+    assert conclusion.verdict == "confirmed"
+    assert conclusion.details["tables"][0]["rows"][0][0] == MUTANTS[0].name
+
+
+def test_estimated_order_moves_too() -> None:
+    """The estimated exponent, for one mutant whose order drops and one whose constant alone changes."""
+    problem = gaussian_problem([16, 32, 64, 128, 256])
+    for name, order in (("heun: missing corrector", 1), ("heun: wrong last step", 2)):
+        (mutant,) = [one for one in MUTANTS if one.name == name]
+        errors = [value for value, _ in measure_errors(problem, mutant.sampler)]
+        assert estimate([1 / T for T in problem.T], errors).exponent == pytest.approx(order, abs=0.02)
