@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
 import math
 from collections.abc import Iterator
@@ -19,10 +20,10 @@ from sharpbound.laws import NotMeasured
 from sharpbound.laws.density import density_law
 from sharpbound.laws.gaussian import gaussian_law
 from sharpbound.laws.line import line_law
-from sharpbound.processes import schedules
+from sharpbound.processes import PROCESSES, schedules
 from sharpbound.processes.ladder import Ladder, Level
 from sharpbound.samplers import SAMPLERS, ExactScore, Sampler, run
-from sharpbound.samplers.base import Stage
+from sharpbound.samplers.base import Past
 
 MIXTURE = targets.build(
     {"family": "gaussian-mixture", "weights": [0.4, 0.6], "means": [-1.0, 1.2], "stds": [0.35, 0.5]}
@@ -37,8 +38,8 @@ def uneven(T: int, kind: str = "vp") -> Ladder:
     """A ladder uniform in lambda but for every second step, which is twice as long."""
     steps = np.where(np.arange(T) % 2, 2.0, 1.0)
     lam = 1.8 - 4.0 * np.concatenate([[0.0], np.cumsum(steps)]) / steps.sum()
-    log_a = -0.5 * np.logaddexp(0.0, -2 * lam) if kind == "vp" else np.zeros(T + 1)
-    return schedules._from_log_a("uneven", log_a, np.exp(log_a - lam), kind, {})
+    a, sigma = np.array([PROCESSES[kind].level_at(x) for x in lam]).T
+    return schedules._from_log_a("uneven", np.log(a), sigma, PROCESSES[kind], {})
 
 
 class Counted:
@@ -103,8 +104,8 @@ def test_deterministic_means_no_noise(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_only_samplers_with_a_history_touch_the_memory(name: str) -> None:
-    """Steps put together and run one by one, each with a memory of its own, give the same as a path."""
+def test_only_samplers_with_a_history_need_their_past(name: str) -> None:
+    """Steps taken one by one, each from no past, give the same as a path."""
     sampler = SAMPLERS[name]
     ladder = ladder_of(sampler, 6)
     score = ExactScore(MIXTURE, ladder)
@@ -114,11 +115,82 @@ def test_only_samplers_with_a_history_touch_the_memory(name: str) -> None:
         torch.Generator().manual_seed(0),
     )
     for t in range(ladder.T, ladder.stop, -1):
-        for stage in sampler.stages(samplers.Step(t, ladder, score, {})):
-            y = samplers.base._moved(stage, y, generator)
-    if name == "predictor-corrector-kinetic":
-        return  # draws a new velocity at every level, and remembers nothing else
-    assert torch.equal(y, whole) != sampler.history
+        past: Past = ()
+        for stage in sampler.stages(samplers.Step(t, ladder, score)):
+            y, past = samplers.base._moved(stage, y, past, generator)
+    # the kinetic corrector draws a new velocity at every level, and hands on nothing else
+    assert torch.equal(y, whole) == (not sampler.history or name == "predictor-corrector-kinetic")
+
+
+def same(one: Any, other: Any) -> bool:
+    """Equality of pasts to the bit."""
+    if isinstance(one, tuple):
+        return len(one) == len(other) and all(itertools.starmap(same, zip(one, other, strict=True)))
+    return torch.equal(one, other) if isinstance(one, Tensor) else one == other
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if SAMPLERS[name].history])
+@pytest.mark.parametrize("t", [7, 4, 1])
+def test_stages_are_functions_of_state_and_past_alone(name: str, t: int) -> None:
+    """A second run of the same stages from the same (y, past) gives the same, and leaves what it was given."""
+    sampler = SAMPLERS[name]
+    ladder = ladder_of(sampler, 8)
+    score = ExactScore(MIXTURE, ladder)
+    y, past = torch.linspace(-2, 2, 7, dtype=torch.float64)[:, None], ()
+    for k in range(ladder.T, t, -1):
+        for stage in sampler.stages(samplers.Step(k, ladder, score)):
+            y, past = stage.advance(y, past)
+    given = y.clone(), copy.deepcopy(past)
+    stages = sampler.stages(samplers.Step(t, ladder, score))
+    ends = []
+    for _ in range(2):
+        at = y, past
+        for stage in stages:
+            at = stage.advance(*at)
+        ends.append(at)
+    assert same(ends[0], ends[1])
+    assert same((y, past), given)
+
+
+LOCAL: list[tuple[dict[str, Any], str, int]] = [
+    ({"name": "adams-bashforth", "order": 2}, "noise", 2),
+    ({"name": "adams-bashforth", "order": 4}, "noise", 4),
+    ({"name": "deis", "order": 3}, "noise", 3),
+    ({"name": "dpm-solver++-2m"}, "data", 2),
+    ({"name": "dpm-solver++-3m-exact"}, "data", 3),
+    ({"name": "unipc", "p": 2}, "data", 3),
+]
+
+
+@pytest.mark.parametrize(("spec", "kept", "order"), LOCAL)
+def test_one_step_from_the_exact_past_is_off_by_one_order_more(
+    spec: dict[str, Any], kept: str, order: int
+) -> None:
+    """The flow of N(m, s^2) is known: y_t = a_t m + sqrt(a_t^2 s^2 + sigma_t^2) z along each trajectory.
+
+    The slope from h to h/2 to h/4, extrapolated, at one and the same level.
+    """
+    m, s, z, sampler = 0.3, 0.8, 1.3, samplers.build(spec)
+    target = targets.build({"family": "gaussian", "mean": m, "std": s})
+    errors = []
+    for T in (40, 80, 160):
+        ladder = processes.build({"schedule": "log-snr-uniform", "lambda_min": -2.0, "lambda_max": 2.0}, T)
+        score = ExactScore(target, ladder)
+
+        def exact(t: int, ladder: Ladder = ladder) -> Tensor:
+            a, sigma = ladder.level(t)
+            return torch.tensor([[a * m + math.hypot(a * s, sigma) * z]], dtype=torch.float64)
+
+        t = T // 2
+        newest = t if spec["name"] == "unipc" else t + 1  # whose step before has evaluated level t already
+        past = tuple(
+            (k, getattr(samplers.Step(k, ladder, score), kept)(exact(k))) for k in range(newest, newest + 3)
+        )[: spec.get("order", {"unipc": spec.get("p"), "dpm-solver++-2m": 2}.get(spec["name"], 3))]
+        (stage,) = sampler.stages(samplers.Step(t, ladder, score))
+        y, _ = stage.advance(exact(t), past)
+        errors.append(abs(float(y - exact(t - 1))))
+    coarse, fine = (math.log2(a / b) for a, b in itertools.pairwise(errors))
+    assert 2 * fine - coarse == pytest.approx(order + 1, abs=0.05)
 
 
 @pytest.mark.parametrize(
@@ -210,6 +282,25 @@ def test_order_on_a_ladder_of_short_and_long_steps(spec: dict[str, Any], order: 
     ]
     coarse, fine = (math.log2(a / b) for a, b in itertools.pairwise(errors))
     assert 2 * fine - coarse == pytest.approx(order, abs=0.02)
+
+
+@pytest.mark.parametrize(
+    ("spec", "order"),
+    [
+        ({"name": "adams-bashforth", "order": 3, "start": "third-order"}, 3),
+        ({"name": "dpm-solver++-3m-exact", "start": "third-order"}, 3),
+        ({"name": "unipc", "p": 2, "start": "third-order"}, 3),
+    ],
+)
+def test_order_of_third_order_starts_between_levels_of_sub_vp(spec: dict[str, Any], order: int) -> None:
+    """As above. A start at levels of another process would leave an error of order 1 or 2."""
+    target, sampler = targets.build({"family": "gaussian", "mean": 0.3, "std": 0.8}), samplers.build(spec)
+    errors = [
+        laws.distance(laws.output_law(target, uneven(T, "sub-vp"), sampler, init="exact"), "w2").value
+        for T in (100, 200, 400)
+    ]
+    coarse, fine = (math.log2(a / b) for a, b in itertools.pairwise(errors))
+    assert 2 * fine - coarse == pytest.approx(order, abs=0.05)
 
 
 # -- laws -----------------------------------------------------------------------------------------
@@ -370,16 +461,3 @@ def test_parameters_reach_the_sampler() -> None:
     built = samplers.build({"name": "unipc", "p": 3, "variant": "B1", "init": "exact"})
     assert (built.order, samplers.parameters(built)) == (4, {"start": "lower-order", "p": 3, "variant": "B1"})
     assert samplers.build({"name": "edm-heun", "churn": 0}).deterministic
-
-
-def test_stage_is_markov_by_construction() -> None:
-    """A sampler without history that tries to remember is stopped at once."""
-
-    class Forgetful(type(SAMPLERS["ddim"])):  # type: ignore[misc]
-        def stages(self, step: samplers.Step) -> list[Stage]:
-            step.memory["x"] = 1
-            return []
-
-    ladder = processes.build(VP, 4)
-    with pytest.raises(TypeError):
-        list(Forgetful().path(ladder, ExactScore(MIXTURE, ladder)))

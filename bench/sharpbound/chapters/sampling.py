@@ -107,18 +107,17 @@ def conclude_sweep(case: Case, claim: Claim, rows: Sequence[Row]) -> Conclusion:
     if swept != "T":
         return conclude_rate(claim, curve, swept=swept, metric=metric, values=values, assumptions=assumptions)
     ladders = [processes.build(case.forward, row["T"]) for row in curve]
-    li = ladders[0].name == "li2024"
     return conclude_rate(
         claim,
         curve,
         swept="T",
         metric=metric,
         step=[ladder.step_size for ladder in ladders],
-        axis="T/log T" if li else "T",
-        axis_logs=1.0 if li else 0.0,
-        # li2024 runs over a horizon that grows like log T, and a flow that does not contract adds up its
-        # errors over it, as the chain rule does in path space
-        slow_log=li and (metric == "path-kl" or samplers.build(case.sampler).deterministic),
+        axis=ladders[0].axis,
+        axis_logs=ladders[0].axis_logs,
+        # a flow that does not contract adds up its errors over a growing horizon, as the chain rule does in
+        # path space
+        slow_log=ladders[0].slow_log and (metric == "path-kl" or samplers.build(case.sampler).deterministic),
         values=values,
         assumptions=assumptions,
     )

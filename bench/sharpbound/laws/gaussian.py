@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from sharpbound.distances.gaussian import EPS, Array, GaussianPair
 from sharpbound.processes.ladder import Ladder
-from sharpbound.samplers.base import Sampler, Stage
+from sharpbound.samplers.base import Mixture, Sampler, Stage
 from sharpbound.scores.base import ExactScore, ScoreField
 from sharpbound.targets.base import Target
 from sharpbound.targets.gaussian import GaussianND
@@ -181,13 +181,13 @@ def response_law(
 
     z = directions(0)
     y = torch.from_numpy(reference + (root * z if diagonal else z @ root.T))
-    source = 0
+    source, past = 0, ()
     with torch.no_grad():
         for _, stages in sampler.path(ladder, score):
             for stage in stages:
-                if not isinstance(stage, Stage) or callable(stage.std):
+                if isinstance(stage, Mixture) or callable(stage.std):
                     raise NotAffine("a stage of the sampler is not affine in y with a fixed noise")
-                y = stage.mean(y)
+                y, past = stage.advance(y, past)
                 if not stage.deterministic:
                     source += 1
                     y = y + stage.std * torch.from_numpy(directions(source))

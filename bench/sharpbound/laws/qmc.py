@@ -108,10 +108,10 @@ def _log_ratio(
     tangents = torch.eye(d, dtype=torch.float64)[:, None, :].repeat(1, n, 1)
     before = tangents.permute(1, 2, 0)
     with torch.no_grad(), forward_ad.dual_level():
-        y = forward_ad.make_dual(copies, tangents)
+        y, past = forward_ad.make_dual(copies, tangents), ()
         for t, stages in sampler.path(ladder, score):
             for stage in stages:
-                y = stage.mean(y)
+                y, past = stage.advance(y, past)
             columns = forward_ad.unpack_dual(y).tangent
             assert columns is not None
             after = columns.permute(1, 2, 0)

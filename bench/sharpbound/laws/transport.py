@@ -25,7 +25,7 @@ from sharpbound.marginals.panels import log_density, marginal_panels, tensor
 from sharpbound.numerics.dual import derivative
 from sharpbound.numerics.quadrature import Array, Panels
 from sharpbound.processes.ladder import Ladder, Level
-from sharpbound.samplers.base import Sampler
+from sharpbound.samplers.base import Past, Sampler
 from sharpbound.scores.base import ScoreField
 from sharpbound.targets.base import Target1D
 
@@ -93,9 +93,10 @@ def flow(sampler: Sampler, ladder: Ladder, score: ScoreField, x: Array) -> tuple
     start = tensor(x.reshape(-1, 1))
 
     def phi(y: Any) -> Any:
+        past: Past = ()
         for _, stages in sampler.path(ladder, score):
             for stage in stages:
-                y = stage.mean(y)
+                y, past = stage.advance(y, past)
         return y
 
     with torch.no_grad():

@@ -1,4 +1,4 @@
-"""Forward processes and their time grids: X_t = a_t X0 + sigma_t W at the levels t = 0..T.
+"""The time grids of forward processes: X_t = a_t X0 + sigma_t W at the levels t = 0..T.
 
 A *ladder* is what a sampler sees of the forward process: the pairs (a_t, sigma_t) it visits. Two
 conventions live in the literature and both are kept:
@@ -13,12 +13,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-import numpy as np
-from numpy.typing import NDArray
-
-Array = NDArray[np.float64]
-Level = tuple[float, float]
-"""(a, sigma), on a ladder or between two of its levels."""
+from sharpbound.processes.process import Array, Level, Process
 
 
 @dataclass(frozen=True)
@@ -26,8 +21,7 @@ class Ladder:
     """The levels (a_t, sigma_t), t = 0..T, that a sampler visits from T down to ``stop``."""
 
     name: str
-    kind: str
-    """``"vp"`` (a^2 + sigma^2 = 1), ``"sub-vp"`` or ``"ve"`` (a = 1)."""
+    process: Process
     a: Array
     sigma: Array
     beta: Array
@@ -36,6 +30,18 @@ class Ladder:
     step_size: float
     """The schedule's own step h(T), in which errors expand in powers: c1 log T / T, or 1/T."""
     params: dict[str, float] = field(default_factory=dict)
+    axis: str = "T"
+    """What 1/h is called, up to a constant."""
+    axis_logs: float = 0.0
+    """The power of log T that h carries: 1 where h ~ log T/T."""
+    slow_log: bool = False
+    """Whether the horizon grows with T, like log T: errors that add up along it then carry a further factor
+    A log T + B."""
+
+    @property
+    def kind(self) -> str:
+        """The name of the process: "vp", "sub-vp" or "ve"."""
+        return self.process.name
 
     @property
     def T(self) -> int:
@@ -52,17 +58,13 @@ class Ladder:
 
     def noise_variance(self, t: int) -> float:
         """Variance of X_t given X_{t-1}: sigma_t^2 - alpha_t sigma_{t-1}^2 (= beta_t for VP)."""
-        if self.kind == "vp":
-            return float(self.beta[t])
-        return float(self.sigma[t] ** 2 - self.alpha(t) * self.sigma[t - 1] ** 2)
+        return self.process.noise_variance(self.level(t), self.level(t - 1), float(self.beta[t]))
+
+    def diffusion(self, t: int) -> float:
+        """int g^2 dt from level t - 1 to level t."""
+        return self.process.diffusion(self.level(t), self.level(t - 1), float(self.beta[t]))
 
     @property
     def prior_std(self) -> float:
         """Standard deviation of the Gaussian that the sampler starts from: 1, or sigma_T for VE."""
-        return float(self.sigma[-1]) if self.kind == "ve" else 1.0
-
-
-# -- constructors ------------------------------------------------------------------------------
-
-
-# -- validation and registry -------------------------------------------------------------------
+        return self.process.prior_std(float(self.sigma[-1]))

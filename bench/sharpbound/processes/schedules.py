@@ -5,12 +5,14 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from sharpbound.errors import InputError
-from sharpbound.processes.ladder import Array, Ladder
+from sharpbound.processes.ladder import Ladder
+from sharpbound.processes.process import SUB_VP, VE, VP, Array, Process
 
 
 def _from_betas(name: str, beta: Array, step: float, params: dict[str, float]) -> Ladder:
@@ -18,7 +20,7 @@ def _from_betas(name: str, beta: Array, step: float, params: dict[str, float]) -
     log_abar = np.concatenate([[0.0], np.cumsum(np.log1p(-beta))])
     return Ladder(
         name=name,
-        kind="vp",
+        process=VP,
         a=np.exp(0.5 * log_abar),
         sigma=np.sqrt(-np.expm1(log_abar)),
         beta=np.concatenate([[0.0], beta]),
@@ -28,12 +30,12 @@ def _from_betas(name: str, beta: Array, step: float, params: dict[str, float]) -
     )
 
 
-def _from_log_a(name: str, log_a: Array, sigma: Array, kind: str, params: dict[str, float]) -> Ladder:
+def _from_log_a(name: str, log_a: Array, sigma: Array, process: Process, params: dict[str, float]) -> Ladder:
     """Ladder on continuous time from log a_t and sigma_t at increasing times; level 0 = stopping time."""
     beta = np.concatenate([[0.0], -np.expm1(2.0 * np.diff(log_a))])
     return Ladder(
         name=name,
-        kind=kind,
+        process=process,
         a=np.exp(log_a),
         sigma=sigma,
         beta=beta,
@@ -53,8 +55,8 @@ def _li2024_betas(T: int, c0: float, c1: float) -> Array:
 
 
 def li2024(T: int, c0: float = 2.0, c1: float = 5.0) -> Ladder:
-    """Li, Wei, Chen & Chi (2306.09251, eq. (20)): beta_1 = T^-c0,
-    beta_{t+1} = (c1 log T / T) min{beta_1 (1 + c1 log T/T)^t, 1}.
+    """Li, Wei, Chen & Chi (2306.09251, Feb 2024, eq. (22)): beta_1 = T^-c0,
+    beta_{t+1} = (c1 log T / T) min{beta_1 (1 + c1 log T/T)^t, 1}, where the paper has the exponent t + 1.
 
     Valid where c1 log T / T < 1; abar_T is about e^-1 T^-(c1-c0), so take c1 >= 2 c0.
     """
@@ -68,7 +70,8 @@ def li2024(T: int, c0: float = 2.0, c1: float = 5.0) -> Ladder:
             f"which must be below 1: use T >= {smallest} (for c1 = {c1:g})",
             key="sweep.T",
         )
-    return _from_betas("li2024", _li2024_betas(T, c0, c1), c1 * math.log(T) / T, {"c0": c0, "c1": c1})
+    ladder = _from_betas("li2024", _li2024_betas(T, c0, c1), c1 * math.log(T) / T, {"c0": c0, "c1": c1})
+    return replace(ladder, axis="T/log T", axis_logs=1.0, slow_log=True)  # sum beta_t ~ log T
 
 
 def cosine(T: int, s: float = 0.008, beta_max: float = 0.999) -> Ladder:
@@ -106,7 +109,7 @@ def benton(T: int, horizon: float = 5.0, delta: float = 0.001) -> Ladder:
 
 
 def _ornstein_uhlenbeck(name: str, times: Array, params: dict[str, float]) -> Ladder:
-    return _from_log_a(name, -times, np.sqrt(-np.expm1(-2.0 * times)), "vp", params)
+    return _from_log_a(name, -times, np.sqrt(-np.expm1(-2.0 * times)), VP, params)
 
 
 def _linear_beta(T: int, beta_min: float, beta_max: float, delta: float) -> Array:
@@ -120,14 +123,14 @@ def vp_linear(T: int, beta_min: float = 0.1, beta_max: float = 20.0, delta: floa
     """Song et al. (2011.13456): a = exp(-1/2 int beta), sigma^2 = 1 - a^2, t uniform on [delta, 1]."""
     integral = _linear_beta(T, beta_min, beta_max, delta)
     params = {"beta_min": beta_min, "beta_max": beta_max, "delta": delta}
-    return _from_log_a("vp-linear", -0.5 * integral, np.sqrt(-np.expm1(-integral)), "vp", params)
+    return _from_log_a("vp-linear", -0.5 * integral, np.sqrt(-np.expm1(-integral)), VP, params)
 
 
 def sub_vp(T: int, beta_min: float = 0.1, beta_max: float = 20.0, delta: float = 1e-3) -> Ladder:
     """Song et al. (2011.13456): a = exp(-1/2 int beta), sigma = 1 - exp(-int beta)."""
     integral = _linear_beta(T, beta_min, beta_max, delta)
     params = {"beta_min": beta_min, "beta_max": beta_max, "delta": delta}
-    return _from_log_a("sub-vp", -0.5 * integral, -np.expm1(-integral), "sub-vp", params)
+    return _from_log_a("sub-vp", -0.5 * integral, -np.expm1(-integral), SUB_VP, params)
 
 
 def ve_exponential(T: int, sigma_min: float = 0.01, sigma_max: float = 50.0) -> Ladder:
@@ -164,7 +167,7 @@ def edm_to_zero(T: int, sigma_min: float = 0.002, sigma_max: float = 80.0, rho: 
         raise InputError(f"edm-to-zero needs T >= 2, got {T}", key="sweep.T")
     to_sigma_min = edm(T - 1, sigma_min, sigma_max, rho)
     sigma = np.concatenate([[0.0], to_sigma_min.sigma])
-    return _from_log_a("edm-to-zero", np.zeros_like(sigma), sigma, "ve", to_sigma_min.params)
+    return _from_log_a("edm-to-zero", np.zeros_like(sigma), sigma, VE, to_sigma_min.params)
 
 
 def log_snr_uniform(T: int, lambda_min: float = -5.0, lambda_max: float = 3.0) -> Ladder:
@@ -180,12 +183,12 @@ def log_snr_uniform(T: int, lambda_min: float = -5.0, lambda_max: float = 3.0) -
     lam = np.linspace(lambda_max, lambda_min, T + 1)
     log_a, log_sigma = (-0.5 * np.logaddexp(0.0, sign * 2 * lam) for sign in (-1, 1))
     params = {"lambda_min": lambda_min, "lambda_max": lambda_max}
-    return _from_log_a("log-snr-uniform", log_a, np.exp(log_sigma), "vp", params)
+    return _from_log_a("log-snr-uniform", log_a, np.exp(log_sigma), VP, params)
 
 
 def _variance_exploding(name: str, sigma: Array, params: dict[str, float]) -> Ladder:
     sigma[0], sigma[-1] = params["sigma_min"], params["sigma_max"]  # the end points exactly as asked
-    return _from_log_a(name, np.zeros_like(sigma), sigma, "ve", params)
+    return _from_log_a(name, np.zeros_like(sigma), sigma, VE, params)
 
 
 def _positive(**values: float) -> None:

@@ -8,7 +8,7 @@ import pkgutil
 from typing import Any
 
 from sharpbound.errors import InputError
-from sharpbound.samplers.base import Mixture, Sampler, Stage, Step, run
+from sharpbound.samplers.base import Mixture, Past, PastStage, Sampler, Stage, Step, run
 from sharpbound.scores.base import ExactScore, ScoreField
 
 INITS = ("normal", "exact")
@@ -63,6 +63,8 @@ __all__ = [
     "SAMPLERS",
     "ExactScore",
     "Mixture",
+    "Past",
+    "PastStage",
     "Sampler",
     "ScoreField",
     "Stage",

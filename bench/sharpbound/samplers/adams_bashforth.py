@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
 from torch import Tensor
 
 from sharpbound.errors import InputError
 from sharpbound.numerics.gauss import gauss_legendre
 from sharpbound.numerics.quadrature import Array
-from sharpbound.samplers.base import Stage, Step
+from sharpbound.processes.process import Process
+from sharpbound.samplers.base import Past, PastStage, Step
 from sharpbound.samplers.exponential import NoiseForm, third_order
-from sharpbound.samplers.multistep import NODES, Multistep, lagrange, remember
+from sharpbound.samplers.multistep import NODES, Multistep, lagrange, recalled
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class AdamsBashforth(Multistep):
         if self.order not in (1, 2, 3, 4):
             raise InputError(f"must be 1, 2, 3 or 4, got {self.order}", key="sampler.order")
 
-    def clock(self, kind: str, n: Array) -> Array:
+    def clock(self, process: Process, n: Array) -> Array:
         """The time in which eps is a polynomial."""
         return n
 
@@ -46,18 +46,18 @@ class AdamsBashforth(Multistep):
         ladder = step.ladder
         n = ladder.sigma / ladder.a
         x, w = gauss_legendre(NODES, float(n[step.t]), float(n[step.t - 1]))
-        return lagrange(self.clock(ladder.kind, n[list(levels)]), self.clock(ladder.kind, x)) @ w
+        return lagrange(self.clock(ladder.process, n[list(levels)]), self.clock(ladder.process, x)) @ w
 
-    def stages(self, step: Step) -> Sequence[Stage]:
-        def mean(y: Tensor) -> Tensor:
-            past = remember(step, step.t, step.noise(y), self.order)
+    def stages(self, step: Step) -> Sequence[PastStage]:
+        def advance(y: Tensor, past: Past) -> tuple[Tensor, Past]:
+            past = recalled(past, step.t, step.noise(y), self.order)
             if len(past) < self.order and self.start == "third-order":
-                return third_order(NoiseForm(step), y, past[0][1])
+                return third_order(NoiseForm(step), y, past[0][1]), past
             w = self.weights(step, [t for t, _ in past])
             increment = sum(float(w_j) * eps for w_j, (_, eps) in zip(w, past, strict=True))
-            return step.a_next * (y / step.a + increment)
+            return step.a_next * (y / step.a + increment), past
 
-        return [Stage(mean)]
+        return [PastStage(advance)]
 
 
 @dataclass(frozen=True)
@@ -75,5 +75,5 @@ class DEIS(AdamsBashforth):
     source = "Zhang & Chen, arXiv:2204.13902, eq. (14) and (15)"
     kinds = frozenset({"vp", "ve"})
 
-    def clock(self, kind: str, n: Array) -> Array:
-        return n if kind == "ve" else 0.5 * np.log1p(n**2)
+    def clock(self, process: Process, n: Array) -> Array:
+        return process.clock(n)

@@ -3,15 +3,16 @@
 A sampler is written once, as torch maps and noise levels. The engines in `sharpbound.laws` push
 laws through the stages and differentiate the maps themselves; `sharpbound.laws.particles` runs the
 same stages on samples.
+
+A multistep sampler is Markov in the pair (y, past): its stages are maps of both, and nothing is kept elsewhere.
 """
 
 from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, MutableMapping, Sequence
-from dataclasses import dataclass, field
-from types import MappingProxyType
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import torch
@@ -19,7 +20,13 @@ from torch import Tensor
 
 from sharpbound.errors import InputError
 from sharpbound.processes.ladder import Ladder, Level
-from sharpbound.scores.base import ScoreField
+from sharpbound.processes.schedules import log_snr_uniform, sub_vp, ve_exponential
+from sharpbound.scores.base import ExactScore, ScoreField
+from sharpbound.targets import Gaussian1D
+
+Past = tuple[Any, ...]
+"""What a sampler with ``history`` hands on beside the state, tensors of the state's shape among it. A run starts
+with the empty tuple."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +47,30 @@ class Stage:
     def deterministic(self) -> bool:
         return not callable(self.std) and self.std == 0.0
 
+    def advance(self, y: Tensor, past: Past) -> tuple[Tensor, Past]:
+        """Mean and past after the stage."""
+        return self.mean(y), past
+
+
+@dataclass(frozen=True)
+class PastStage:
+    """One transition of a sampler with ``history``: (y', past') = step(y, past), then y' + std N(0, I).
+
+    ``step`` is a pure function, so that a single step can be taken from any (y, past): from the exact past,
+    for its local error. The noise is added to y' alone; the next stage finds a draw as what has been added.
+    """
+
+    step: Callable[[Tensor, Past], tuple[Tensor, Past]]
+    std: float = 0.0
+
+    @property
+    def deterministic(self) -> bool:
+        return self.std == 0.0
+
+    def advance(self, y: Tensor, past: Past) -> tuple[Tensor, Past]:
+        """Mean and past after the stage."""
+        return self.step(y, past)
+
 
 @dataclass(frozen=True)
 class Mixture:
@@ -52,18 +83,17 @@ class Mixture:
 
 
 Transition = Stage | Mixture
+"""What takes a law of the state alone to another."""
+Program = Sequence[Stage | Mixture | PastStage]
 
 
-@dataclass
+@dataclass(frozen=True)
 class Step:
     """What a sampler knows when it goes from level t to level t-1."""
 
     t: int
     ladder: Ladder
     score: ScoreField
-    memory: MutableMapping[str, Any] = field(default_factory=dict)
-    """Lives through the run: what samplers with ``history`` keep between steps. Written and read by the
-    maps of the stages, not while the stages are put together."""
 
     @property
     def alpha(self) -> float:
@@ -127,44 +157,68 @@ def log_snr(ladder: Ladder, t: int) -> float:
     return math.log(float(ladder.a[t]) / sigma) if sigma > 0 else math.inf
 
 
-def level_at(kind: str, lam: float) -> Level:
-    """The (a, sigma) with log(a/sigma) = lam of a process with a^2 + sigma^2 = 1 ("vp") or a = 1 ("ve")."""
-    if kind == "ve":
-        return 1.0, math.exp(-lam)
-    return 1.0 / math.sqrt(1.0 + math.exp(-2 * lam)), 1.0 / math.sqrt(1.0 + math.exp(2 * lam))
-
-
 class Sampler(ABC):
-    """A reverse-time sampler. Subclasses are one small file each and register themselves by name."""
+    """A reverse-time sampler. Subclasses are one small file each and register themselves by name.
+
+    Required: ``name``, and `stages`. All else has a default: ``title`` is the name, ``source`` is empty, ``kinds``
+    is {"vp"}, ``history`` is False, `nfe` and `order` are None (not said), and `deterministic` is read off the
+    stages. Parameters are the fields of a frozen dataclass; each has a default.
+
+    Levels are (a, sigma) of X = a X0 + sigma W, in the units of the data. A state is a float64 torch tensor of
+    shape (..., d); so are scores. A map treats the points of a batch one by one, is built of torch operations (it
+    is differentiated), and draws no randomness: noise is the ``std`` of a stage. `sharpbound.samplers.contract`
+    checks all this and says in one line what is broken.
+
+        class MyDDPM(Sampler):
+            name = "my-ddpm"
+
+            def stages(self, step):
+                gain = step.beta / math.sqrt(step.alpha)
+                return [
+                    Stage(
+                        lambda y: y / math.sqrt(step.alpha) + gain * step.score(step.t, y),
+                        std=math.sqrt(step.beta / step.alpha),
+                    )
+                ]
+    """
 
     name: ClassVar[str]
     title: ClassVar[str]
-    source: ClassVar[str]
+    """What it is called in tables and figures."""
+    source: ClassVar[str] = ""
     """Paper, version and equation."""
     kinds: ClassVar[frozenset[str]] = frozenset({"vp"})
-    """Forward kinds that its formula is written for."""
+    """Names of the forward processes that its formula is written for: "vp", "sub-vp", "ve". A formula in alpha_t
+    and beta_t alone is one for "vp", and on others would be wrong without a sign of it."""
     history: ClassVar[bool] = False
-    """Whether a step uses what earlier steps left in ``Step.memory``: the state is then not a Markov
-    chain, and engines that treat one stage at a time do not apply."""
+    """Whether a step uses what earlier steps computed, so that its stages are `PastStage`: the state alone is then
+    not a Markov chain, and engines that push a density of it do not apply."""
 
-    # attributes of the class, or properties where they depend on its parameters
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "name" in vars(cls) and "title" not in vars(cls):
+            cls.title = cls.name
+
     @property
-    @abstractmethod
     def deterministic(self) -> bool:
-        """Whether no stage has noise."""
+        """Whether no step draws noise. By default what the stages of a run of four steps say."""
+        (kind, *_) = sorted(self.kinds)
+        ladder = PROBES[kind](4)
+        score = ExactScore(Gaussian1D(0.0, 1.0), ladder)
+        return all(stage.deterministic for _, stages in self.path(ladder, score) for stage in stages)
 
     @property
-    @abstractmethod
-    def nfe(self) -> int:
-        """Score evaluations per step (on the average over a run)."""
+    def nfe(self) -> float | None:
+        """Score evaluations per step (on the average over a run); None if not said."""
+        return None
 
     @property
-    @abstractmethod
-    def order(self) -> float:
-        """Order that its authors claim (in the metric the source states)."""
+    def order(self) -> float | None:
+        """Order that its authors claim (in the metric the source states); None if they claim none."""
+        return None
 
     @abstractmethod
-    def stages(self, step: Step) -> Sequence[Transition]:
+    def stages(self, step: Step) -> Program:
         """The program of the step t -> t-1. Puts maps together; evaluates no score itself."""
 
     def check(self, ladder: Ladder) -> None:
@@ -176,32 +230,38 @@ class Sampler(ABC):
                 key="sampler.name",
             )
 
-    def path(self, ladder: Ladder, score: ScoreField) -> Any:
-        """Iterate over (t, stages) for t = T, ..., stop + 1, with one shared memory."""
+    def path(self, ladder: Ladder, score: ScoreField) -> Iterator[tuple[int, Any]]:
+        """(t, stages) for t = T, ..., stop + 1."""
         self.check(ladder)
-        memory: MutableMapping[str, Any] = {} if self.history else MappingProxyType({})  # type: ignore[assignment]
         for t in range(ladder.T, ladder.stop, -1):
-            yield t, self.stages(Step(t, ladder, score, memory))
+            yield t, self.stages(Step(t, ladder, score))
+
+
+PROBES: dict[str, Callable[[int], Ladder]] = {"vp": log_snr_uniform, "sub-vp": sub_vp, "ve": ve_exponential}
+"""A schedule of each process on which samplers are tried."""
 
 
 def run(sampler: Sampler, ladder: Ladder, score: ScoreField, y: Tensor, generator: torch.Generator) -> Tensor:
     """Samples of the output law from samples ``y`` (n, d) of the initial law."""
+    past: Past = ()
     for _, stages in sampler.path(ladder, score):
         for stage in stages:
-            y = _moved(stage, y, generator)
+            y, past = _moved(stage, y, past, generator)
     return y
 
 
-def _moved(stage: Transition, y: Tensor, generator: torch.Generator) -> Tensor:
+def _moved(
+    stage: Stage | Mixture | PastStage, y: Tensor, past: Past, generator: torch.Generator
+) -> tuple[Tensor, Past]:
     if isinstance(stage, Mixture):
         weights = torch.tensor(stage.weights, dtype=y.dtype)
         drawn = torch.multinomial(weights, len(y), replacement=True, generator=generator)
-        moved = torch.stack([_moved(one, y, generator) for one in stage.stages])
-        return moved[drawn, torch.arange(len(y))]
-    mean = stage.mean(y)
+        moved = torch.stack([_moved(one, y, past, generator)[0] for one in stage.stages])
+        return moved[drawn, torch.arange(len(y))], past
+    mean, past = stage.advance(y, past)
     if stage.deterministic:
-        return mean
+        return mean, past
     noise = torch.randn(y.shape, generator=generator, dtype=y.dtype)
     if callable(stage.std):
-        return mean + (stage.std(y) @ noise.unsqueeze(-1)).squeeze(-1)
-    return mean + stage.std * noise
+        return mean + (stage.std(y) @ noise.unsqueeze(-1)).squeeze(-1), past
+    return mean + stage.std * noise, past

@@ -9,12 +9,12 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from sharpbound.samplers.base import Sampler, Stage, Step, log_snr
+from sharpbound.samplers.base import Past, PastStage, Program, Sampler, Stage, Step, log_snr
 from sharpbound.samplers.exponential import DataForm, phi, third_order
-from sharpbound.samplers.multistep import Multistep, remember
+from sharpbound.samplers.multistep import Multistep, recalled
 
 
-def _slopes(step: Step, past: Sequence[tuple[int, Tensor]]) -> list[Tensor]:
+def _slopes(step: Step, past: Past) -> list[Tensor]:
     """Divided differences (x0_i - x0_{i+1})/r_i of successive predictions, r_i = h_i/h."""
     lam = [log_snr(step.ladder, t) for t, _ in past]
     return [(past[i][1] - past[i + 1][1]) * (step.h / (lam[i] - lam[i + 1])) for i in range(len(past) - 1)]
@@ -36,19 +36,19 @@ class DPMSolverPlusPlus2M(Multistep):
     source = "Lu et al., arXiv:2211.01095, Algorithm 2"
     kinds = frozenset({"vp", "sub-vp", "ve"})
 
-    def stages(self, step: Step) -> Sequence[Stage]:
-        def mean(y: Tensor) -> Tensor:
-            past = remember(step, step.t, step.data(y), 2)
+    def stages(self, step: Step) -> Sequence[PastStage]:
+        def advance(y: Tensor, past: Past) -> tuple[Tensor, Past]:
+            past = recalled(past, step.t, step.data(y), 2)
             prediction = past[0][1]
             if step.to_data:
-                return prediction
+                return prediction, past
             if len(past) < 2 and self.start == "third-order":
-                return third_order(DataForm(step), y, prediction)
+                return third_order(DataForm(step), y, prediction), past
             for slope in _slopes(step, past):
                 prediction = prediction + 0.5 * slope
-            return (step.sigma_next / step.sigma) * y - step.a_next * math.expm1(-step.h) * prediction
+            return (step.sigma_next / step.sigma) * y - step.a_next * math.expm1(-step.h) * prediction, past
 
-        return [Stage(mean)]
+        return [PastStage(advance)]
 
 
 @dataclass(frozen=True)
@@ -70,13 +70,13 @@ class DPMSolverPlusPlus3M(Multistep):
     curvature: ClassVar[float] = 1.0
     """Factor of phi_3 D2."""
 
-    def stages(self, step: Step) -> Sequence[Stage]:
-        def mean(y: Tensor) -> Tensor:
-            past = remember(step, step.t, step.data(y), 3)
+    def stages(self, step: Step) -> Sequence[PastStage]:
+        def advance(y: Tensor, past: Past) -> tuple[Tensor, Past]:
+            past = recalled(past, step.t, step.data(y), 3)
             if step.to_data:
-                return past[0][1]
+                return past[0][1], past
             if len(past) < 3 and self.start == "third-order":
-                return third_order(DataForm(step), y, past[0][1])
+                return third_order(DataForm(step), y, past[0][1]), past
             integral = phi(1, -step.h) * past[0][1]
             slopes = _slopes(step, past)
             if len(slopes) == 1:
@@ -87,9 +87,9 @@ class DPMSolverPlusPlus3M(Multistep):
                 d2 = (slopes[0] - slopes[1]) * (1 / (r0 + r1))
                 d1 = slopes[0] + r0 * d2
                 integral = integral + phi(2, -step.h) * d1 + self.curvature * phi(3, -step.h) * d2
-            return (step.sigma_next / step.sigma) * y + step.a_next * step.h * integral
+            return (step.sigma_next / step.sigma) * y + step.a_next * step.h * integral, past
 
-        return [Stage(mean)]
+        return [PastStage(advance)]
 
 
 @dataclass(frozen=True)
@@ -118,19 +118,10 @@ class SDEDPMSolverPlusPlus1(Sampler):
     source = "Lu et al., arXiv:2211.01095, eq. (18)"
     kinds = frozenset({"vp", "sub-vp", "ve"})
 
-    def prediction(self, step: Step, y: Tensor) -> Tensor:
-        return step.data(y)
-
-    def stages(self, step: Step) -> Sequence[Stage]:
+    def stages(self, step: Step) -> Program:
         if step.to_data:
             return [Stage(step.data)]
-        shrink, fresh = math.exp(-step.h) * step.sigma_next / step.sigma, -math.expm1(-2 * step.h)
-        return [
-            Stage(
-                lambda y: shrink * y + step.a_next * fresh * self.prediction(step, y),
-                step.sigma_next * math.sqrt(fresh),
-            )
-        ]
+        return [Stage(lambda y: _diffused(step, y, step.data(y)), _fresh_noise(step))]
 
 
 class SDEDPMSolverPlusPlus2M(SDEDPMSolverPlusPlus1):
@@ -142,7 +133,25 @@ class SDEDPMSolverPlusPlus2M(SDEDPMSolverPlusPlus1):
     order = 2
     source = "Lu et al., arXiv:2211.01095, eq. (19)"
 
-    def prediction(self, step: Step, y: Tensor) -> Tensor:
-        past = remember(step, step.t, step.data(y), 2)
-        slopes = _slopes(step, past)
-        return past[0][1] + 0.5 * slopes[0] if slopes else past[0][1]
+    def stages(self, step: Step) -> Program:
+        if step.to_data:
+            return [Stage(step.data)]
+
+        def advance(y: Tensor, past: Past) -> tuple[Tensor, Past]:
+            past = recalled(past, step.t, step.data(y), 2)
+            prediction = past[0][1]
+            for slope in _slopes(step, past):
+                prediction = prediction + 0.5 * slope
+            return _diffused(step, y, prediction), past
+
+        return [PastStage(advance, _fresh_noise(step))]
+
+
+def _diffused(step: Step, y: Tensor, prediction: Tensor) -> Tensor:
+    """The mean of the reverse-time diffusion with x0 = ``prediction``."""
+    shrink = math.exp(-step.h) * step.sigma_next / step.sigma
+    return shrink * y + step.a_next * -math.expm1(-2 * step.h) * prediction
+
+
+def _fresh_noise(step: Step) -> float:
+    return step.sigma_next * math.sqrt(-math.expm1(-2 * step.h))

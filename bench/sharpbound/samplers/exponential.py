@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from sharpbound.processes.ladder import Level
-from sharpbound.samplers.base import Sampler, Stage, Step, level_at, log_snr
+from sharpbound.samplers.base import Sampler, Stage, Step, log_snr
 
 _SERIES_TERMS = 20
 """1/20! < 1e-18: the series of phi is exact to rounding up to |z| = 1."""
@@ -46,7 +46,7 @@ class NoiseForm:
     def level(self, r: float) -> Level:
         if r == 1:
             return self.step.a_next, self.step.sigma_next
-        return level_at(self.step.ladder.kind, log_snr(self.step.ladder, self.step.t) + r * self.step.h)
+        return self.step.ladder.process.level_at(log_snr(self.step.ladder, self.step.t) + r * self.step.h)
 
     def linear(self, r: float) -> tuple[float, float]:
         """P(r) and G(r)."""
@@ -137,6 +137,7 @@ class SingleStep(Sampler):
     """
 
     deterministic = True
+    order: int
 
     @abstractmethod
     def form(self, step: Step) -> Form:
@@ -144,11 +145,11 @@ class SingleStep(Sampler):
 
     @property
     def nfe(self) -> int:
-        return int(self.order)
+        return self.order
 
     def stages(self, step: Step) -> Sequence[Stage]:
         if step.to_data:
             return [Stage(step.data)]
         form = self.form(step)
-        method = {1: first_order, 2: second_order, 3: third_order}[int(self.order)]
+        method = {1: first_order, 2: second_order, 3: third_order}[self.order]
         return [Stage(lambda y: method(form, y, form.nonlinear(0.0, y)))]

@@ -1,17 +1,15 @@
-"""What samplers with a memory share: the predictions of earlier steps, newest first."""
+"""What multistep samplers share: a past that holds the predictions of earlier steps."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from torch import Tensor
 
 from sharpbound.errors import InputError
 from sharpbound.numerics.quadrature import Array
-from sharpbound.processes.ladder import Ladder
-from sharpbound.samplers.base import Sampler, Step
+from sharpbound.samplers.base import Past, Sampler
 
 NODES = 16
 """Gauss-Legendre nodes on what one step sees of a smooth weight: integrated to rounding."""
@@ -22,7 +20,10 @@ STARTS = ("lower-order", "third-order")
 
 @dataclass(frozen=True)
 class Multistep(Sampler):
-    """A sampler that keeps its last predictions.
+    """A sampler that keeps its last predictions, of noise or data as its formula has them.
+
+    Its past is ((t+1, prediction at level t+1), (t+2, ...), ...), newest first, when the step t -> t-1 begins. The
+    error of this step alone is that from the exact past: predictions at points of one exact trajectory.
 
     ``start``: what the first steps do, when there are fewer of them than the formula needs. "lower-order", as
     published: the same formula with those there are; one step of order 1 leaves an error of order h^2.
@@ -38,20 +39,13 @@ class Multistep(Sampler):
         if self.start not in STARTS:
             raise InputError(f"must be {' or '.join(STARTS)}, got {self.start!r}", key="sampler.start")
 
-    def check(self, ladder: Ladder) -> None:
-        super().check(ladder)
-        if self.start == "third-order" and ladder.kind == "sub-vp":
-            raise InputError("a third-order start needs levels between those of sub-vp", key="sampler.start")
 
-
-def remember(step: Step, t: int, prediction: Tensor, keep: int) -> list[tuple[int, Tensor]]:
-    """Add the prediction made at level t to the memory; the ``keep`` newest with their levels.
+def recalled(past: Past, t: int, prediction: Tensor, keep: int) -> Past:
+    """The past with the prediction made at level t put first, cut to the ``keep`` newest.
 
     At the start of a run there are fewer of them, and the samplers' first steps are of lower order.
     """
-    past: list[tuple[int, Any]] = step.memory.get("predictions", [])
-    step.memory["predictions"] = [(t, prediction), *past][:keep]
-    return step.memory["predictions"]
+    return ((t, prediction), *past)[:keep]
 
 
 def lagrange(nodes: Array, x: Array) -> Array:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from torch import Tensor
 
 from sharpbound.errors import InputError
-from sharpbound.samplers.base import Sampler, Stage, Step
+from sharpbound.samplers.base import Past, PastStage, Program, Sampler, Stage, Step
 from sharpbound.samplers.ddim import DDIM
 from sharpbound.samplers.exponential import phi
 
@@ -40,7 +39,7 @@ class PredictorCorrector(Sampler):
     def langevin_time(self, step: Step) -> float:
         return self.strength * step.sigma_next**2 * step.h
 
-    def stages(self, step: Step) -> Sequence[Stage]:
+    def stages(self, step: Step) -> Program:
         (predictor,) = DDIM().stages(step)
         if step.to_data:
             return [predictor]
@@ -98,43 +97,45 @@ class KineticCorrector(UnderdampedCorrector):
     def nfe(self) -> int:  # type: ignore[override]
         return 1 + self.steps
 
-    def stages(self, step: Step) -> Sequence[Stage]:
+    def stages(self, step: Step) -> Program:
         (predictor,) = DDIM().stages(step)
         if step.to_data:
             return [predictor]
-        t, memory = step.t - 1, step.memory
+        t = step.t - 1
         r, x = step.sigma_next * math.sqrt(2 * step.h) / self.steps, self.strength * step.h / self.steps
         var_v, cov = 2 * x * phi(1, -2 * x), r * x * phi(1, -x) ** 2
         var_y = r**2 * x * (8 * phi(3, -2 * x) - 4 * phi(3, -x))
 
-        # a stage adds its noise to the state, so the next one recovers a draw as what has been added
-        def predict(y: Tensor) -> Tensor:
-            memory["position"] = predictor.mean(y)
-            return memory["position"]
+        # the past is (position, velocity): a stage adds its noise to the state, and the next one recovers the draw
+        def predict(y: Tensor, past: Past) -> tuple[Tensor, Past]:
+            position = predictor.mean(y)
+            return position, (position, None)
 
-        def draw_velocity(y: Tensor) -> Tensor:
-            memory["velocity"] = y - memory["position"]
-            return memory["position"]
+        def draw_velocity(y: Tensor, past: Past) -> tuple[Tensor, Past]:
+            position, _ = past
+            return position, (position, y - position)
 
-        def drift(y: Tensor) -> tuple[Tensor, Tensor]:
-            v, s = memory["velocity"], step.score(t, y)
+        def drift(y: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
+            s = step.score(t, y)
             return y + r * phi(1, -x) * v + r**2 * phi(2, -x) * s, math.exp(-x) * v + r * phi(1, -x) * s
 
-        def kick(y: Tensor) -> Tensor:
-            memory["position"], memory["velocity"] = drift(y)
-            return memory["velocity"]
+        def kick(y: Tensor, past: Past) -> tuple[Tensor, Past]:
+            position, velocity = drift(y, past[1])
+            return velocity, (position, velocity)
 
-        def move(v: Tensor) -> Tensor:
-            fresh = v - memory["velocity"]
-            memory["velocity"] = v
-            return memory["position"] + cov / var_v * fresh
+        def move(v: Tensor, past: Past) -> tuple[Tensor, Past]:
+            position, velocity = past
+            return position + cov / var_v * (v - velocity), (position, v)
 
-        inner = [Stage(kick, math.sqrt(var_v)), Stage(move, math.sqrt(var_y - cov**2 / var_v))]
+        def arrive(y: Tensor, past: Past) -> tuple[Tensor, Past]:
+            return drift(y, past[1])[0], ()  # nothing reads the last velocity
+
+        inner = [PastStage(kick, math.sqrt(var_v)), PastStage(move, math.sqrt(var_y - cov**2 / var_v))]
         return [
-            Stage(predict, 1.0),
-            Stage(draw_velocity),
+            PastStage(predict, 1.0),
+            PastStage(draw_velocity),
             *inner * (self.steps - 1),
-            Stage(lambda y: drift(y)[0], math.sqrt(var_y)),  # nothing reads the last velocity
+            PastStage(arrive, math.sqrt(var_y)),
         ]
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
 from torch import Tensor
 
 from sharpbound.numerics.gauss import gauss_legendre
@@ -38,7 +37,7 @@ class RandomizedMidpoint(Sampler):
     def _branch(step: Step, u: float) -> Stage:
         n, n_next = step.sigma / step.a, step.sigma_next / step.a_next
         dn, n_u = n_next - n, n + u * (n_next - n)
-        a_u = 1.0 if step.ladder.kind == "ve" else 1 / float(np.sqrt(1 + n_u**2))
+        a_u = step.ladder.process.scale(n_u)
         level = (a_u, a_u * n_u)
 
         def mean(y: Tensor) -> Tensor:

@@ -1,7 +1,7 @@
 """The reverse-time SDE with a frozen score: Euler-Maruyama, and with its linear part solved exactly.
 
 dX = f X dt + g dW forward; dY = (-f Y + g^2 s) dt + g dW backward. On a step from level t to t-1 the
-only quantities that enter are F = int f = log(a_t/a_{t-1}) and G = int g^2.
+only quantities that enter are F = int f = log(a_t/a_{t-1}) and G = int g^2, the process's `diffusion`.
 """
 
 from __future__ import annotations
@@ -12,16 +12,6 @@ from collections.abc import Sequence
 import numpy as np
 
 from sharpbound.samplers.base import Sampler, Stage, Step
-
-
-def diffusion_integral(step: Step) -> float:
-    """G = int g^2 over the step, with u = -2 log a: VP g^2 dt = du; VE d(sigma^2); sub-VP (1 - e^{-2u}) du."""
-    if step.ladder.kind == "ve":
-        return step.sigma**2 - step.sigma_next**2
-    du = -float(np.log1p(-step.ladder.beta[step.t]))
-    if step.ladder.kind == "vp":
-        return du
-    return du + 0.5 * step.a**4 * -math.expm1(2 * du)
 
 
 class EulerMaruyama(Sampler):
@@ -36,7 +26,7 @@ class EulerMaruyama(Sampler):
     kinds = frozenset({"vp", "sub-vp", "ve"})
 
     def stages(self, step: Step) -> Sequence[Stage]:
-        t, s, G = step.t, step.score, diffusion_integral(step)
+        t, s, G = step.t, step.score, step.ladder.diffusion(step.t)
         F = 0.5 * float(np.log1p(-step.ladder.beta[step.t]))
         return [Stage(lambda y: (1 - F) * y + G * s(t, y), math.sqrt(G))]
 
@@ -56,8 +46,8 @@ class ExponentialIntegrator(Sampler):
     kinds = frozenset({"vp", "ve"})
 
     def stages(self, step: Step) -> Sequence[Stage]:
-        t, s, h = step.t, step.score, diffusion_integral(step)
-        if step.ladder.kind == "ve":
+        t, s, h = step.t, step.score, step.ladder.diffusion(step.t)
+        if step.ladder.beta[t] == 0.0:
             return [Stage(lambda y: y + h * s(t, y), math.sqrt(h))]
         growth, gain = math.exp(0.5 * h), 2 * math.expm1(0.5 * h)
         return [Stage(lambda y: growth * y + gain * s(t, y), math.sqrt(math.expm1(h)))]

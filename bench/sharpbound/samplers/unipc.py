@@ -11,9 +11,9 @@ from torch import Tensor
 
 from sharpbound.errors import InputError
 from sharpbound.numerics.quadrature import Array
-from sharpbound.samplers.base import Stage, Step, log_snr
+from sharpbound.samplers.base import Past, PastStage, Step, log_snr
 from sharpbound.samplers.exponential import DataForm, phi, third_order
-from sharpbound.samplers.multistep import Multistep, remember
+from sharpbound.samplers.multistep import Multistep, recalled
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,7 @@ class UniPC(Multistep):
     The predictor (UniP) sums over past values; the corrector (UniC) adds the value at the predicted
     Y_{t-1}, r = 1, which is also kept as the next step's m_t, so a step costs one evaluation. A single
     unknown is rho = 1/2, as in the authors' code. First steps have fewer values; the last is not corrected.
+    The past of the step t -> t-1 begins with (t, m_t), as the step before left it.
     """
 
     p: int = 2
@@ -48,39 +49,34 @@ class UniPC(Multistep):
     def order(self) -> int:
         return self.p + 1
 
-    def stages(self, step: Step) -> Sequence[Stage]:
-        def mean(y: Tensor) -> Tensor:
-            if "predictions" not in step.memory:
-                remember(step, step.t, step.data(y), self.p)
-            past = step.memory["predictions"]
+    def stages(self, step: Step) -> Sequence[PastStage]:
+        def advance(y: Tensor, past: Past) -> tuple[Tensor, Past]:
+            past = past or ((step.t, step.data(y)),)
             if step.to_data:
-                return past[0][1]
+                return past[0][1], past
             last = step.t == step.ladder.stop + 1
             if len(past) < self.p and self.start == "third-order":
                 y_next = third_order(DataForm(step), y, past[0][1])
-                if not last:
-                    remember(step, step.t - 1, self._prediction(step, y_next), self.p)
-                return y_next
+                return y_next, past if last else self._with_next(step, past, y_next)
             base = (step.sigma_next / step.sigma) * y - step.a_next * math.expm1(-step.h) * past[0][1]
             predicted = self._update(step, base, past, past[1:])
             if last:
-                return predicted
-            new = (step.t - 1, self._prediction(step, predicted))
-            remember(step, *new, self.p)
-            return self._update(step, base, past, [*past[1:], new])
+                return predicted, past
+            kept = self._with_next(step, past, predicted)
+            return self._update(step, base, past, [*past[1:], kept[0]]), kept
 
-        return [Stage(mean)]
+        return [PastStage(advance)]
 
-    @staticmethod
-    def _prediction(step: Step, y: Tensor) -> Tensor:
-        """x0 at level t - 1."""
-        return (y + step.sigma_next**2 * step.score(step.t - 1, y)) / step.a_next
+    def _with_next(self, step: Step, past: Past, y: Tensor) -> Past:
+        """The past with x0 at level t - 1 as predicted from ``y``."""
+        prediction = (y + step.sigma_next**2 * step.score(step.t - 1, y)) / step.a_next
+        return recalled(past, step.t - 1, prediction, self.p)
 
     def _update(
         self,
         step: Step,
         base: Tensor,
-        past: Sequence[tuple[int, Tensor]],
+        past: Past,
         points: Sequence[tuple[int, Tensor]],
     ) -> Tensor:
         """``base`` - a B(h) sum_j rho_j D_j over ``points``."""

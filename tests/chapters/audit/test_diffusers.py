@@ -16,6 +16,7 @@ from sharpbound.chapters.base import Cell
 from sharpbound.errors import InputError
 from sharpbound.processes import schedules
 from sharpbound.processes.ladder import Ladder
+from sharpbound.processes.process import VP
 from sharpbound.run.cases import validate_case
 from sharpbound.suite import load_cases, load_theory
 
@@ -38,7 +39,7 @@ def own_ladder(T: int) -> Ladder:
     levels = [*scheduler.timesteps.tolist(), 0]  # the last step goes from timestep 0 to alpha_bar_0: nowhere
     abar = scheduler.alphas_cumprod.double().numpy()[levels[::-1]]
     log_a = 0.5 * np.log(abar)
-    return schedules._from_log_a("diffusers", log_a, np.sqrt(1 - abar), "vp", {})
+    return schedules._from_log_a("diffusers", log_a, np.sqrt(1 - abar), VP, {})
 
 
 @with_diffusers

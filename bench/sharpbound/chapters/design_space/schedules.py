@@ -15,6 +15,7 @@ from sharpbound.errors import InputError
 from sharpbound.marginals.fisher import Information
 from sharpbound.numerics.quadrature import Panels
 from sharpbound.processes.ladder import Ladder
+from sharpbound.processes.process import VE
 from sharpbound.processes.schedules import edm, tangent, ve_exponential, vp_linear
 
 Array = NDArray[np.float64]
@@ -129,4 +130,4 @@ def optimal(information: Information, steps: int, sigma_min: float, sigma_max: f
 def from_sigmas(name: str, sigma: Array) -> Ladder:
     """Variance-exploding ladder through the increasing noise levels ``sigma`` (N+1,), level 0 = stop."""
     flat = np.zeros_like(sigma)
-    return Ladder(name, "ve", a=flat + 1, sigma=sigma, beta=flat, stop=0, step_size=1 / (len(sigma) - 1))
+    return Ladder(name, VE, a=flat + 1, sigma=sigma, beta=flat, stop=0, step_size=1 / (len(sigma) - 1))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -12,10 +12,10 @@ import numpy as np
 from torch import Tensor
 
 from sharpbound import samplers
-from sharpbound.samplers.base import Sampler, Stage, Step, Transition
+from sharpbound.samplers.base import Program, Sampler, Stage, Step
 
 Seen = Callable[[Step], Step]
-Program = Callable[[Step, list[Any]], Sequence[Transition]]
+Rewrite = Callable[[Step, list[Any]], Program]
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ def mutant(
     wrong: str,
     *,
     seen: Seen | None = None,
-    program: Program | None = None,
+    program: Rewrite | None = None,
     **parameters: Any,
 ) -> Mutant:
     """``base`` whose formula gets the step through ``seen`` and whose stages go through ``program``."""
@@ -49,7 +49,7 @@ def mutant(
     original = samplers.build(spec)
     family: type[Sampler] = type(original)
 
-    def stages(self: Sampler, step: Step) -> Sequence[Transition]:
+    def stages(self: Sampler, step: Step) -> Program:
         made = list(family.stages(self, seen(step) if seen else step))
         return program(step, made) if program else made
 
@@ -69,7 +69,7 @@ def seeing(**wrong: Callable[[Step], float]) -> Seen:
 
     def see(step: Step) -> Step:
         values = {name: property(partial(_constant, f(step))) for name, f in wrong.items()}
-        return type("WrongStep", (Step,), values)(step.t, step.ladder, step.score, step.memory)
+        return type("WrongStep", (Step,), values)(step.t, step.ladder, step.score)
 
     return see
 
@@ -111,7 +111,7 @@ def scored(
 # -- what comes out ----------------------------------------------------------------------------
 
 
-def noise_times(factor: Callable[[Step], float], stage: int = -1) -> Program:
+def noise_times(factor: Callable[[Step], float], stage: int = -1) -> Rewrite:
     """The noise of one stage multiplied."""
 
     def program(step: Step, made: list[Stage]) -> list[Stage]:
@@ -124,17 +124,17 @@ def noise_times(factor: Callable[[Step], float], stage: int = -1) -> Program:
     return program
 
 
-def formula(write: Callable[[Step], Sequence[Stage]]) -> Program:
+def formula(write: Callable[[Step], Program]) -> Rewrite:
     """The whole program written anew."""
     return lambda step, made: write(step)
 
 
-def last_step(change: Callable[[Step, list[Stage]], list[Stage]]) -> Program:
+def last_step(change: Callable[[Step, list[Stage]], list[Stage]]) -> Rewrite:
     """Another program at the last step alone."""
     return lambda step, made: change(step, made) if step.t == step.ladder.stop + 1 else made
 
 
-def first_step(change: Callable[[Step, list[Stage]], list[Stage]]) -> Program:
+def first_step(change: Callable[[Step, list[Stage]], list[Stage]]) -> Rewrite:
     """Another program at the first step alone."""
     return lambda step, made: change(step, made) if step.t == step.ladder.T else made
 

@@ -21,10 +21,10 @@ from sharpbound.chapters.detection.making import (
     scored,
     seeing,
 )
-from sharpbound.samplers.base import Stage, Step
+from sharpbound.samplers.base import Past, PastStage, Stage, Step
 from sharpbound.samplers.ddim import DDIM
 from sharpbound.samplers.exponential import DataForm, NoiseForm, first_order, phi
-from sharpbound.samplers.multistep import remember
+from sharpbound.samplers.multistep import recalled
 
 
 def _identity(y: Tensor) -> Tensor:
@@ -104,30 +104,31 @@ def _third_order(step: Step, gain: float = 1.5, first: float = 2.0) -> list[Stag
     return [Stage(mean)]
 
 
-def _two_step(step: Step, weight: float = 0.5, inverted: bool = False) -> list[Stage]:
+def _two_step(step: Step, weight: float = 0.5, inverted: bool = False) -> list[PastStage]:
     """`dpm-solver++-2m` with the weight of its difference, or the ratio of the steps, to choose."""
 
-    def mean(y: Tensor) -> Tensor:
-        past = remember(step, step.t, step.data(y), 2)
+    def advance(y: Tensor, past: Past) -> tuple[Tensor, Past]:
+        past = recalled(past, step.t, step.data(y), 2)
         prediction = past[0][1]
         if len(past) == 2:
             earlier = Step(step.t + 1, step.ladder, step.score).h
             r = step.h / earlier if inverted else earlier / step.h
             prediction = prediction + weight / r * (past[0][1] - past[1][1])
-        return first_order(DataForm(step), y, prediction)
+        return first_order(DataForm(step), y, prediction), past
 
-    return [Stage(mean)]
+    return [PastStage(advance)]
 
 
-def _adams_bashforth(step: Step, newest: float) -> list[Stage]:
+def _adams_bashforth(step: Step, newest: float) -> list[PastStage]:
     """Two-step Adams-Bashforth with the constant-step weights (newest, 1 - newest) on any ladder."""
 
-    def mean(y: Tensor) -> Tensor:
-        past = remember(step, step.t, step.noise(y), 2)
+    def advance(y: Tensor, past: Past) -> tuple[Tensor, Past]:
+        past = recalled(past, step.t, step.noise(y), 2)
         eps = past[0][1] if len(past) == 1 else newest * past[0][1] + (1 - newest) * past[1][1]
-        return step.a_next * (y / step.a + (step.sigma_next / step.a_next - step.sigma / step.a) * eps)
+        increment = (step.sigma_next / step.a_next - step.sigma / step.a) * eps
+        return step.a_next * (y / step.a + increment), past
 
-    return [Stage(mean)]
+    return [PastStage(advance)]
 
 
 def _swapped(step: Step) -> float:

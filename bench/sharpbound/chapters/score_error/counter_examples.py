@@ -26,6 +26,7 @@ from sharpbound.errors import InputError
 from sharpbound.numerics.quadrature import Array, Panels
 from sharpbound.numerics.roots import roots
 from sharpbound.processes.ladder import Ladder
+from sharpbound.processes.process import VP
 from sharpbound.samplers.base import Sampler
 from sharpbound.targets import Gaussian1D
 from sharpbound.targets.base import Target
@@ -208,7 +209,7 @@ def counter_example(
         0.0,
         1.0,
     )
-    if not standard or ladder.kind != "vp":
+    if not standard or ladder.process != VP:
         raise InputError(
             f"{spec['field']} is known on the standard normal target and vp schedules",
             key="score_error.field",

@@ -77,7 +77,7 @@ class NoisyScore(Sampler):
             setattr(self, attribute, getattr(sampler, attribute))
 
     @property
-    def order(self) -> float:
+    def order(self) -> float | None:
         return self.sampler.order
 
     def stages(self, step: Step) -> Sequence[Stage]:

@@ -50,16 +50,15 @@ def conclude_sweep(case: Case, claim: Claim, rows: Sequence[Row]) -> Conclusion:
         values["eps_score"] = float(np.mean([row["eps_score"] for row in curve]))
     if swept == "T":
         ladders = [processes.build(case.forward, row["T"]) for row in curve]
-        li = ladders[0].name == "li2024"
         return conclude_rate(
             claim,
             curve,
             swept=swept,
             metric=case.metrics[0],
             step=[ladder.step_size for ladder in ladders],
-            axis="T/log T" if li else "T",
-            axis_logs=1.0 if li else 0.0,
-            slow_log=li,
+            axis=ladders[0].axis,
+            axis_logs=ladders[0].axis_logs,
+            slow_log=ladders[0].slow_log,
             values=values,
         )
     falls_to_zero = swept in ("eps", "delta")  # rates are stated for eps -> 0, and for omega, d -> infinity
