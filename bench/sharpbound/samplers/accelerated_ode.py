@@ -1,4 +1,4 @@
-"""Accelerated deterministic sampler of Li, Wei, Chen & Chi."""
+"""Accelerated deterministic sampler of 2403.03852, which needs no derivative of the score."""
 
 from __future__ import annotations
 
@@ -18,6 +18,9 @@ class AcceleratedODE(Sampler):
               + (1 - alpha_t)^2 / (4 (1 - alpha_{t+1})) [s_t(Y_t) - sqrt(alpha_{t+1}) s_{t+1}(Y^-)] };
 
     the first step, t = T, has no level above and is the plain probability-flow step.
+
+    This form is recalled, not read in the paper. The sampler of 2306.09251, whose Theorem 2 has the rate
+    d^6 log^6 T/T^2, is another one: `accelerated-ode-li2024`.
     """
 
     name = "accelerated-ode"
@@ -25,7 +28,7 @@ class AcceleratedODE(Sampler):
     deterministic = True
     nfe = 2
     order = 2
-    source = "Li, Wei, Chen & Chi, arXiv:2306.09251, Section 3.3; form of Li et al., arXiv:2403.03852"
+    source = "Li, Huang, Efimov, Wei, Chi & Chen, arXiv:2403.03852; form recalled"
 
     def stages(self, step: Step) -> Sequence[Stage]:
         t, beta, alpha, s, ladder = step.t, step.beta, step.alpha, step.score, step.ladder

@@ -16,7 +16,10 @@ class DDPM(Sampler):
     deterministic = False
     nfe = 1
     order = 1
-    source = "Li, Wei, Chen & Chi, arXiv:2306.09251, eq. (18); Ho, Jain & Abbeel, arXiv:2006.11239"
+    source = (
+        "Li, Wei, Chen & Chi, arXiv:2306.09251, version of Feb 2024, eq. (30); "
+        "Ho, Jain & Abbeel, arXiv:2006.11239"
+    )
 
     def variance(self, step: Step) -> float:
         """1/alpha_t - 1."""

@@ -16,7 +16,7 @@ class PFODE(Sampler):
     deterministic = True
     nfe = 1
     order = 1
-    source = "Li, Wei, Chen & Chi, arXiv:2306.09251, eq. (17)"
+    source = "Li, Wei, Chen & Chi, arXiv:2306.09251, version of Feb 2024, eq. (23)"
 
     def stages(self, step: Step) -> Sequence[Stage]:
         t, beta, alpha, s = step.t, step.beta, step.alpha, step.score

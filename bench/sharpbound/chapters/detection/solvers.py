@@ -1,6 +1,6 @@
 """Mutants of the solvers: what goes wrong when stages, past values and inner steps are put together.
 
-With those of `sharpbound.chapters.detection.table` every sampler has one but
+With those of `table` and `accelerated` beside it every sampler has one but
 randomized-midpoint, whose law at the steps used takes longer than all the others together.
 """
 

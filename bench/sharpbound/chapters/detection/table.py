@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import replace
 
 import torch
@@ -32,23 +31,6 @@ def _identity(y: Tensor) -> Tensor:
 
 
 # -- programs written anew, with their mistake -------------------------------------------------
-
-
-def _accelerated_ode(step: Step, sign: float = 1.0, up: int = 1, root: bool = True) -> list[Stage]:
-    """`accelerated-ode` with the sign of its correction, its denominator's level and a root to choose."""
-    t, beta, s, ladder = step.t, step.beta, step.score, step.ladder
-
-    def mean(y: Tensor) -> Tensor:
-        score = s(t, y)
-        drift = y + 0.5 * beta * score
-        if t < ladder.T:
-            alpha_up, beta_up = ladder.alpha(t + 1), float(ladder.beta[t + 1])
-            y_up = math.sqrt(alpha_up) * (y - 0.5 * beta_up * score)
-            gain = sign * beta**2 / (4 * float(ladder.beta[t + up]))
-            drift = drift + gain * (score - (math.sqrt(alpha_up) if root else 1.0) * s(t + 1, y_up))
-        return drift / ratio(step)
-
-    return [Stage(mean)]
 
 
 def _taylor(step: Step, half: float = 8.0, divergence: float = 1.0) -> list[Stage]:
@@ -152,11 +134,6 @@ def _wide(step: Step, made: list[Stage]) -> list[Stage]:
     return [Stage(lambda y: 1.05 * y, lands=(step.a, step.sigma)), *made]
 
 
-def _all_noise_last(step: Step, made: Sequence[Stage]) -> list[Stage]:
-    mean = made[1].mean
-    return [Stage(mean, math.sqrt(step.beta / step.alpha))]
-
-
 def _gain_without_two(step: Step) -> list[Stage]:
     h = -math.log(step.alpha)
     growth = math.exp(0.5 * h)
@@ -228,49 +205,6 @@ TABLE: tuple[Mutant, ...] = (
         "forgotten factor",
         "half of the covariance correction",
         program=lambda step, made: [replace(made[0], std=lambda y: _half_covariance(step, y))],
-    ),
-    # accelerated samplers
-    mutant(
-        "accelerated-ode",
-        "wrong sign",
-        "the correction is subtracted",
-        program=formula(lambda s: _accelerated_ode(s, sign=-1.0)),
-    ),
-    mutant(
-        "accelerated-ode",
-        "index off by one",
-        "the correction divides by 1 - alpha_t, not 1 - alpha_{t+1}",
-        program=formula(lambda s: _accelerated_ode(s, up=0)),
-    ),
-    mutant(
-        "accelerated-ode",
-        "dropped factor",
-        "sqrt(alpha_{t+1}) is missing before s_{t+1}",
-        program=formula(lambda s: _accelerated_ode(s, root=False)),
-    ),
-    mutant(
-        "accelerated-ode",
-        "missing correction",
-        "the look back is left out",
-        program=formula(lambda s: _accelerated_ode(s, sign=0.0)),
-    ),
-    mutant(
-        "accelerated-ddpm",
-        "noise outside the root",
-        "the last noise is not divided by sqrt(alpha)",
-        program=noise_times(ratio),
-    ),
-    mutant(
-        "accelerated-ddpm",
-        "scaled first noise",
-        "the first noise is multiplied by sqrt(alpha)",
-        program=noise_times(ratio, 0),
-    ),
-    mutant(
-        "accelerated-ddpm",
-        "all noise last",
-        "the noise is not split around the score evaluation",
-        program=_all_noise_last,
     ),
     # DDIM and the reverse diffusion
     mutant(
