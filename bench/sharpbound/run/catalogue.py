@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -56,10 +57,17 @@ def _claims() -> tuple[Sequence[str], Lines]:
 
 
 def _samplers() -> tuple[Sequence[str], Lines]:
-    from sharpbound.samplers import SAMPLERS
+    from sharpbound.samplers import BROKEN, SAMPLERS
 
+    for line in BROKEN:
+        print(f"left out: {line}", file=sys.stderr)
     lines = (
-        (name, sampler.title, f"{sampler.order:g}", str(sampler.nfe), sampler.source)
+        (
+            name,
+            sampler.title,
+            *("" if n is None else f"{n:g}" for n in (sampler.order, sampler.nfe)),
+            sampler.source,
+        )
         for name, sampler in SAMPLERS.items()
     )
     return ("sampler", "title", "claimed order", "evaluations per step", "source"), lines

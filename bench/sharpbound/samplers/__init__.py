@@ -4,23 +4,56 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
+import inspect
 import pkgutil
+from types import ModuleType
 from typing import Any
 
 from sharpbound.errors import InputError
 from sharpbound.samplers.base import Mixture, Past, PastStage, Sampler, Stage, Step, run
+from sharpbound.samplers.contract import checked, declared
 from sharpbound.scores.base import ExactScore, ScoreField
 
 INITS = ("normal", "exact")
 
 
+BROKEN: list[str] = []
+"""What is wrong with samplers in this folder that are left out, one line each."""
+
+
 def _discover() -> dict[str, Sampler]:
     found: dict[str, Sampler] = {}
     for module in pkgutil.iter_modules(__path__):
-        for value in vars(importlib.import_module(f"{__name__}.{module.name}")).values():
-            if isinstance(value, type) and issubclass(value, Sampler) and "name" in vars(value):
-                found[value.name] = value()  # parameters have defaults
+        try:
+            classes = _defined_in(importlib.import_module(f"{__name__}.{module.name}"))
+        except Exception as error:  # whatever the file raises
+            BROKEN.append(f"samplers/{module.name}.py: importing it fails: {type(error).__name__}: {error}")
+            continue
+        for cls in classes:
+            try:
+                _register(found, declared(cls))
+            except InputError as error:
+                BROKEN.append(f"samplers/{module.name}.py: {error}")
     return dict(sorted(found.items()))
+
+
+def _register(found: dict[str, Sampler], sampler: Sampler) -> None:
+    if sampler.name in found:
+        raise InputError(f"its name {sampler.name} is taken by {type(found[sampler.name]).__name__}")
+    found[sampler.name] = sampler
+
+
+def _defined_in(module: ModuleType) -> list[type[Sampler]]:
+    """Its samplers; what is abstract, or has no name of its own but a parent's, is for others to build on."""
+    classes = [
+        value for value in vars(module).values() if isinstance(value, type) and issubclass(value, Sampler)
+    ]
+    return [
+        cls
+        for cls in classes
+        if cls.__module__ == module.__name__
+        and ("name" in vars(cls) or not (inspect.isabstract(cls) or hasattr(cls, "name")))
+    ]
 
 
 SAMPLERS: dict[str, Sampler] = _discover()
@@ -59,6 +92,7 @@ def parameters(sampler: Sampler) -> dict[str, Any]:
 
 
 __all__ = [
+    "BROKEN",
     "INITS",
     "SAMPLERS",
     "ExactScore",
@@ -70,6 +104,7 @@ __all__ = [
     "Stage",
     "Step",
     "build",
+    "checked",
     "parameters",
     "run",
 ]

@@ -231,10 +231,20 @@ class Sampler(ABC):
             )
 
     def path(self, ladder: Ladder, score: ScoreField) -> Iterator[tuple[int, Any]]:
-        """(t, stages) for t = T, ..., stop + 1."""
+        """(t, stages) for t = T, ..., stop + 1; InputError where `stages` returns anything else."""
         self.check(ladder)
         for t in range(ladder.T, ladder.stop, -1):
-            yield t, self.stages(Step(t, ladder, score))
+            program = self.stages(Step(t, ladder, score))
+            if not isinstance(program, (list, tuple)) or not program:
+                raise InputError(f"{self.name}: stages must return a list of stages, not {program!r:.60}")
+            for stage in program:
+                if not isinstance(stage, (Stage, Mixture, PastStage)):
+                    raise InputError(
+                        f"{self.name}: stages must return Stage objects, not {type(stage).__name__}"
+                    )
+                if isinstance(stage, PastStage) and not self.history:
+                    raise InputError(f"{self.name}: its stages have a past, so it needs history = True")
+            yield t, program
 
 
 PROBES: dict[str, Callable[[int], Ladder]] = {"vp": log_snr_uniform, "sub-vp": sub_vp, "ve": ve_exponential}

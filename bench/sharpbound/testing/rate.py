@@ -215,13 +215,11 @@ def as_sampler(sampler: Any) -> Any:
 
     if isinstance(sampler, (str, Mapping)):
         return samplers.build({"name": sampler} if isinstance(sampler, str) else dict(sampler))
-    if isinstance(sampler, type) and issubclass(sampler, samplers.Sampler):
-        sampler = sampler()
-    if not isinstance(sampler, samplers.Sampler):
+    if not isinstance(sampler, samplers.Sampler) and not isinstance(sampler, type):
         raise InputError(
             f"{sampler!r} is not a sharpbound.samplers.Sampler, nor the name of one, nor a function"
         )
-    return sampler
+    return samplers.checked(sampler)
 
 
 __all__ = ["HOLDS", "Rate", "Record", "References", "find_rate", "measure_with"]
