@@ -31,6 +31,7 @@ MIXTURE = targets.build(
 GAUSSIAN = targets.build({"family": "gaussian", "mean": 0.7, "std": 0.4})
 VP = {"schedule": "benton", "horizon": 2.0, "delta": 0.05}
 VE = {"schedule": "edm", "sigma_min": 0.1, "sigma_max": 20.0}
+SUB_VP = {"schedule": "sub-vp", "beta_max": 8.0, "delta": 0.05}
 NAMES = sorted(SAMPLERS)
 
 
@@ -232,6 +233,11 @@ SAME: list[tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = [
     ({"name": "ancestral-euler"}, {"name": "ddpm-posterior"}, VP),
     ({"name": "ancestral-euler"}, {"name": "sde-dpm-solver++-1"}, VE),
     ({"name": "ancestral-euler"}, {"name": "sde-dpm-solver++-1"}, VP),
+    ({"name": "churned", "churn": 0.0}, {"name": "ddim"}, VP),
+    ({"name": "churned", "churn": 0.0}, {"name": "ddim"}, SUB_VP),
+    ({"name": "churned", "churn": 0.0}, {"name": "ddim"}, VE),
+    ({"name": "churned"}, {"name": "ddpm"}, VP),
+    ({"name": "churned"}, {"name": "euler-maruyama"}, VE),
 ]
 
 
@@ -282,6 +288,20 @@ def test_order_on_a_ladder_of_short_and_long_steps(spec: dict[str, Any], order: 
     ]
     coarse, fine = (math.log2(a / b) for a, b in itertools.pairwise(errors))
     assert 2 * fine - coarse == pytest.approx(order, abs=0.02)
+
+
+@pytest.mark.parametrize("kind", ["vp", "sub-vp", "ve"])
+@pytest.mark.parametrize("churn", [0.0, 0.5, 1.0, 2.0])
+def test_any_churn_is_of_first_order_on_every_process(churn: float, kind: str) -> None:
+    """As above: in continuous time no amount of noise moves the marginals."""
+    sampler = samplers.build({"name": "churned", "churn": churn})
+    target = targets.build({"family": "gaussian", "mean": 0.3, "std": 0.8})
+    errors = [
+        laws.distance(laws.output_law(target, uneven(T, kind), sampler, init="exact"), "w2").value
+        for T in (200, 400, 800)
+    ]
+    coarse, fine = (math.log2(a / b) for a, b in itertools.pairwise(errors))
+    assert 2 * fine - coarse == pytest.approx(1, abs=0.02)
 
 
 @pytest.mark.parametrize(
