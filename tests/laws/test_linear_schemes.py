@@ -84,6 +84,22 @@ def accelerated_ode(p: Line, t: int, a: float, s: float, b: float, c: float) -> 
     return drift * b / a
 
 
+def accelerated_ddpm_li2024(p: Line, t: int, a: float, s: float, b: float, c: float) -> Array:
+    beta = 1 - (a / b) ** 2
+    noise = math.sqrt(beta) * (1 - beta / 2 / p.variance(a, s)) * p.noise()
+    return (p.y + beta * p.score(a, s, p.y) + noise) * b / a
+
+
+def accelerated_ode_li2024(p: Line, t: int, a: float, s: float, b: float, c: float) -> Array:
+    beta, f = 1 - (a / b) ** 2, p.score(a, s, p.y)
+    return (p.y + beta / 2 * f + beta**2 / 8 * f / p.variance(a, s)) * b / a
+
+
+def churned(p: Line, t: int, a: float, s: float, b: float, c: float) -> Array:
+    added = (s / a) ** 2 - (c / b) ** 2
+    return b * (p.y / a + added * a * p.score(a, s, p.y) + math.sqrt(added) * p.noise())
+
+
 def ddim(p: Line, t: int, a: float, s: float, b: float, c: float) -> Array:
     return b * p.x0(a, s, p.y) + c * p.eps(a, s, p.y)
 
@@ -152,6 +168,9 @@ SCHEMES: dict[str, Callable[..., Array]] = {
     "ddpm-covariance": ddpm_covariance,
     "accelerated-ddpm": accelerated_ddpm,
     "accelerated-ode": accelerated_ode,
+    "accelerated-ddpm-li2024": accelerated_ddpm_li2024,
+    "accelerated-ode-li2024": accelerated_ode_li2024,
+    "churned": churned,
     "ddim": ddim,
     "euler-maruyama": euler_maruyama,
     "exponential-integrator": exponential_integrator,
