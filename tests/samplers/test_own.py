@@ -15,6 +15,7 @@ from torch import Tensor
 
 from sharpbound import laws, processes, samplers, targets
 from sharpbound.errors import InputError
+from sharpbound.run.catalogue import CATALOGUE
 from sharpbound.samplers import SAMPLERS, Past, PastStage, Sampler, Stage, Step, checked
 
 LADDER = processes.build({"schedule": "benton", "horizon": 2.0, "delta": 0.05}, 8)
@@ -202,3 +203,13 @@ def test_files_that_are_broken_are_left_out_and_named(
         "samplers/zz_taken.py",
         "samplers/zz_unimportable.py",
     ]
+
+
+def test_the_list_takes_samplers_that_say_nothing(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(samplers, "SAMPLERS", {"my-ode": MyODE()})
+    monkeypatch.setattr(samplers, "BROKEN", ["samplers/mine.py: sampler Mine: needs a name"])
+    _, lines = CATALOGUE["samplers"]()
+    assert list(lines) == [("my-ode", "my-ode", "", "", "")]
+    assert capsys.readouterr().err == "left out: samplers/mine.py: sampler Mine: needs a name\n"

@@ -225,7 +225,7 @@ class Sampler(ABC):
         """Raise InputError where the ladder is of a kind that the formula is not written for."""
         if ladder.kind not in self.kinds:
             raise InputError(
-                f"{self.name} is written for {'/'.join(sorted(self.kinds))} processes; {ladder.name} is "
+                f"{self.name} is written for {'/'.join(sorted(self.kinds))} processes (its kinds); {ladder.name} is "
                 f"{ladder.kind}: use ddim, heun, euler-maruyama or exponential-integrator, or another ladder",
                 key="sampler.name",
             )
