@@ -98,11 +98,11 @@ def check_definition(target: Any, x: Array, z: Array, moments: Any, t: int) -> N
     found = moments(x, a, sigma)
     (stage,) = ODE.stages(step)
     np.testing.assert_allclose(
-        stage.mean(y)[0].numpy(), eq_27b(x, found, LADDER.alpha(t), a**2), rtol=0, atol=1e-8
+        stage.mean(y)[0].numpy(), eq_27b(x, found, LADDER.alpha(t), a**2), rtol=0, atol=1e-12
     )
     (stage,) = DDPM.stages(step)
     moved = stage.mean(y)[0].numpy() + stage.std(y)[0].numpy() @ z
-    np.testing.assert_allclose(moved, eq_33b(x, z, found, LADDER.alpha(t), a**2), rtol=0, atol=1e-8)
+    np.testing.assert_allclose(moved, eq_33b(x, z, found, LADDER.alpha(t), a**2), rtol=0, atol=1e-12)
 
 
 @pytest.mark.parametrize("t", STEPS)
