@@ -310,10 +310,14 @@ def test_any_churn_is_of_first_order_on_every_process(churn: float, kind: str) -
         ({"name": "adams-bashforth", "order": 3, "start": "third-order"}, 3),
         ({"name": "dpm-solver++-3m-exact", "start": "third-order"}, 3),
         ({"name": "unipc", "p": 2, "start": "third-order"}, 3),
+        ({"name": "dpm-solver-2"}, 2),
+        ({"name": "dpm-solver-3"}, 3),
+        ({"name": "dpm-solver++-2s"}, 2),
+        ({"name": "edm-heun"}, 2),
     ],
 )
-def test_order_of_third_order_starts_between_levels_of_sub_vp(spec: dict[str, Any], order: int) -> None:
-    """As above. A start at levels of another process would leave an error of order 1 or 2."""
+def test_order_between_levels_of_sub_vp(spec: dict[str, Any], order: int) -> None:
+    """As above. Scores at levels of another process would leave an error of order 1 or 2."""
     target, sampler = targets.build({"family": "gaussian", "mean": 0.3, "std": 0.8}), samplers.build(spec)
     errors = [
         laws.distance(laws.output_law(target, uneven(T, "sub-vp"), sampler, init="exact"), "w2").value
@@ -321,6 +325,20 @@ def test_order_of_third_order_starts_between_levels_of_sub_vp(spec: dict[str, An
     ]
     coarse, fine = (math.log2(a / b) for a, b in itertools.pairwise(errors))
     assert 2 * fine - coarse == pytest.approx(order, abs=0.05)
+
+
+def test_randomized_midpoint_between_levels_of_sub_vp() -> None:
+    """It converges on a mixture; at levels of another process it would not."""
+    errors = [
+        laws.distance(
+            laws.output_law(
+                MIXTURE, processes.build(SUB_VP, T), SAMPLERS["randomized-midpoint"], init="exact"
+            ),
+            "w2",
+        ).value
+        for T in (6, 12)
+    ]
+    assert math.log2(errors[0] / errors[1]) > 1.5
 
 
 # -- laws -----------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ class DPMSolver2(SingleStep):
     title = "DPM-Solver-2"
     order = 2
     source = "Lu et al., arXiv:2206.00927, Algorithm 1 (r_1 = 1/2)"
-    kinds = frozenset({"vp", "ve"})
+    kinds = frozenset({"vp", "sub-vp", "ve"})
 
     def form(self, step: Step) -> NoiseForm:
         return NoiseForm(step)
@@ -41,7 +41,7 @@ class DPMSolverPlusPlus2S(SingleStep):
     title = "DPM-Solver++(2S)"
     order = 2
     source = "Lu et al., arXiv:2211.01095, Algorithm 1 (r = 1/2)"
-    kinds = frozenset({"vp", "ve"})
+    kinds = frozenset({"vp", "sub-vp", "ve"})
 
     def form(self, step: Step) -> DataForm:
         return DataForm(step)

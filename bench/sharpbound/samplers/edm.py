@@ -30,7 +30,7 @@ class EDMHeun(Sampler):
     nfe = 2
     order = 2
     source = "Karras, Aittala, Aila & Laine, arXiv:2206.00364, Algorithm 2"
-    kinds = frozenset({"vp", "ve"})
+    kinds = frozenset({"vp", "sub-vp", "ve"})
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.churn) and self.churn >= 0):

@@ -27,7 +27,7 @@ class RandomizedMidpoint(Sampler):
     nfe = 2
     order = 1
     source = "Gupta, Cai & Chen, arXiv:2406.00924, predictor step; Shen & Lee, arXiv:1909.05503"
-    kinds = frozenset({"vp", "ve"})
+    kinds = frozenset({"vp", "sub-vp", "ve"})
 
     def stages(self, step: Step) -> Sequence[Mixture]:
         branches = tuple(self._branch(step, 0.5 * (1 + u)) for u in _POINTS)
