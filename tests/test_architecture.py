@@ -33,7 +33,7 @@ ONLY: dict[str, set[str]] = {
     "numerics": {"numerics", "errors"},
     "rates": {"rates", "numerics", "errors"},
     "formulas": {"formulas", "options", "errors"},
-    "report": {"report", "records", "suite", "formulas", "places", "errors"},
+    "report": {"report", "distances", "records", "suite", "formulas", "places", "errors"},
     "gate": {"gate", "records", "suite", "formulas", "rates", "places", "errors"},
 }
 """Rooms that may know these and no others."""

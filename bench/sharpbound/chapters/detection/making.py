@@ -13,6 +13,7 @@ from torch import Tensor
 
 from sharpbound import samplers
 from sharpbound.samplers.base import Sampler, Stage, Step, Transition
+from sharpbound.scores.base import ScoreField
 
 Seen = Callable[[Step], Step]
 Program = Callable[[Step, list[Any]], Sequence[Transition]]
@@ -84,7 +85,7 @@ def in_single_precision() -> Seen:
 
 
 @dataclass(frozen=True)
-class _WrongScore:
+class _WrongScore(ScoreField):
     """A score field at another level, or with another value."""
 
     score: Any
