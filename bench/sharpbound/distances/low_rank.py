@@ -1,4 +1,15 @@
-"""Distances of a low-rank mixture's output: its core's law times a Gaussian."""
+"""Distances of a low-rank mixture's output: its core's law times a Gaussian.
+
+The score of `LowRankMixture` is the score of its core in the subspace of the means and that of
+N(0, (a^2 std^2 + sigma^2) I) across it. A sampler built from scores and isotropic noise therefore acts on
+the two parts separately, and its output is the product of the core's output and of d - k equal
+Gaussian coordinates: exact in any ambient dimension d for k = 1.
+
+A core in R^k, k > 1, is held by points; the Gaussian part stays exact. With l = l_core + l_rest and l_rest a
+function of a chi-square variable alone,
+
+    TV = 1/2 E_core E_rest |1 - e^{-l}|,    the inner expectation in closed form.
+"""
 
 from __future__ import annotations
 

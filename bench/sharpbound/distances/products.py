@@ -14,12 +14,12 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from sharpbound.distances import gaussian, one_dimensional
-from sharpbound.distances.base import Law, Measured, worst
+from sharpbound.distances.base import FloorKind, Law, Measured, worst
 from sharpbound.distances.gaussian import GaussianPair
 from sharpbound.distances.ratio import Ratio1D
 from sharpbound.errors import InputError, NotMeasured
@@ -239,6 +239,8 @@ class ProductLaw(Law):
     factors: Sequence[Factor]
     counts: Sequence[int]
     engine: str = ""
+
+    held_by: ClassVar[FloorKind] = "closed-form"  # its floors are those of its factors
 
     @classmethod
     def of(cls, laws: Sequence[Law], counts: Sequence[int]) -> ProductLaw:
