@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -33,7 +34,7 @@ ONLY: dict[str, set[str]] = {
     "numerics": {"numerics", "errors"},
     "rates": {"rates", "numerics", "errors"},
     "formulas": {"formulas", "options", "errors"},
-    "report": {"report", "records", "suite", "formulas", "places", "errors"},
+    "report": {"report", "distances", "records", "suite", "formulas", "places", "errors"},
     "gate": {"gate", "records", "suite", "formulas", "rates", "places", "errors"},
 }
 """Rooms that may know these and no others."""
@@ -87,3 +88,21 @@ def test_no_chapter_imports_another():
         for module in imports(path):
             if module[0] == "chapters" and len(module) > 1 and (PACKAGE / "chapters" / module[1]).is_dir():
                 assert module[1] == chapter, f"{path.relative_to(PACKAGE)} imports {'.'.join(module)}"
+
+
+def test_reports_know_the_list_of_metrics_and_no_mathematics_of_distances():
+    for path in (PACKAGE / "report").glob("*.py"):
+        assert all(len(module) == 1 for module in imports(path) if module[0] == "distances"), path.name
+
+
+def test_only_the_front_and_its_engines_file_choose_an_engine():
+    """Elsewhere a law is asked for by `sharpbound.laws`: no file tells targets apart to pick an engine's function."""
+    front = {"laws/__init__.py", "laws/engines.py", "laws/chains.py", "run/catalogue.py"}
+    lists = re.compile(r"\b(ENGINES|CHAIN_ENGINES)\b")
+    named = {path.relative_to(PACKAGE).as_posix() for path in FILES if lists.search(path.read_text())}
+    assert named <= front
+
+
+def test_nothing_asks_whether_a_score_is_of_the_exact_class():
+    asked = re.compile(r"isinstance\([^)]*ExactScore|class \w+\(ExactScore\)")
+    assert [path.name for path in FILES if asked.search(path.read_text())] == []

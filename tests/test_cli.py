@@ -206,6 +206,7 @@ def test_lists_and_descriptions(command: Command) -> None:
     assert "d/T" in command("list", "claims")[1]
     assert "pf-ode" in command("list", "samplers")[1]
     assert "c0 = 2.0" in command("list", "schedules")[1]
+    assert "radial-density" in command("list", "engines")[1]
     assert "gaussian-mixture" in command("list", "targets")[1]
     assert "kl-reverse" in command("list", "metrics")[1]
     claim = command("show", "toy.ode")[1]

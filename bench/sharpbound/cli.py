@@ -46,6 +46,7 @@ class Listing(StrEnum):
     schedules = "schedules"
     targets = "targets"
     metrics = "metrics"
+    engines = "engines"
 
 
 class Profile(StrEnum):

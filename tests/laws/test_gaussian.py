@@ -16,6 +16,8 @@ from sharpbound.laws.gaussian import NotAffine, gaussian_law
 from sharpbound.processes.ladder import Ladder
 from sharpbound.samplers import ExactScore
 from sharpbound.samplers.base import Sampler, run
+from sharpbound.scores.base import ScoreField
+from sharpbound.scores.learned import LearnedScore
 from sharpbound.targets.gaussian import GaussianND
 
 LI = {"schedule": "li2024"}
@@ -102,7 +104,7 @@ def test_a_mean_far_from_the_origin_costs_no_digits() -> None:
 
 
 @dataclass(frozen=True)
-class LinearError:
+class LinearError(ScoreField):
     """The exact score plus x -> matrix x + offset, which commutes with nothing."""
 
     exact: ExactScore
@@ -199,12 +201,10 @@ def test_rotated_target_is_the_same_problem() -> None:
 def test_a_nonlinear_score_is_refused() -> None:
     target, ladder, _ = coupled_problem(8, diagonal=True)
 
-    class Wavy(ExactScore):
-        def __call__(self, t: int, y: torch.Tensor) -> torch.Tensor:
-            return super().__call__(t, y) + 1e-6 * torch.sin(y)
-
+    exact = ExactScore(target, ladder)
+    wavy = LearnedScore(lambda t, y: exact(t, y) + 1e-6 * torch.sin(y))
     with pytest.raises(NotAffine, match="not affine"):
-        gaussian_law(target, ladder, samplers.SAMPLERS["ddpm"], Wavy(target, ladder))
+        gaussian_law(target, ladder, samplers.SAMPLERS["ddpm"], wavy)
 
 
 def test_exact_start_with_an_exact_kernel_is_exact() -> None:

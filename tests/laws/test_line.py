@@ -11,7 +11,7 @@ import torch
 from sharpbound import laws, processes, samplers, targets
 from sharpbound.errors import InputError
 from sharpbound.laws.density import _unresolved, density_law
-from sharpbound.laws.line import line_law
+from sharpbound.laws.engines import line_law
 from sharpbound.numerics.quadrature import Panels
 from sharpbound.samplers import ExactScore
 

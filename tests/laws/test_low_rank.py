@@ -10,7 +10,6 @@ from sharpbound import processes, samplers, targets
 from sharpbound.distances import gaussian, products, sampled
 from sharpbound.errors import NotMeasured
 from sharpbound.laws import distance, output_law, qmc
-from sharpbound.laws.low_rank import low_rank_law
 from sharpbound.laws.particles import marginal_sample
 from sharpbound.samplers import ExactScore
 from sharpbound.samplers.base import run
@@ -32,7 +31,7 @@ def target(dim: int) -> targets.LowRankMixture:
 @pytest.mark.parametrize("name", ["pf-ode", "ddim"])
 def test_against_transport_in_the_ambient_space(name: str) -> None:
     ladder, sampler = processes.build(OU, 8), samplers.SAMPLERS[name]
-    law = low_rank_law(target(3), ladder, sampler)
+    law = output_law(target(3), ladder, sampler)
     sample = qmc.qmc_law(
         target(3), ladder, sampler, ExactScore(target(3), ladder), points=1024, replicates=16
     )
@@ -45,7 +44,7 @@ def test_stochastic_sampler_by_monte_carlo_over_events() -> None:
     """P(event) under q and p differ by at most TV, and by what the product law says for the two parts."""
     ladder, sampler = processes.build(OU, 4), samplers.SAMPLERS["ddpm"]
     mixture, n = target(3), 200_000
-    law = low_rank_law(mixture, ladder, sampler)
+    law = output_law(mixture, ladder, sampler)
     generator = torch.Generator().manual_seed(1)
     start = torch.randn(n, 3, generator=generator, dtype=torch.float64)
     y = run(sampler, ladder, ExactScore(mixture, ladder), start, generator).numpy()
@@ -65,7 +64,7 @@ def test_stochastic_sampler_by_monte_carlo_over_events() -> None:
 
 def test_the_complement_adds_to_the_core() -> None:
     ladder, sampler = processes.build(OU, 16), samplers.SAMPLERS["pf-ode"]
-    alone, wide = (low_rank_law(target(d), ladder, sampler) for d in (1, 101))
+    alone, wide = (output_law(target(d), ladder, sampler) for d in (1, 101))
     gaussian_part = wide.factors[1].divergence("kl").value
     assert products.kl(wide).value == pytest.approx(products.kl(alone).value + 100 * gaussian_part, rel=1e-12)
     assert products.tv(wide).value > products.tv(alone).value
@@ -93,7 +92,7 @@ def test_a_line_drawn_in_a_plane(name: str, dim: int) -> None:
 def test_sampled_core_against_transport_in_the_ambient_space() -> None:
     ladder, sampler = processes.build(OU, 6), samplers.SAMPLERS["pf-ode"]
     mixture = plane(4, [[-1.0, 0.5], [1.2, 0.0]])
-    law = low_rank_law(mixture, ladder, sampler)
+    law = output_law(mixture, ladder, sampler)
     sample = qmc.qmc_law(mixture, ladder, sampler, ExactScore(mixture, ladder), points=1024, replicates=16)
     for metric in ("tv", "kl", "kl-reverse", "hellinger"):
         reduced, ambient = distance(law, metric), sampled.METRICS[metric](sample)
@@ -104,7 +103,7 @@ def test_sampled_core_against_transport_in_the_ambient_space() -> None:
 
 def test_stochastic_sampler_in_a_plane_has_particles_for_its_core_alone() -> None:
     ladder, sampler = processes.build(OU, 6), samplers.SAMPLERS["ddpm"]
-    law = low_rank_law(plane(200, [[-1.0, 0.5], [1.2, 0.0]]), ladder, sampler)
+    law = output_law(plane(200, [[-1.0, 0.5], [1.2, 0.0]]), ladder, sampler)
     rest = gaussian.w2(law.rest).value  # type: ignore[union-attr]
     measured = distance(law, "w2")
     assert measured.value > np.sqrt(198) * rest

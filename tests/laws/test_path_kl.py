@@ -14,10 +14,12 @@ from scipy.stats import t as student_t
 from sharpbound import processes, samplers, targets
 from sharpbound.distances import gaussian, one_dimensional
 from sharpbound.errors import InputError, NotMeasured
+from sharpbound.laws import path_kl
+from sharpbound.laws.engines import line_law
 from sharpbound.laws.gaussian import gaussian_law
-from sharpbound.laws.line import line_law
-from sharpbound.laws.path_kl import _line, path_kl
+from sharpbound.laws.path_kl import line_path
 from sharpbound.samplers import ExactScore
+from sharpbound.scores.shifted import PushedScore
 
 MIXTURE = {"family": "gaussian-mixture", "weights": [0.4, 0.6], "means": [-1.0, 1.2], "stds": [0.35, 0.5]}
 EXPONENTIAL = {"schedule": "ve-exponential", "sigma_min": 0.002, "sigma_max": 80.0}
@@ -54,15 +56,6 @@ def test_discretisation_part_in_closed_form(std: float) -> None:
     )
 
 
-class Offset(ExactScore):
-    """The exact score plus a constant."""
-
-    shift = 0.25
-
-    def __call__(self, t: int, y: torch.Tensor) -> torch.Tensor:
-        return super().__call__(t, y) + self.shift
-
-
 @pytest.mark.parametrize("spec", [normal(0.3, mean=0.2), MIXTURE], ids=["gaussian", "mixture"])
 def test_path_kl_is_start_plus_discretisation_plus_score(spec: dict) -> None:
     """VE, frozen score: KL = E_I + E_D + E_S with equality; E_S = 1/2 sum dv_k E|s_hat - s|^2."""
@@ -70,11 +63,13 @@ def test_path_kl_is_start_plus_discretisation_plus_score(spec: dict) -> None:
         targets.build(spec),
         processes.build({"schedule": "ve-exponential", "sigma_max": 20.0}, 24),
     )
-    sampler = samplers.SAMPLERS["exponential-integrator"]
-    whole = path_kl(target, ladder, sampler, Offset(target, ladder), "normal").value
+    sampler, shift = samplers.SAMPLERS["exponential-integrator"], 0.25
+    push = torch.full((ladder.T + 1, 1), shift, dtype=torch.float64)
+    offset = PushedScore(ExactScore(target, ladder), push)
+    whole = path_kl(target, ladder, sampler, offset, "normal").value
     discretisation = path_kl(target, ladder, sampler, ExactScore(target, ladder), "exact").value
     start = path_kl(target, ladder, sampler, ExactScore(target, ladder), "normal").value - discretisation
-    score = 0.5 * (ladder.sigma[-1] ** 2 - ladder.sigma[0] ** 2) * Offset.shift**2
+    score = 0.5 * (ladder.sigma[-1] ** 2 - ladder.sigma[0] ** 2) * shift**2
     assert whole == pytest.approx(start + discretisation + score, rel=1e-9)
     # E_D = 1/2 [int I dv - sum (v_k - v_{k+1}) I(v_k)] by an independent quadrature of the Fisher information
     v = ladder.sigma**2
@@ -100,7 +95,7 @@ def fisher(target: targets.Target1D, v: float) -> float:
 @pytest.mark.parametrize("name", ["ddpm", "ddpm-posterior", "ddpm-covariance", "euler-maruyama"])
 def test_closed_form_and_quadrature_agree(name: str) -> None:
     closed, quadrature = (
-        measure(normal(0.4, 0.7), {"schedule": "li2024"}, 64, name, "normal", f) for f in (path_kl, _line)
+        measure(normal(0.4, 0.7), {"schedule": "li2024"}, 64, name, "normal", f) for f in (path_kl, line_path)
     )
     assert abs(closed.value - quadrature.value) <= closed.floor + quadrature.floor
 
@@ -249,7 +244,7 @@ def test_what_has_no_path_kl_is_refused_with_a_reason() -> None:
         "means": [[0.0, 1.0], [1.0, 0.0]],
         "stds": [0.5, 0.5],
     }
-    with pytest.raises(NotMeasured, match="only Gaussian targets"):
+    with pytest.raises(NotMeasured, match="path-parts: the coordinates are not known to be independent"):
         measure(plane, {"schedule": "li2024"}, 32, "ddpm")
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sharpbound.distances import second_order
 from sharpbound.errors import InputError
 from sharpbound.rates import RateEstimate, Verdict, estimate, judge_bound, judge_equality, raw_slope
 from sharpbound.rates.details import placed_slopes
@@ -17,9 +18,6 @@ from sharpbound.records.document import Conclusion, Row
 
 if TYPE_CHECKING:
     from sharpbound.suite.claim import Claim
-
-QUADRATIC = ("kl", "kl-reverse", "chi2")
-"""Divergences of second order in q - p. Their roots expand like the other distances, logarithms included."""
 
 
 def conclude_rate(
@@ -62,7 +60,7 @@ def conclude_rate(
         notes = sorted({str(row["note"]) for row in rows if row.get("note")})
         details["note"] = "; ".join(notes)
     slow = np.log(x[usable]) if slow_log else None
-    found = _estimate(h[usable], error[usable], floor[usable], slow, power=2 if metric in QUADRATIC else 1)
+    found = _estimate(h[usable], error[usable], floor[usable], slow, power=2 if second_order(metric) else 1)
     details |= _fit_details(found, x, h, usable)
     if found.window is not None:
         fitted = usable[found.window[0] : found.window[1] + 1]

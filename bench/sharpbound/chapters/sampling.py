@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sharpbound import laws, processes, samplers, targets
 from sharpbound.chapters.rate_verdict import conclude_rate
 from sharpbound.errors import InputError
-from sharpbound.laws import LAW_METRICS, METRICS, NotMeasured, finite_or_note
+from sharpbound.laws import LAW_METRICS, METRICS, NotMeasured, chains, finite_or_note
 from sharpbound.records.document import Conclusion, Row
 from sharpbound.samplers import Sampler
 from sharpbound.suite.assumptions import check_assumption
@@ -65,27 +65,37 @@ def built(params: dict[str, Any]) -> tuple[Any, Any, Sampler, str]:
 
 def measured_row(target: Any, ladder: Any, sampler: Sampler, score: Any, init: str, quantity: str) -> Row:
     """All distances of the output law (``quantity`` "law"), or the path-space KL ("path")."""
+    problem = laws.Problem(target, ladder, sampler, score, init)
+    engine: str | None = None
     try:
         if quantity == "path":
-            found: dict[str, Any] = {"path-kl": laws.path_kl(target, ladder, sampler, score, init)}
+            kl, engine = chains.solve(problem)
+            found: dict[str, Any] = {"path-kl": kl}
         else:
-            found = laws.distances(laws.output_law(target, ladder, sampler, score, init), LAW_METRICS)
+            law = laws.solve(problem)
+            engine, found = law.engine, laws.distances(law, LAW_METRICS)
     except NotMeasured as reason:
         found = dict.fromkeys(("path-kl",) if quantity == "path" else LAW_METRICS, reason)
     row: Row = {}
     for metric, measured in found.items():
         value, floor, note = finite_or_note(measured)
         row |= {metric: value, f"{metric}_floor": floor, f"{metric}_note": note}
+        row |= {f"{metric}_engine": engine, f"{metric}_floor_kind": laws.floor_kind(measured)}
     return row
 
 
 def case_row(point: dict[str, Any], metrics: Sequence[str], measured: Sequence[list[Row]]) -> Row:
-    """Swept values, the metrics asked for with their floors, and ``floor``, that of the first metric."""
+    """Swept values, the metrics asked for with their floors, and ``floor``, ``floor_kind`` and ``engine`` of the first
+    metric; ``<metric>_floor_kind`` and ``<metric>_engine`` where another's differ.
+    """
     merged: Row = {key: value for rows in measured for row in rows for key, value in row.items()}
     row: Row = dict(point)
     for metric in metrics:
         row |= {metric: merged[metric], f"{metric}_floor": merged[f"{metric}_floor"]}
-    row["floor"] = row[f"{metrics[0]}_floor"]
+    row |= {key: merged[f"{metrics[0]}_{key}"] for key in ("floor", "floor_kind", "engine")}
+    for metric in metrics[1:]:
+        own = {key: merged[f"{metric}_{key}"] for key in ("floor_kind", "engine")}
+        row |= {f"{metric}_{key}": value for key, value in own.items() if value not in (None, row[key])}
     notes = {f"{metric}: {merged[f'{metric}_note']}" for metric in metrics if merged[f"{metric}_note"]}
     if notes:
         row["note"] = "; ".join(sorted(notes))

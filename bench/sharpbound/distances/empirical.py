@@ -7,14 +7,15 @@ On the line the optimal coupling is the sorted one. In R^d it is an assignment p
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import numpy as np
 import ot
 import torch
 
-from sharpbound.distances.base import Measured
+from sharpbound.distances.base import FloorKind, Law, Measured
 from sharpbound.errors import InputError
 from sharpbound.numerics.quadrature import Array
 
@@ -48,12 +49,19 @@ _ASSIGNED = 2000
 
 
 @dataclass(frozen=True)
-class Particles:
+class Particles(Law):
     """``output`` of the sampler and two independent sets of true draws, (n, d) each."""
 
     output: Array
     truth: Array
     twin: Array
+    engine: str = ""
+
+    held_by: ClassVar[FloorKind] = "statistical"
+
+    @property
+    def metrics(self) -> Mapping[str, Callable[[Any], Measured]]:
+        return METRICS
 
 
 def _transport(law: Particles, distance: Callable[[Array, Array], float]) -> Measured:

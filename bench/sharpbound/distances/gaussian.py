@@ -13,16 +13,17 @@ One function carries the f-divergences: the Hellinger transform of a coordinate,
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import erf, ndtr
+from scipy.special import erf, ndtr, ndtri
 
-from sharpbound.distances.base import Measured
-from sharpbound.errors import InputError
+from sharpbound.distances.base import FloorKind, Law, Measured
+from sharpbound.errors import InputError, NotMeasured
 from sharpbound.numerics.gauss import gauss_legendre
 from sharpbound.numerics.stable import log1p_minus
 
@@ -30,13 +31,16 @@ Array = NDArray[np.float64]
 
 EPS = float(np.finfo(np.float64).eps)
 
+CLOSED: FloorKind = "closed-form"
+QUADRATURE: FloorKind = "quadrature"
+
 
 @dataclass(frozen=True)
-class GaussianPair:
+class GaussianPair(Law):
     """The true marginal p and the sampler's law q, held by p and by q's deviation from it.
 
     ``cov`` and ``cov_error`` have shape (d,) when both covariances are diagonal, else (d, d).
-    ``rounding`` bounds the relative rounding error of q's moments; every floor derives from it.
+    ``rounding`` estimates the relative rounding error of q's moments; every floor derives from it.
     """
 
     mean: Array
@@ -44,6 +48,32 @@ class GaussianPair:
     mean_error: Array
     cov_error: Array
     rounding: float = 4 * EPS
+    engine: str = ""
+
+    held_by: ClassVar[FloorKind] = "closed-form"
+
+    @property
+    def metrics(self) -> Mapping[str, Callable[[Any], Measured]]:
+        return METRICS
+
+    def density(self, x: Array) -> Array:
+        mean, std = self._on_the_line("density")
+        return np.exp(-0.5 * ((np.asarray(x) - mean) / std) ** 2) / (std * math.sqrt(2 * math.pi))
+
+    def cdf(self, x: Array) -> Array:
+        mean, std = self._on_the_line("distribution function")
+        return np.asarray(ndtr((np.asarray(x) - mean) / std))
+
+    def quantile(self, u: Array) -> Array:
+        mean, std = self._on_the_line("quantile function")
+        return np.asarray(mean + std * ndtri(u))
+
+    def _on_the_line(self, what: str) -> tuple[float, float]:
+        """Mean and standard deviation of q."""
+        if self.dim > 1:
+            raise NotMeasured(f"a {what} is given for laws on the line, not in d = {self.dim}")
+        variance = float((self.cov + self.cov_error).ravel()[0])
+        return float(self.mean[0] + self.mean_error[0]), math.sqrt(variance)
 
     @property
     def dim(self) -> int:
@@ -106,7 +136,7 @@ def kl(pair: GaussianPair) -> Measured:
     """KL(p || q) = 1/2 sum [log lambda - eps/lambda + delta^2/lambda]; inf if q is degenerate."""
     excess, shift = pair.whitened
     if (excess <= -1).any():
-        return Measured(math.inf, 0.0)
+        return Measured(math.inf, 0.0, CLOSED)
     small = np.abs(excess) < 0.5
     spread = np.where(
         small,
@@ -120,7 +150,7 @@ def kl_reverse(pair: GaussianPair) -> Measured:
     """KL(q || p) = 1/2 sum [eps - log(1 + eps) + delta^2]; inf if q is degenerate."""
     excess, shift = pair.whitened
     if (excess <= -1).any():
-        return Measured(math.inf, 0.0)
+        return Measured(math.inf, 0.0, CLOSED)
     return _second_order(0.5 * float((shift**2 - log1p_minus(excess)).sum()), pair)
 
 
@@ -128,7 +158,7 @@ def chi2(pair: GaussianPair) -> Measured:
     """chi^2(q || p) = int q^2/p - 1 = prod H_i(2) - 1; inf unless every lambda_i < 2."""
     excess, shift = pair.whitened
     if not ((excess > -1) & (excess < 1)).all():
-        return Measured(math.inf, 0.0)
+        return Measured(math.inf, 0.0, CLOSED)
     with np.errstate(over="ignore"):
         value = float(np.expm1(log_transform(excess, shift, 2.0).sum()))
     return _second_order(value, pair, scale=1.0 + value)
@@ -141,8 +171,10 @@ def hellinger(pair: GaussianPair) -> Measured:
     """
     excess, shift = pair.whitened
     if (excess <= -1).any():
-        return Measured(1.0, 0.0)
-    return Measured(math.sqrt(-math.expm1(float(log_transform(excess, shift, 0.5).sum()))), pair.uncertainty)
+        return Measured(1.0, 0.0, CLOSED)
+    return Measured(
+        math.sqrt(-math.expm1(float(log_transform(excess, shift, 0.5).sum()))), pair.uncertainty, CLOSED
+    )
 
 
 def _second_order(value: float, pair: GaussianPair, scale: float = 1.0) -> Measured:
@@ -152,7 +184,7 @@ def _second_order(value: float, pair: GaussianPair, scale: float = 1.0) -> Measu
     """
     error = pair.uncertainty
     root = math.sqrt(max(value, 0.0))
-    return Measured(value, scale * error * (2 * root + error + value))
+    return Measured(value, scale * error * (2 * root + error + value), CLOSED)
 
 
 # -- total variation -------------------------------------------------------------------------
@@ -168,11 +200,11 @@ def tv(pair: GaussianPair) -> Measured:
     """
     excess, shift, count = pair.distinct
     if (excess <= -1).any():
-        return Measured(1.0, 0.0)
+        return Measured(1.0, 0.0, CLOSED)
     if pair.dim == 1:
-        return Measured(_crossing_tv(float(excess[0]), float(shift[0])), pair.uncertainty)
+        return Measured(_crossing_tv(float(excess[0]), float(shift[0])), pair.uncertainty, CLOSED)
     value, error = transform_tv(excess, shift, count)
-    return Measured(value, error + pair.uncertainty)
+    return Measured(value, error + pair.uncertainty, QUADRATURE)
 
 
 def transform_tv(excess: Array, shift: Array, count: Array) -> tuple[float, float]:
@@ -259,7 +291,7 @@ def w1(pair: GaussianPair) -> Measured:
         value = s * math.sqrt(2 / math.pi) * math.exp(-0.5 * (m / s) ** 2) + m * float(
             erf(m / s / math.sqrt(2))
         )
-    return Measured(value, pair.rounding * (float(std[0]) + abs(float(pair.mean[0])) + value))
+    return Measured(value, pair.rounding * (float(std[0]) + abs(float(pair.mean[0])) + value), CLOSED)
 
 
 def w2(pair: GaussianPair) -> Measured:
@@ -283,7 +315,7 @@ def w2(pair: GaussianPair) -> Measured:
         spread = float(((root - factor @ (left @ right)) ** 2).sum())
         size = math.sqrt(float(np.trace(pair.cov)))
     value = math.sqrt(float(pair.mean_error @ pair.mean_error) + spread)
-    return Measured(value, pair.rounding * (size + float(np.linalg.norm(pair.mean)) + value))
+    return Measured(value, pair.rounding * (size + float(np.linalg.norm(pair.mean)) + value), CLOSED)
 
 
 def _std_error(var: Array, var_error: Array) -> tuple[Array, Array]:

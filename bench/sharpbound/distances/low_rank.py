@@ -1,15 +1,28 @@
-"""Distances of a low-rank mixture's output: its core's law times a Gaussian."""
+"""Distances of a low-rank mixture's output: its core's law times a Gaussian.
+
+The score of `LowRankMixture` is the score of its core in the subspace of the means and that of
+N(0, (a^2 std^2 + sigma^2) I) across it. A sampler built from scores and isotropic noise therefore acts on
+the two parts separately, and its output is the product of the core's output and of d - k equal
+Gaussian coordinates: exact in any ambient dimension d for k = 1.
+
+A core in R^k, k > 1, is held by points; the Gaussian part stays exact. With l = l_core + l_rest and l_rest a
+function of a chi-square variable alone,
+
+    TV = 1/2 E_core E_rest |1 - e^{-l}|,    the inner expectation in closed form.
+"""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy.special import chdtr, chdtrc
 
 from sharpbound.distances import empirical, gaussian, sampled
-from sharpbound.distances.base import Measured
+from sharpbound.distances.base import FloorKind, Law, Measured, worst
 from sharpbound.distances.empirical import Particles
 from sharpbound.distances.gaussian import EPS, GaussianPair
 from sharpbound.distances.sampled import RatioSample
@@ -18,12 +31,22 @@ from sharpbound.numerics.quadrature import Array
 
 
 @dataclass(frozen=True)
-class SampledCore:
+class SampledCore(Law):
     """A sampled law in the subspace of the means, times ``count`` Gaussian coordinates ``rest``."""
 
     core: RatioSample | Particles
     rest: GaussianPair
     count: int
+    engine: str = ""
+
+    @property
+    def held_by(self) -> FloorKind:  # type: ignore[override]
+        """That of the core."""
+        return self.core.held_by
+
+    @property
+    def metrics(self) -> Mapping[str, Callable[[Any], Measured]]:
+        return METRICS
 
     def ratios(self) -> RatioSample:
         """The core, where it has densities."""
@@ -70,7 +93,8 @@ def hellinger(law: SampledCore) -> Measured:
     exponent = math.log(kept[0]) + law.count * math.log(kept[1])
     error = 2 * core.value * core.floor / kept[0] + 2 * law.count * rest.value * rest.floor / kept[1]
     value = math.sqrt(-math.expm1(exponent))
-    return Measured(value, math.exp(exponent) * error / (2 * value) if value else core.floor)
+    floor = math.exp(exponent) * error / (2 * value) if value else core.floor
+    return Measured(value, floor, worst((core.kind, rest.kind)))
 
 
 def w2(law: SampledCore) -> Measured:
@@ -79,11 +103,13 @@ def w2(law: SampledCore) -> Measured:
         raise NotMeasured("w2 needs a coupling; the core is held by its density ratio")
     core, rest = empirical.w2(law.core), gaussian.w2(law.rest)
     value = math.hypot(core.value, math.sqrt(law.count) * rest.value)
-    return Measured(value, math.hypot(core.floor, math.sqrt(law.count) * rest.floor))
+    floor = math.hypot(core.floor, math.sqrt(law.count) * rest.floor)
+    return Measured(value, floor, worst((core.kind, rest.kind)))
 
 
 def _sum(core: Measured, rest: Measured, count: int) -> Measured:
-    return Measured(core.value + count * rest.value, core.floor + count * rest.floor)
+    kind = worst((core.kind, rest.kind))
+    return Measured(core.value + count * rest.value, core.floor + count * rest.floor, kind)
 
 
 METRICS = {"tv": tv, "kl": kl, "kl-reverse": kl_reverse, "hellinger": hellinger, "w2": w2}

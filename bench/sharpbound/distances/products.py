@@ -12,17 +12,17 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from sharpbound.distances import gaussian, one_dimensional
-from sharpbound.distances.base import Measured
+from sharpbound.distances.base import FloorKind, Law, Measured, worst
 from sharpbound.distances.gaussian import GaussianPair
 from sharpbound.distances.ratio import Ratio1D
-from sharpbound.errors import InputError
+from sharpbound.errors import InputError, NotMeasured
 from sharpbound.numerics.gauss import gauss_legendre
 from sharpbound.numerics.quadrature import Array, Panels
 
@@ -48,9 +48,8 @@ def w2(law: ProductLaw) -> Measured:
     counts = law.counts
     value = math.sqrt(math.fsum(n * part.value**2 for part, n in zip(parts, counts, strict=True)))
     # |sqrt(sum x^2) - sqrt(sum (x + e)^2)| <= sqrt(sum e^2)
-    return Measured(
-        value, math.sqrt(math.fsum(n * part.floor**2 for part, n in zip(parts, counts, strict=True)))
-    )
+    floor = math.sqrt(math.fsum(n * part.floor**2 for part, n in zip(parts, counts, strict=True)))
+    return Measured(value, floor, worst(part.kind for part in parts))
 
 
 def chi2(law: ProductLaw) -> Measured:
@@ -67,9 +66,8 @@ def hellinger(law: ProductLaw) -> Measured:
         lambda x: 2 * x.value * x.floor + x.floor**2,
     )
     value = math.sqrt(max(-squared.value, 0.0))
-    return Measured(
-        value, min(squared.floor / value, math.sqrt(squared.floor)) if value else math.sqrt(squared.floor)
-    )
+    floor = math.sqrt(squared.floor)
+    return Measured(value, min(squared.floor / value, floor) if value else floor, squared.kind)
 
 
 def _multiplied(
@@ -78,12 +76,12 @@ def _multiplied(
     """expm1(sum n_i log(...)) with the floor that the errors of the logarithms give."""
     parts = [f.divergence(metric) for f in law.factors]
     exponent = math.fsum(n * log(part) for part, n in zip(parts, law.counts, strict=True))
+    kind = worst(part.kind for part in parts)
     if exponent > 700.0:
-        return Measured(math.inf, 0.0)
+        return Measured(math.inf, 0.0, kind)
     value = math.expm1(exponent)
-    return Measured(
-        value, (1 + value) * sum(n * error(part) for part, n in zip(parts, law.counts, strict=True))
-    )
+    errors = sum(n * error(part) for part, n in zip(parts, law.counts, strict=True))
+    return Measured(value, (1 + value) * errors, kind)
 
 
 def tv(law: ProductLaw) -> Measured:
@@ -107,7 +105,7 @@ def tv(law: ProductLaw) -> Measured:
         h = np.expm1(law.log_transform(panels.nodes)).real
         total += panels.integrate(-h * cauchy) / math.pi
         rest = 2 * math.atan(0.5 * spread / hi) / math.pi
-        # what H itself added over the last range bounds what it adds over all later ones
+        # what H itself added over the last range is more than what it adds over all later ones
         last = abs(panels.integrate((1 + h) * cauchy)) / math.pi
         error = max(last, before / 4)
         if hi >= _LAST or error < _ACCURACY * (total + rest):
@@ -235,11 +233,23 @@ class LineFactor(Factor):
 
 
 @dataclass(frozen=True)
-class ProductLaw:
+class ProductLaw(Law):
     """Independent factors, factor i occurring ``counts[i]`` times."""
 
     factors: Sequence[Factor]
     counts: Sequence[int]
+    engine: str = ""
+
+    held_by: ClassVar[FloorKind] = "closed-form"  # its floors are those of its factors
+
+    @classmethod
+    def of(cls, laws: Sequence[Law], counts: Sequence[int]) -> ProductLaw:
+        """The product of Gaussian pairs and laws on the line; NotMeasured where a factor has no densities."""
+        return cls([_factor(law) for law in laws], counts, f"product of {_named(laws)}")
+
+    @property
+    def metrics(self) -> Mapping[str, Callable[[Any], Measured]]:
+        return METRICS
 
     def log_transform(self, tau: Array) -> Any:
         """log H_total(1/2 + i tau) = sum n_i log H_i."""
@@ -251,4 +261,17 @@ class ProductLaw:
         return Measured(
             math.fsum(n * part.value for part, n in zip(parts, self.counts, strict=True)),
             math.fsum(n * part.floor for part, n in zip(parts, self.counts, strict=True)),
+            worst(part.kind for part in parts),
         )
+
+
+def _factor(law: Law) -> Factor:
+    if isinstance(law, GaussianPair):
+        return GaussianFactor(law)
+    if isinstance(law, Ratio1D):
+        return LineFactor(law)
+    raise NotMeasured(f"a factor of the product has no densities ({type(law).__name__})")
+
+
+def _named(laws: Sequence[Law]) -> str:
+    return " and ".join(dict.fromkeys(law.engine for law in laws))

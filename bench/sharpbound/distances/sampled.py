@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import numpy as np
 
-from sharpbound.distances.base import Measured
+from sharpbound.distances.base import FloorKind, Law, Measured
 from sharpbound.errors import NotMeasured
 from sharpbound.numerics.quadrature import Array
 from sharpbound.numerics.stable import expm1_minus
@@ -18,12 +19,19 @@ _LARGEST_SHARE = 0.05
 
 
 @dataclass(frozen=True)
-class RatioSample:
+class RatioSample(Law):
     """l = log q - log p at weighted points of law q: shapes (replicates, points), replicates independent."""
 
     log_ratio: Array
     weights: Array | float = 1.0
     """Density of the start's law over that of the points it was sampled by."""
+    engine: str = ""
+
+    held_by: ClassVar[FloorKind] = "statistical"
+
+    @property
+    def metrics(self) -> Mapping[str, Callable[[Any], Measured]]:
+        return METRICS
 
     def average(self, f: Callable[[Array], Array]) -> Measured:
         """E_q f(l) and two standard errors over the replicates, for f >= 0.

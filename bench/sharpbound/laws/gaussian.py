@@ -65,7 +65,7 @@ def gaussian_law(
 
     Raises NotAffine for a score error that is not affine, or a noise that depends on the state.
     """
-    small, small_score, where = distinct_coordinates(target, score)
+    small, small_score, where = distinct_coordinates(target, ladder, score)
     engine = response_law if sampler.history else _law
     pair = per_coordinate_or_dense(small, lambda law: engine(law, ladder, sampler, small_score, init))
     if len(where) == pair.dim:
@@ -74,18 +74,20 @@ def gaussian_law(
     return replace(pair, **expanded)
 
 
-def distinct_coordinates(target: Target, score: ScoreField) -> tuple[Target, ScoreField, NDArray[np.intp]]:
+def distinct_coordinates(
+    target: Target, ladder: Ladder, score: ScoreField
+) -> tuple[Target, ScoreField, NDArray[np.intp]]:
     """The same problem with equal coordinates merged, and for each coordinate the one that stands for it.
 
     A sampler sees the target only through its score, so equal coordinates of a diagonal Gaussian
     with the exact score have equal, independent laws and one of each is enough.
     """
-    if isinstance(score, ExactScore) and isinstance(target, GaussianND) and _is_diagonal(target.cov.numpy()):
+    if isinstance(target, GaussianND) and score.exact_for(target) and _is_diagonal(target.cov.numpy()):
         moments = np.stack([target.mean.numpy(), np.diagonal(target.cov.numpy())])
         (mean, var), where = np.unique(moments, axis=1, return_inverse=True)
         if len(mean) < target.dim:
             merged = GaussianND(torch.from_numpy(mean.copy()), torch.from_numpy(var.copy()))
-            return merged, ExactScore(merged, score.ladder), where.ravel()
+            return merged, ExactScore(merged, ladder), where.ravel()
     return target, score, np.arange(target.dim)
 
 

@@ -37,8 +37,8 @@ def particle_law(
     with torch.no_grad():
         output = run(sampler, ladder, score, start, generator)
     truth = torch.Generator().manual_seed(seed + 1)
-    draws = [marginal_sample(target, ladder, ladder.stop, n, truth).numpy() for _ in range(2)]
-    return Particles(output.numpy(), *draws)
+    draws, twin = (marginal_sample(target, ladder, ladder.stop, n, truth).numpy() for _ in range(2))
+    return Particles(output.numpy(), draws, twin)
 
 
 def marginal_sample(target: Target, ladder: Ladder, t: int, n: int, generator: torch.Generator) -> Tensor:

@@ -32,7 +32,6 @@ from sharpbound.distances.gaussian import EPS, GaussianPair
 from sharpbound.errors import InputError, NotMeasured
 from sharpbound.laws.gaussian import (
     Marginals,
-    NotAffine,
     affine_path,
     congruence,
     distinct_coordinates,
@@ -45,11 +44,8 @@ from sharpbound.numerics.quadrature import Array
 from sharpbound.numerics.stable import log1p_minus
 from sharpbound.processes.ladder import Ladder
 from sharpbound.samplers.base import Sampler, Stage
-from sharpbound.scores.base import ExactScore, ScoreField
+from sharpbound.scores.base import ScoreField
 from sharpbound.targets.base import Target, Target1D
-from sharpbound.targets.gaussian import Gaussian1D, GaussianND
-from sharpbound.targets.low_rank_mixture import LowRankMixture
-from sharpbound.targets.product import Product
 from sharpbound.targets.sphere import Sphere
 
 REBUILD = 0.05
@@ -57,35 +53,8 @@ REBUILD = 0.05
 refined where they must be. Their ends, at tails of exp(-40), move by 4e-16 of the mass at most."""
 
 
-def path_kl(
-    target: Target, ladder: Ladder, sampler: Sampler, score: ScoreField, init: str = "normal"
-) -> Measured:
-    """Path-space KL of the sampler's chain, in nats; exact up to quadrature and rounding.
-
-    Closed form for Gaussian targets with an affine score (any d), quadrature under p_t for laws on the
-    line and, along a ray, for spheres with the exact score; sums for products and for rank-one mixtures with it.
-
-    Raises InputError for samplers whose steps are not one noisy stage, NotMeasured for other targets.
-    """
-    _check(ladder, sampler, score)
-    if isinstance(target, (Gaussian1D, GaussianND)):
-        try:
-            return _gaussian(target, ladder, sampler, score, init)
-        except NotAffine:
-            if target.dim > 1:
-                raise NotMeasured("path-kl in R^d with a score error that is not affine") from None
-    if isinstance(target, Target1D):
-        return _line(target, ladder, sampler, score, init)
-    if isinstance(target, Sphere) and isinstance(score, ExactScore):
-        return _sphere(target, ladder, sampler, init)
-    parts = [
-        (path_kl(part, ladder, sampler, ExactScore(part, ladder), init), count)
-        for part, count in _independent_parts(target, score)
-    ]
-    return Measured(sum(n * kl.value for kl, n in parts), sum(n * kl.floor for kl, n in parts))
-
-
-def _check(ladder: Ladder, sampler: Sampler, score: ScoreField) -> None:
+def check_chain(ladder: Ladder, sampler: Sampler, score: ScoreField) -> None:
+    """Raise InputError unless every step is one stage with noise: the kernels are Gaussian then."""
     sampler.check(ladder)
     if sampler.deterministic:
         raise InputError(
@@ -108,24 +77,12 @@ def _check(ladder: Ladder, sampler: Sampler, score: ScoreField) -> None:
         )
 
 
-def _independent_parts(target: Target, score: ScoreField) -> list[tuple[Target, int]]:
-    """The independent laws that a target is made of, with how often each occurs."""
-    if isinstance(score, ExactScore):
-        if isinstance(target, Product):
-            return [*target.counts]
-        if isinstance(target, LowRankMixture) and target.k == 1:
-            return [(target.core, 1), (Gaussian1D(0.0, target.std**2), target.dim - 1)]
-    raise NotMeasured(
-        f"path-kl of {target.family} in d = {target.dim}: only Gaussian targets, laws on the line, and "
-        "products, spheres or rank-one mixtures with the exact score"
-    )
-
-
 # -- Gaussian targets ------------------------------------------------------------------------
 
 
-def _gaussian(target: Target, ladder: Ladder, sampler: Sampler, score: ScoreField, init: str) -> Measured:
-    small, small_score, where = distinct_coordinates(target, score)
+def gaussian_path(target: Target, ladder: Ladder, sampler: Sampler, score: ScoreField, init: str) -> Measured:
+    """In closed form; raises NotAffine for a score error that is not affine."""
+    small, small_score, where = distinct_coordinates(target, ladder, score)
     counts = np.bincount(where).astype(np.float64)
 
     def compute(law: Marginals) -> Measured:
@@ -137,7 +94,8 @@ def _gaussian(target: Target, ladder: Ladder, sampler: Sampler, score: ScoreFiel
         start = _gaussian_start(law, ladder, weights) if init == "normal" else 0.0
         value = math.fsum([start, *(float(weights @ step) for step in steps)])
         # each step is a difference of numbers of size one, computed to a few roundings of its square root
-        return Measured(value, 16 * EPS * (value + math.sqrt(value * len(steps) * small.dim)))
+        floor = 16 * EPS * (value + math.sqrt(value * len(steps) * small.dim))
+        return Measured(value, floor, "closed-form")
 
     return per_coordinate_or_dense(small, compute)
 
@@ -179,7 +137,7 @@ def _gaussian_step(law: Marginals, ladder: Ladder, t: int, gain: Array, image: A
 # -- laws on the line ------------------------------------------------------------------------
 
 
-def _line(target: Target1D, ladder: Ladder, sampler: Sampler, score: ScoreField, init: str) -> Measured:
+def line_path(target: Target1D, ladder: Ladder, sampler: Sampler, score: ScoreField, init: str) -> Measured:
     """With entropies of X_t/a_t, which absorb the sum of log alpha_t,
 
     path KL = KL(p_T||init) + h(X_T/a_T) - h(X_stop/a_stop)
@@ -251,7 +209,7 @@ def _line_step(law: LineLaw, ladder: Ladder, t: int, stage: Stage) -> Array:
 # -- spheres ---------------------------------------------------------------------------------
 
 
-def _sphere(target: Sphere, ladder: Ladder, sampler: Sampler, init: str) -> Measured:
+def sphere_path(target: Sphere, ladder: Ladder, sampler: Sampler, init: str) -> Measured:
     """The same in R^d, every expectation being one over the radius: d in place of 1, the trace of Cov and
 
     div s = s' + (d-1) s/r of the radial score s.

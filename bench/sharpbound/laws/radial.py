@@ -21,13 +21,14 @@ from numpy.typing import NDArray
 from scipy.special import chdtr, chdtrc, chdtri, gammaincinv, gammaln
 from torch import Tensor
 
-from sharpbound.distances.ratio import Ratio1D
+from sharpbound.distances.ratio import RadialRatio, Ratio1D
 from sharpbound.errors import NotMeasured
 from sharpbound.laws.transport import flow
 from sharpbound.marginals.panels import tensor
 from sharpbound.numerics.quadrature import Array, Panels, resolve
 from sharpbound.processes.ladder import Ladder, Level
 from sharpbound.samplers.base import Sampler
+from sharpbound.scores.base import ScoreField
 from sharpbound.targets.base import differentiable
 from sharpbound.targets.sphere import Sphere
 
@@ -39,7 +40,7 @@ _ROUNDS = 6
 
 
 @dataclass(frozen=True)
-class RadialScore:
+class RadialScore(ScoreField):
     """The exact score along one ray, as a score field on the line: r -> d/dr log p(r e), odd in r.
 
     Samplers see a ray as they see R^d: Jacobians act along it, and the gradient of the divergence,
@@ -105,8 +106,8 @@ def radial_law(target: Sphere, ladder: Ladder, sampler: Sampler, init: str = "no
             )
         log_p = truth.log_density(y) + np.log(slope)
         partner = truth.partner(y, *start.masses(r))
-        outside = [truth.mass_outside(float(y.flat[0]), float(y.flat[-1])), 2 * _TAIL]
-        return Ratio1D(panels, y, partner, log_p, start.log_density(r) - log_p, *outside)
+        outside = truth.mass_outside(float(y.flat[0]), float(y.flat[-1]))
+        return RadialRatio(panels, y, partner, log_p, start.log_density(r) - log_p, outside, 2 * _TAIL)
 
     def unresolved(panels: Panels) -> NDArray[np.bool_]:
         difference = law(panels).difference

@@ -26,7 +26,7 @@ import torch
 from scipy.interpolate import make_interp_spline
 
 from sharpbound.distances.gaussian import EPS
-from sharpbound.distances.ratio import Ratio1D
+from sharpbound.distances.ratio import RadialRatio, Ratio1D
 from sharpbound.errors import NotMeasured
 from sharpbound.laws.radial import Chi, RadialScore, Radius, log_area, log_shell
 from sharpbound.marginals.panels import FollowingPanels, tensor
@@ -253,4 +253,4 @@ def _against(target: Sphere, ladder: Ladder, density: _Density, last: Map) -> Ra
     below, above = panels.cumulative(q)[0], panels.cumulative_from_right(q)[0]
     partner = truth.partner(y, below, above)
     outside = truth.mass_outside(float(y.flat[0]), float(y.flat[-1]))
-    return Ratio1D(panels, y, partner, log_p, log_q - log_p, outside, 0.0)
+    return RadialRatio(panels, y, partner, log_p, log_q - log_p, outside, 0.0)

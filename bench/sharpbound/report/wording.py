@@ -7,19 +7,12 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from sharpbound import distances
 from sharpbound.formulas.expression import VARIABLES
 
 VERDICTS = ("sharp", "confirmed", "loose", "violated", "refuted", "inconclusive")
 
-METRICS = {
-    "tv": "total variation TV",
-    "kl": r"KL$(p\Vert q)$",
-    "kl-reverse": r"KL$(q\Vert p)$",
-    "chi2": r"$\chi^2$ divergence",
-    "hellinger": "Hellinger distance",
-    "w1": r"Wasserstein $W_1$",
-    "w2": r"Wasserstein $W_2$",
-    "path-kl": "path-space KL",
+METRICS = {name: metric.words for name, metric in distances.METRICS.items()} | {
     "discretisation": "discretisation part $E_D$",
     "initialisation": "initialisation part $E_I$",
     "noise-kl": "KL divergence from the noise law",
@@ -34,16 +27,7 @@ METRICS = {
     "steps": "steps needed",
 }
 
-SYMBOLS = {
-    "tv": r"\mathrm{TV}",
-    "kl": r"\mathrm{KL}(p\Vert q)",
-    "kl-reverse": r"\mathrm{KL}(q\Vert p)",
-    "chi2": r"\chi^2",
-    "hellinger": r"\mathrm{H}",
-    "w1": r"W_1",
-    "w2": r"W_2",
-    "path-kl": r"\mathrm{KL}_{\mathrm{path}}",
-}
+SYMBOLS = {name: metric.symbol for name, metric in distances.METRICS.items()}
 
 _NAMES = {
     "T": "steps",

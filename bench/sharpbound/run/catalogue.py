@@ -18,18 +18,6 @@ from sharpbound.run.screen import screen
 if TYPE_CHECKING:
     from sharpbound.suite import Case, Claim
 
-METRICS = {
-    "tv": "total variation, 1/2 int |q - p|",
-    "kl": "KL(p || q), the direction of the theorems",
-    "kl-reverse": "KL(q || p)",
-    "chi2": "chi^2(q || p) = int (q - p)^2 / p",
-    "hellinger": "H with H^2 = 1/2 int (sqrt q - sqrt p)^2",
-    "w1": "Wasserstein-1",
-    "w2": "Wasserstein-2",
-    "path-kl": "KL of the true reverse chain against the sampler's chain",
-}
-"""Between p, the true marginal where the sampler stops, and q, the law of its output."""
-
 Lines = Iterable[Sequence[str]]
 
 
@@ -86,7 +74,18 @@ def _targets() -> tuple[Sequence[str], Lines]:
 
 
 def _metrics() -> tuple[Sequence[str], Lines]:
-    return ("metric", "what it is"), METRICS.items()
+    from sharpbound.distances import METRICS
+
+    return ("metric", "what it is"), ((metric.name, metric.about) for metric in METRICS.values())
+
+
+def _engines() -> tuple[Sequence[str], Lines]:
+    from sharpbound.laws.chains import CHAIN_ENGINES
+    from sharpbound.laws.engines import ENGINES
+
+    lines = [(str(i), engine.name, engine.about) for i, engine in enumerate(ENGINES, 1)]
+    lines += [(str(i), engine.name, engine.about) for i, engine in enumerate(CHAIN_ENGINES, 1)]
+    return ("asked", "engine", "what it takes, and how"), lines
 
 
 CATALOGUE: dict[str, Callable[[], tuple[Sequence[str], Lines]]] = {
@@ -96,6 +95,7 @@ CATALOGUE: dict[str, Callable[[], tuple[Sequence[str], Lines]]] = {
     "schedules": _schedules,
     "targets": _targets,
     "metrics": _metrics,
+    "engines": _engines,
 }
 """Titles and lines of each list."""
 

@@ -10,10 +10,11 @@ import torch.autograd.forward_ad as forward_ad
 from torch import Tensor
 
 from sharpbound.errors import InputError
+from sharpbound.scores.base import ScoreField
 
 
 @dataclass(frozen=True)
-class LearnedScore:
+class LearnedScore(ScoreField):
     """A score field from any torch function ``score(t, y)``, e.g. one trained network per ladder level.
 
     Derivatives come by forward-mode differentiation of the function, column by column; the function

@@ -16,8 +16,10 @@ import torch
 from torch import Tensor
 
 from sharpbound.numerics.dual import differentiable
-from sharpbound.scores.base import ExactScore
+from sharpbound.scores.base import ExactScore, LineProblem, ScoreField
 from sharpbound.scores.frame import Frame
+from sharpbound.targets.base import Target, Target1D
+from sharpbound.targets.parts import own_coordinates
 
 
 class Shape(ABC):
@@ -74,8 +76,8 @@ class LineError:
 
 
 @dataclass(frozen=True)
-class PerturbedScore:
-    """s_t = exact score + e_t, as every sampler and engine accepts it."""
+class PerturbedScore(ScoreField):
+    """s_t = exact score + e_t, the same field on each coordinate, as every sampler and engine accepts it."""
 
     exact: ExactScore
     error: LineError
@@ -111,3 +113,26 @@ class PerturbedScore:
             lambda y: self.error.derivative(t, y, 2),
             lambda y, dy: (self.error.derivative(t, y, 2), self.error.derivative(t, y, 3) * dy),
         )
+
+    def exact_for(self, target: Target) -> bool:
+        return not any(self.error.amplitude) and self.exact.exact_for(target)
+
+    @property
+    def affine(self) -> bool:
+        return self.error.shape.affine
+
+    def parts(self, target: Target) -> list[LineProblem] | None:
+        if isinstance(target, Target1D):
+            return [LineProblem(target, self, 1)]
+        own = own_coordinates(target) if self.exact.exact_for(target) else None
+        ladder = self.exact.ladder
+        if own is None:
+            return None
+        return [LineProblem(law, PerturbedScore(ExactScore(law, ladder), self.error), n) for law, n in own]
+
+    @property
+    def field(self) -> LineError | None:
+        return self.error
+
+    def edges(self, t: int) -> Sequence[float]:
+        return self.error.shape.cuts(self.error.frames[t]) if self.error.active(t) else ()

@@ -8,6 +8,18 @@ from sharpbound.errors import InputError
 from sharpbound.targets import Gaussian1D, GaussianND, LowRankMixture, Product, Target, Target1D
 
 
+def own_coordinates(target: Target) -> list[tuple[Target1D, int]] | None:
+    """`line_parts` where those are coordinates of R^d themselves, not of some other basis; None elsewhere."""
+    if isinstance(target, GaussianND):
+        cov = target.cov.numpy()
+        if np.count_nonzero(cov) > np.count_nonzero(np.diagonal(cov)):
+            return None
+    try:
+        return line_parts(target)
+    except InputError:
+        return None
+
+
 def line_parts(target: Target) -> list[tuple[Target1D, int]]:
     """The independent laws on the line that ``target`` is made of, with how often each occurs."""
     if isinstance(target, Target1D):

@@ -4,10 +4,11 @@ import pytest
 import torch
 
 from sharpbound import processes, samplers, targets
-from sharpbound.laws.path_kl import path_kl
+from sharpbound.laws import path_kl
 from sharpbound.laws.path_kl_parts import decompose, variances
 from sharpbound.marginals.fisher import information
 from sharpbound.scores.base import ExactScore
+from sharpbound.scores.shifted import PushedScore
 
 TARGETS = {
     "mixture": {"family": "gaussian-mixture", "weights": [0.3, 0.7], "means": [1.0, 3.0], "stds": [0.1, 0.5]},
@@ -30,11 +31,10 @@ LADDERS = {
 SLOW = {("uniform", "li2024"), ("atoms", "li2024"), ("mixture", "exponential")}  # tested by their like
 
 
-class ShiftedScore(ExactScore):
+def shifted(target, ladder):
     """The exact score plus the constant error 0.3/sigma in every coordinate."""
-
-    def __call__(self, t: int, y: torch.Tensor) -> torch.Tensor:
-        return super().__call__(t, y) + 0.3 / float(self.ladder.sigma[t])
+    push = 0.3 / torch.from_numpy(ladder.sigma)[:, None].expand(-1, target.dim)
+    return PushedScore(ExactScore(target, ladder), push)
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def test_path_kl_is_the_sum_of_its_parts(target, ladder):
     # s_t = score/a in the coordinate x/a, so the error 0.3/sigma becomes 0.3/sqrt(v)
     for init, field, errors in (
         ("exact", ExactScore, None),
-        ("normal", ShiftedScore, law.dim * 0.09 / v[:-1]),
+        ("normal", shifted, law.dim * 0.09 / v[:-1]),
     ):
         ours = decompose(law, levels, errors, exact_start=init == "exact", info=info)
         engine = path_kl(law, levels, samplers.build({"name": sampler}), field(law, levels), init)

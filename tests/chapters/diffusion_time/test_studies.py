@@ -14,7 +14,7 @@ from sharpbound.chapters.diffusion_time.elbo import level
 from sharpbound.chapters.diffusion_time.gap import ClassGap, optimal_gap
 from sharpbound.errors import InputError
 from sharpbound.laws import distance
-from sharpbound.laws.line import line_law
+from sharpbound.laws.engines import line_law
 from sharpbound.marginals.divergence import Normal
 from sharpbound.scores.base import ExactScore
 

@@ -18,6 +18,7 @@ from sharpbound.numerics.dual import Dual
 from sharpbound.samplers.base import run
 from sharpbound.scores import PerturbedScore
 from sharpbound.scores.base import ExactScore
+from sharpbound.scores.learned import LearnedScore
 from sharpbound.scores.scaling import Window, level_norms
 
 ODE, DDPM = (samplers.build({"name": name}) for name in ("pf-ode", "ddpm"))
@@ -176,7 +177,7 @@ def test_many_dimensions_against_the_dense_gaussian_engine(ladder):
         return exact(t, y) + torch.stack(errors, -1) @ rotate.T
 
     for sampler in (ODE, DDPM):
-        dense = gaussian_law(target, ladder, sampler, score)
+        dense = gaussian_law(target, ladder, sampler, LearnedScore(score))
         for metric in ("tv", "kl", "w2"):
             assert value(law.output_law(injection, sampler), metric) == pytest.approx(
                 value(dense, metric), rel=1e-8

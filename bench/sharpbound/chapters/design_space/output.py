@@ -5,24 +5,25 @@ from __future__ import annotations
 import itertools
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sharpbound.laws import output_law
+from sharpbound.laws import Law, output_law
 from sharpbound.numerics.stable import log1p_minus
 from sharpbound.processes.ladder import Ladder
 from sharpbound.samplers.churned import Churned, drift_gain
+from sharpbound.scores.base import ExactScore
 from sharpbound.scores.shifted import ShiftedScore
 from sharpbound.targets.base import Target
 
 Array = NDArray[np.float64]
 
 
-def churned_law(target: Target, ladder: Ladder, error: float, churn: float, init: str) -> Any:
+def churned_law(target: Target, ladder: Ladder, error: float, churn: float, init: str) -> Law:
     """The output law of `Churned`, by the engine that suits the target (`sharpbound.laws.output_law`)."""
-    return output_law(target, ladder, Churned(churn), ShiftedScore(target, ladder, error), init)
+    score = ShiftedScore(ExactScore(target, ladder), error)
+    return output_law(target, ladder, Churned(churn), score, init)
 
 
 @dataclass(frozen=True)

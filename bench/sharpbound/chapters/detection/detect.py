@@ -15,7 +15,7 @@ import numpy as np
 from sharpbound import processes, targets
 from sharpbound.chapters.detection.making import Mutant
 from sharpbound.laws import NotMeasured, distance, output_law
-from sharpbound.laws.line import line_law
+from sharpbound.laws.engines import line_law
 from sharpbound.processes.ladder import Ladder
 from sharpbound.samplers.base import Sampler
 from sharpbound.scores.base import ExactScore

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from sharpbound import samplers
 from sharpbound.samplers.base import Program, Sampler, Stage, Step
+from sharpbound.scores.base import ScoreField
 
 Seen = Callable[[Step], Step]
 Rewrite = Callable[[Step, list[Any]], Program]
@@ -84,7 +85,7 @@ def in_single_precision() -> Seen:
 
 
 @dataclass(frozen=True)
-class _WrongScore:
+class _WrongScore(ScoreField):
     """A score field at another level, or with another value."""
 
     score: Any

@@ -18,6 +18,7 @@ import numpy as np
 from sharpbound import laws, processes, samplers
 from sharpbound.chapters.learning.hard_pair import HardPair
 from sharpbound.chapters.learning.learned_score import pair_targets, wrong_score
+from sharpbound.distances.base import Law
 from sharpbound.distances.ratio import Ratio1D
 from sharpbound.marginals.panels import log_density
 from sharpbound.processes.ladder import Ladder
@@ -51,8 +52,9 @@ def wrong_samples(v: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def tv_from(law: Ratio1D, own: Target1D, other: Target1D, ladder: Ladder) -> float:
+def tv_from(law: Law, own: Target1D, other: Target1D, ladder: Ladder) -> float:
     """TV between a sampler's law, given against ``own``, and the marginal of ``other`` where the sampler stops."""
+    assert isinstance(law, Ratio1D)
     level = ladder.level(ladder.stop)
     # in the law's coordinate, where the marginal of ``own`` has the density law.p
     density = np.exp(law.log_p + log_density(other, law.y, *level) - log_density(own, law.y, *level))

@@ -23,8 +23,8 @@ from sharpbound.chapters.score_error.laws import Outputs, distance, output_law, 
 from sharpbound.distances.products import LineFactor, ProductLaw
 from sharpbound.distances.ratio import Ratio1D
 from sharpbound.errors import NotMeasured
+from sharpbound.laws import path_kl
 from sharpbound.laws.difference import Law
-from sharpbound.laws.path_kl import path_kl
 from sharpbound.marginals.divergence import initialisation_error
 from sharpbound.marginals.panels import log_density, marginal_panels
 from sharpbound.samplers.base import Sampler

@@ -23,9 +23,10 @@ from sharpbound.errors import InputError
 from sharpbound.numerics.quadrature import Array
 from sharpbound.processes.ladder import Ladder
 from sharpbound.samplers.base import Sampler, Stage, Step
+from sharpbound.scores.base import ScoreField
 
 
-class _Probe:
+class _Probe(ScoreField):
     """A constant score that counts how often it is asked."""
 
     def __init__(self, value: float) -> None:
@@ -38,7 +39,8 @@ class _Probe:
     def jacobian(self, t: int, y: Tensor) -> Tensor:
         raise NotImplementedError
 
-    grad_divergence = jacobian
+    def grad_divergence(self, t: int, y: Tensor) -> Tensor:
+        raise NotImplementedError
 
 
 def step_gains(sampler: Sampler, ladder: Ladder, t: int) -> list[float]:

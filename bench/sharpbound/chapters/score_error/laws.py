@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from sharpbound import laws
 from sharpbound.chapters.score_error.iid_noise import NoisyScore, step_gains
-from sharpbound.distances.base import Measured
-from sharpbound.distances.gaussian import GaussianPair
-from sharpbound.distances.products import GaussianFactor, LineFactor, ProductLaw
+from sharpbound.distances.base import Measured, worst
+from sharpbound.distances.products import LineFactor, ProductLaw
 from sharpbound.distances.ratio import Ratio1D
 from sharpbound.errors import NotMeasured
+from sharpbound.laws import chains
+from sharpbound.laws.base import Problem
+from sharpbound.laws.chains import Chain
 from sharpbound.laws.difference import Law, Line, _closed, difference
-from sharpbound.laws.gaussian import gaussian_law
+from sharpbound.laws.engines import laws_beside, solve
 from sharpbound.laws.grid import grid_laws
-from sharpbound.laws.line import line_law
-from sharpbound.laws.path_kl import path_kl
 from sharpbound.laws.resolving import Resolving
 from sharpbound.processes.ladder import Ladder
 from sharpbound.samplers.base import Mixture, Sampler, Step
@@ -52,7 +53,7 @@ def outputs(injection: Injection, sampler: Sampler, init: str = "normal") -> Out
     return Outputs(
         _together(injection.parts, [pair[0] for pair in pairs]),
         _together(injection.parts, [pair[-1] for pair in pairs]),
-        _together([injection.parts[i] for i in perturbed], [difference(*pairs[i]) for i in perturbed]),
+        _together([injection.parts[i] for i in perturbed], [_difference(*pairs[i]) for i in perturbed]),
     )
 
 
@@ -81,7 +82,7 @@ def start_law(injection: Injection, sampler: Sampler) -> Law:
     for part in injection.parts:
         score = _scores(part, ladder)[:1]
         exact, normal = (_part_laws(part, ladder, sampler, init, score)[0] for init in ("exact", "normal"))
-        laws.append(difference(exact, normal))
+        laws.append(_difference(exact, normal))
     return _together(injection.parts, laws)
 
 
@@ -95,7 +96,7 @@ def noise_added_law(injection: Injection, noisy: NoisyScore, init: str = "normal
     """What the fresh noise alone does: the law with it against the law with the exact score."""
     ladder = injection.ladder
     laws = [
-        difference(_exact_law(part, ladder, noisy.sampler, init), _noisy_part(part, ladder, noisy, init))
+        _difference(_exact_law(part, ladder, noisy.sampler, init), _noisy_part(part, ladder, noisy, init))
         for part in injection.parts
     ]
     return _together(injection.parts, laws)
@@ -106,29 +107,38 @@ def _noisy_part(part: Part, ladder: Ladder, noisy: NoisyScore, init: str) -> Lin
     if isinstance(part.target, Gaussian1D):
         return _exact_law(part, ladder, noisy, init)
     assert part.error is not None
-    return grid_laws(part.target, ladder, noisy, [ExactScore(part.target, ladder)], part.error, init)[0]
+    (law,) = grid_laws(part.target, ladder, noisy, [ExactScore(part.target, ladder)], part.error, init)
+    return replace(law, engine="grid")
 
 
 def _exact_law(part: Part, ladder: Ladder, sampler: Sampler, init: str) -> Line:
-    score = ExactScore(part.target, ladder)
-    if isinstance(part.target, Gaussian1D):
-        return gaussian_law(part.target, ladder, sampler, score, init)
-    return line_law(part.target, ladder, sampler, score, init)
+    return solve(Problem(part.target, ladder, sampler, ExactScore(part.target, ladder), init), sampled=False)  # type: ignore[return-value]
+
+
+def _difference(exact: Line, wrong: Line) -> Line:
+    """`difference`, by the engine of the two."""
+    return replace(difference(exact, wrong), engine=wrong.engine)
 
 
 def path_divergence(injection: Injection, sampler: Sampler, init: str = "normal") -> Measured:
     """KL of the true reverse chain against the sampler's with the wrong score; sums over coordinates."""
+    return path_chain(injection, sampler, init).measured
+
+
+def path_chain(injection: Injection, sampler: Sampler, init: str = "normal") -> Chain:
+    """`path_divergence` and the engines that found it."""
     found = []
     for part in injection.parts:
-        target, score = part.target, ExactScore(part.target, injection.ladder)
-        if part.error is not None:
-            wrong = PerturbedScore(score, part.error)
-            if not part.error.shape.affine:
-                target = Resolving(target, part.error)
-            found.append((path_kl(target, injection.ladder, sampler, wrong, init), part.count))
-        else:
-            found.append((path_kl(target, injection.ladder, sampler, score, init), part.count))
-    return Measured(sum(n * kl.value for kl, n in found), sum(n * kl.floor for kl, n in found))
+        target, (*_, score) = part.target, _scores(part, injection.ladder)
+        if score.field is not None and not score.affine:
+            target = Resolving(target, score.field)
+        found.append((chains.solve(Problem(target, injection.ladder, sampler, score, init)), part.count))
+    total = Measured(
+        sum(n * one.measured.value for one, n in found),
+        sum(n * one.measured.floor for one, n in found),
+        worst(one.measured.kind for one, _ in found),
+    )
+    return Chain(total, " and ".join(dict.fromkeys(one.engine for one, _ in found)))
 
 
 def path_added(injection: Injection, sampler: Sampler) -> Measured:
@@ -147,14 +157,13 @@ def path_added(injection: Injection, sampler: Sampler) -> Measured:
             )
         terms.append(0.5 * (c / float(std)) ** 2 * float(injection.level_norms[t]) ** 2)  # type: ignore[arg-type]
     total = math.fsum(terms)
-    return Measured(total, 1e-12 * total)
+    return Measured(total, 1e-12 * total, "closed-form")
 
 
 def _together(parts: Sequence[Part], laws: Sequence[Line]) -> Law:
     if len(laws) == 1 and parts[0].count == 1:
         return laws[0]
-    factors = [GaussianFactor(one) if isinstance(one, GaussianPair) else LineFactor(one) for one in laws]
-    return ProductLaw(factors, [part.count for part in parts])
+    return ProductLaw.of(laws, [part.count for part in parts])
 
 
 def _scores(part: Part, ladder: Ladder) -> list[ScoreField]:
@@ -169,15 +178,9 @@ def _part_laws(
     """The law on the line with each of the scores."""
     if part.error is None:
         return [_exact_law(part, ladder, sampler, init)]
-    if isinstance(part.target, Gaussian1D) and part.error.shape.affine:
-        return [gaussian_law(part.target, ladder, sampler, score, init) for score in scores]
-    if sampler.deterministic:
-        return [line_law(part.target, ladder, sampler, score, init) for score in scores]
-    try:
-        return [*grid_laws(part.target, ladder, sampler, scores, part.error, init)]
-    except NotMeasured:
-        target = Resolving(part.target, part.error)
-        return [_closed(line_law(target, ladder, sampler, score, init)) for score in scores]
+    wrong = PerturbedScore(ExactScore(part.target, ladder), part.error)
+    found: Sequence[Any] = laws_beside(Problem(part.target, ladder, sampler, wrong, init), scores)
+    return [replace(_closed(law), engine=law.engine) if law.engine == "density" else law for law in found]
 
 
 ADDED = ("tv", "kl", "kl-reverse", "chi2", "hellinger")
@@ -199,7 +202,8 @@ def distance(law: Law, metric: str) -> Measured:
         raise NotMeasured(f"the error drives a mass {lost:.1e} off without end, and this depends on where to")
     if lost > LOST and metric == "kl" and len(lines) == len(counts):
         found = [_divergence(line) for line in lines]
-        return Measured(*(sum(n * one[i] for one, n in zip(found, counts, strict=True)) for i in (0, 1)))
+        of = list(zip(found, counts, strict=True))
+        return Measured(sum(n * one.value for one, n in of), sum(n * one.floor for one, n in of))
     measured = laws.distance(law, metric)
     if metric == "chi2" and math.isfinite(measured.value) and any(map(_cut_off, lines)):
         raise NotMeasured("it is decided in tails beyond the last panel, if it is finite at all")
@@ -237,6 +241,7 @@ __all__ = [
     "output_law",
     "outputs",
     "path_added",
+    "path_chain",
     "path_divergence",
     "start_law",
 ]

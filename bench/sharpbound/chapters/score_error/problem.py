@@ -18,7 +18,8 @@ from sharpbound.chapters.score_error.iid_noise import NoisyScore, step_gains
 from sharpbound.chapters.score_error.response import RELATIVE_FLOOR, Response, random_fields
 from sharpbound.distances.base import Measured
 from sharpbound.errors import InputError
-from sharpbound.laws import LAW_METRICS, NotMeasured, finite_or_note
+from sharpbound.laws import LAW_METRICS, NotMeasured, finite_or_note, floor_kind
+from sharpbound.laws.chains import Chain
 from sharpbound.processes.ladder import Ladder
 from sharpbound.records.document import Row
 from sharpbound.samplers import Sampler
@@ -110,6 +111,13 @@ class Problem:
                 found = reason
             value, floor, note = finite_or_note(found)
             row |= {metric: value, f"{metric}_floor": floor}
+            if metric == self.metrics[0]:
+                row |= {
+                    "floor_kind": floor_kind(found),
+                    "engine": self._engine(metric) if value is not None else None,
+                }
+            elif floor_kind(found) not in (None, row["floor_kind"]):
+                row[f"{metric}_floor_kind"] = floor_kind(found)
             notes += [f"{metric}: {note}"] if note else []
         if notes:
             row["note"] = "; ".join(notes)
@@ -127,15 +135,29 @@ class Problem:
     def _measure(self, metric: str) -> Measured:
         if metric == "robust-bound":
             exact = law.distance(self._exact, "tv")
-            return Measured(float(self.error["delta"]) + exact.value, exact.floor)
+            return Measured(float(self.error["delta"]) + exact.value, exact.floor, exact.kind)
         if metric in ("path-kl", "path-bound"):
-            whole = law.path_divergence(self.injection, self.sampler, self.init)
+            whole = self._chain.measured
             return whole if metric == "path-kl" else _root(whole)
         if metric == "path-kl-added":
             return law.path_added(self.injection, self.sampler)
         if metric in ADDED:
             return law.distance(self._added, metric.removesuffix("-added"))
         return law.distance(self._output, metric)
+
+    def _engine(self, metric: str) -> str:
+        """What found the law, or the chain's divergence, that the metric is read off."""
+        if metric in ("path-kl", "path-bound"):
+            return self._chain.engine
+        if metric == "path-kl-added":
+            return "sum over steps"
+        if metric == "robust-bound":
+            return self._exact.engine
+        return (self._added if metric in ADDED else self._output).engine
+
+    @cached_property
+    def _chain(self) -> Chain:
+        return law.path_chain(self.injection, self.sampler, self.init)
 
     @cached_property
     def _outputs(self) -> law.Outputs:
@@ -230,4 +252,4 @@ class Problem:
 def _root(kl: Measured) -> Measured:
     """sqrt(KL/2), the bound on TV."""
     root = math.sqrt(kl.value / 2)
-    return Measured(root, kl.floor / (4 * root) if root else kl.floor)
+    return Measured(root, kl.floor / (4 * root) if root else kl.floor, kl.kind)

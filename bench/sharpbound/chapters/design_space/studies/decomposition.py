@@ -51,7 +51,7 @@ class Decomposition(Experiment):
         target, ladder = targets.build(params["target"]), processes.build(params["forward"], params["T"])
         sampler, init = samplers.build(params["sampler"]), params["sampler"].get("init", "normal")
         error = float(params["options"]["score_error"])
-        score = ShiftedScore(target, ladder, error) if error else ExactScore(target, ladder)
+        score = ShiftedScore(ExactScore(target, ladder), error)
         engine = path_kl(target, ladder, sampler, score, init)
         parts = decompose(target, ladder, error / variances(ladder)[:-1], exact_start=init == "exact")
         return [

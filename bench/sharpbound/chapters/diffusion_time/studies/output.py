@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from torch import Tensor
+import torch
 
 from sharpbound import samplers
 from sharpbound.chapters.base import Cell, Experiment
@@ -16,8 +15,7 @@ from sharpbound.chapters.diffusion_time.auxiliary import FITS, ModelStart
 from sharpbound.chapters.diffusion_time.elbo import gap, optimal_time
 from sharpbound.chapters.options import line_target, read_options, sweep_points
 from sharpbound.errors import InputError
-from sharpbound.laws import NotMeasured, distance
-from sharpbound.laws.line import line_law
+from sharpbound.laws import NotMeasured, distance, output_law
 from sharpbound.marginals.divergence import Density, Normal, divergence
 from sharpbound.processes.ladder import Ladder
 from sharpbound.processes.schedules import benton
@@ -26,6 +24,8 @@ from sharpbound.rates.verdict import judge_values
 from sharpbound.records.document import Conclusion, Row
 from sharpbound.records.figures import axis, lines, series, table
 from sharpbound.scores.base import ExactScore
+from sharpbound.scores.shifted import PushedScore
+from sharpbound.targets.base import Target1D
 
 if TYPE_CHECKING:
     from sharpbound.suite.case import Case
@@ -48,16 +48,12 @@ TOLERANCE = 0.1
 """Times apart by less than the tenth part are one time: the bottom of the output KL is flat."""
 
 
-@dataclass(frozen=True)
-class ShiftedScore(ExactScore):
+def shifted_score(target: Target1D, ladder: Ladder, error: float) -> PushedScore:
     """The exact score less the constant ``error``: away from the mean of data with a positive mean, so that
     it adds to the error of the start instead of making up for it.
     """
-
-    error: float
-
-    def __call__(self, t: int, y: Tensor) -> Tensor:
-        return super().__call__(t, y) - self.error
+    push = torch.full((ladder.T + 1, 1), -error, dtype=torch.float64)
+    return PushedScore(ExactScore(target, ladder), push)
 
 
 class Output(Experiment):
@@ -115,9 +111,8 @@ class Output(Experiment):
                 if error == 0.0 and not params["exact"]:
                     continue
                 try:
-                    law = line_law(
-                        target, ladder, sampler, ShiftedScore(target, ladder, error), ModelStart(model)
-                    )
+                    score = shifted_score(target, ladder, error)
+                    law = output_law(target, ladder, sampler, score, ModelStart(model))
                     kl = distance(law, "kl")
                     row |= {key: kl.value, f"{key}_floor": kl.floor}
                 except NotMeasured as reason:

@@ -1,0 +1,104 @@
+"""What is asked of an engine: the law of a sampler's output, or the divergence of its chain, on one problem."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import ClassVar, Protocol
+
+from sharpbound.distances.base import Law, Measured
+from sharpbound.errors import InputError
+from sharpbound.laws.transport import StartLaw
+from sharpbound.processes.ladder import Ladder
+from sharpbound.samplers.base import Sampler
+from sharpbound.scores.base import ScoreField
+from sharpbound.targets.base import Target
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A sampler on a ladder, given a score, against the target that it is to reach."""
+
+    target: Target
+    ladder: Ladder
+    sampler: Sampler
+    score: ScoreField
+    init: str | StartLaw = "normal"
+    """The start: "normal", N(0, prior_std^2 I); "exact", the true marginal; or a law on the line."""
+
+    def __post_init__(self) -> None:
+        self.sampler.check(self.ladder)
+        if isinstance(self.init, str) and self.init not in ("normal", "exact"):
+            raise InputError(f"must be normal or exact, got {self.init!r}", key="sampler.init")
+
+    @property
+    def exact(self) -> bool:
+        """Whether the score is the target's own."""
+        return self.score.exact_for(self.target)
+
+    @property
+    def start(self) -> str:
+        """``init`` by name, for engines that know no other start: they refuse those before they ask."""
+        assert isinstance(self.init, str)
+        return self.init
+
+    def parts(self) -> list[tuple[Problem, int]] | None:
+        """The independent problems on the line that it is made of, with how often each occurs."""
+        parts = self.score.parts(self.target)
+        if parts is None:
+            return None
+        return [
+            (Problem(target, self.ladder, self.sampler, score, self.init), count)
+            for target, score, count in parts
+        ]
+
+
+class Declined(Exception):
+    """An engine finds, at work, that the problem is not of its kind after all: the next one is tried."""
+
+
+class Solve(Protocol):
+    """How an engine has a part of its problem solved."""
+
+    def __call__(self, problem: Problem, *, sampled: bool = True) -> Law:
+        """The law of the first engine that takes it; without ``sampled``, of those that hold densities."""
+
+
+class Engine(ABC):
+    """One way to the law of a sampler's output."""
+
+    name: ClassVar[str]
+    about: ClassVar[str]
+    """What it takes and how, in one line."""
+    sampled: ClassVar[bool] = False
+    """Whether it holds points alone, no densities."""
+
+    @abstractmethod
+    def refuses(self, problem: Problem) -> str | None:
+        """Why the problem is not of its kind; None where it is."""
+
+    @abstractmethod
+    def solve(self, problem: Problem, solve: Solve) -> Law:
+        """The law; ``solve`` is for the parts of a problem.
+
+        Raises Declined where the problem proves to be of another kind, NotMeasured where it is of this kind and
+        the law cannot be had.
+        """
+
+
+class ChainEngine(ABC):
+    """One way to the KL divergence of the true reverse chain against the sampler's."""
+
+    name: ClassVar[str]
+    about: ClassVar[str]
+
+    @abstractmethod
+    def refuses(self, problem: Problem) -> str | None:
+        """Why the problem is not of its kind; None where it is."""
+
+    @abstractmethod
+    def solve(self, problem: Problem) -> Measured:
+        """The divergence; Declined as for `Engine.solve`."""
+
+
+__all__ = ["ChainEngine", "Declined", "Engine", "Law", "Problem", "Solve"]
