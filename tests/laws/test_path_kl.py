@@ -191,9 +191,7 @@ def uniform_density(y: np.ndarray, a: float, sigma: float) -> tuple[np.ndarray, 
     return p, (np.exp(-0.5 * u**2) - np.exp(-0.5 * v**2)) / (3 * a * sigma * math.sqrt(2 * math.pi))
 
 
-def student_density(
-    y: np.ndarray, a: float, sigma: float, nu: float = 3.0
-) -> tuple[np.ndarray, np.ndarray]:
+def student_density(y: np.ndarray, a: float, sigma: float, nu: float = 3.0) -> tuple[np.ndarray, np.ndarray]:
     """p and p' of a X0 + sigma W, X0 Student of nu degrees, by the trapezoidal rule over the noise."""
     # the density is analytic up to a sqrt(nu)/sigma from the line, which sets the step
     step = min(0.15, 0.18 * a * math.sqrt(nu) / sigma)

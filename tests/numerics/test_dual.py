@@ -116,7 +116,7 @@ def test_comparisons_are_masks_of_the_values() -> None:
     y = Dual(POINTS, ALONG)
     for mask, plain in (
         (y > 1, POINTS > 1), (y >= OTHER, POINTS >= OTHER), (y < 1, POINTS < 1), (y <= y, POINTS <= POINTS),
-        (y == 0.3, POINTS == 0.3), (y != 0.3, POINTS != 0.3), (OTHER > y, OTHER > POINTS),
+        (y == 0.3, POINTS == 0.3), (y != 0.3, POINTS != 0.3), (y < OTHER, OTHER > POINTS),
     ):  # fmt: skip
         assert isinstance(mask, torch.Tensor)
         assert torch.equal(mask, plain)

@@ -84,17 +84,13 @@ def tv(law: Ratio1D) -> Measured:
 def kl(law: Ratio1D) -> Measured:
     """KL(p || q); infinite where p has no second moment and q has Gaussian tails."""
     r = law.log_ratio
-    return _divergence(
-        law, np.where(r < 1, law.p * expm1_minus(np.minimum(r, 1.0)), law.q - law.p * (1 + r))
-    )
+    return _divergence(law, np.where(r < 1, law.p * expm1_minus(np.minimum(r, 1.0)), law.q - law.p * (1 + r)))
 
 
 def kl_reverse(law: Ratio1D) -> Measured:
     """KL(q || p)."""
     r = -law.log_ratio
-    return _divergence(
-        law, np.where(r < 1, law.q * expm1_minus(np.minimum(r, 1.0)), law.p - law.q * (1 + r))
-    )
+    return _divergence(law, np.where(r < 1, law.q * expm1_minus(np.minimum(r, 1.0)), law.p - law.q * (1 + r)))
 
 
 def chi2(law: Ratio1D) -> Measured:

@@ -263,7 +263,8 @@ def _line_step(law: LineLaw, ladder: Ladder, t: int, stage: Stage) -> Array:
     with torch.no_grad():
         column = tensor(y.reshape(-1, 1))
         error = stage.mean(column).numpy().reshape(y.shape) - true_mean
-        error[np.abs(error) < 8 * EPS * np.abs(true_mean)] = 0.0  # rounding, which far out would be all there is
+        # rounding, which far out would be all there is
+        error[np.abs(error) < 8 * EPS * np.abs(true_mean)] = 0.0
         std = (
             stage.std(column).numpy().reshape(y.shape) if callable(stage.std) else np.full_like(y, stage.std)
         )

@@ -21,8 +21,8 @@ LOG_TAIL = -40.0
 """log of the mass left out on each side, 4e-18: below the rounding of any expectation."""
 
 FAR = 16.0
-"""Width of an outermost panel, in widths of the next one, from which on a tail is a heavy one. Its panels are geometric:
-a second moment has its share there long after the mass is spent.
+"""Width of an outermost panel, in widths of the next one, from which on a tail is a heavy one. Its panels are
+geometric: a second moment has its share there long after the mass is spent.
 """
 
 RESOLUTION = 1e-15

@@ -31,7 +31,17 @@ _OF_THE_VALUE = frozenset(
 _LINEAR = frozenset(("T", "mT", "H", "mH", "real"))
 """Attributes that are linear maps of the tensor."""
 _DISCRETE = frozenset(
-    ("size", "dim", "ndimension", "numel", "nelement", "stride", "is_contiguous", "is_floating_point", "__len__")
+    (
+        "size",
+        "dim",
+        "ndimension",
+        "numel",
+        "nelement",
+        "stride",
+        "is_contiguous",
+        "is_floating_point",
+        "__len__",
+    )
 )
 """Methods whose result is no tensor and does not depend on the values."""
 _LOSING = frozenset(("detach", "data", "numpy", "item", "tolist", "__array__", "__setitem__"))
