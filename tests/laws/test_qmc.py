@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from scipy.special import stdtrit
 
 from sharpbound import processes, samplers, targets
 from sharpbound.distances import gaussian, sampled
@@ -87,8 +88,9 @@ def test_weighted_starts_have_the_mass_and_the_law_of_the_true_marginal() -> Non
         np.expm1(-qmc._log_ratio(target, ladder, sampler, ExactScore(target, ladder), x, log_r))
     )
     tv = sampled.tv(weighted)
-    assert abs(tv.value - drawn.mean()) < 4 * (drawn.std() / np.sqrt(len(drawn)) + tv.floor / 2)
-    assert tv.floor < 0.6 * drawn.std() / np.sqrt(4 * len(drawn))  # four times the points, better spread
+    error = tv.floor / stdtrit(7, 0.995)  # the standard error over eight replicates
+    assert abs(tv.value - drawn.mean()) < 4 * (drawn.std() / np.sqrt(len(drawn)) + error)
+    assert error < 0.3 * drawn.std() / np.sqrt(4 * len(drawn))  # four times the points, better spread
 
 
 def test_normalisation_and_seeds() -> None:

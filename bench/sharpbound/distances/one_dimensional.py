@@ -22,6 +22,8 @@ import numpy as np
 
 from sharpbound.distances.base import Measured
 from sharpbound.numerics.quadrature import Array
+from sharpbound.numerics.stable import expm1_minus
+from sharpbound.numerics.tails import beyond
 
 if TYPE_CHECKING:
     from sharpbound.distances.ratio import Ratio1D
@@ -30,8 +32,6 @@ ROUNDING = 1e-15
 """Relative rounding of an integral of logarithms."""
 NEGLIGIBLE = 1e-15
 """Share of an integral that the last panel may hold without the tail beyond it being looked at."""
-DIVERGENT = 1e-6
-"""Distance of a tail's exponent from 1 up to which the integral is infinite."""
 SAME = 64 * np.finfo(float).eps
 """Relative distance of two points that differ by rounding only."""
 FAR = 1e6
@@ -44,11 +44,8 @@ def _floor(law: Ratio1D) -> float:
 
 
 def _line_integral(law: Ratio1D, integrand: Array) -> tuple[float, float]:
-    """int |integrand| over the whole line and its error, the tails beyond the last panels extrapolated.
-
-    Beyond |u| = L, where the integrand goes like |u|^-k, it has L |f(L)| / (k - 1) left: heavy tails have
-    that k at once, in lighter ones k is large and what is left nothing. Infinite where k is 1 or less, and
-    where the integrand overflows.
+    """int |integrand| over the whole line and its error, the tails beyond the last panels extrapolated
+    (`sharpbound.numerics.tails`). Infinite where they are not integrable, and where the integrand overflows.
     """
     panels = law.panels
     if not np.isfinite(integrand).all():
@@ -58,22 +55,14 @@ def _line_integral(law: Ratio1D, integrand: Array) -> tuple[float, float]:
     error = float((panels.half * panels.tails(integrand)).sum())
     held = np.flatnonzero(parts)
     centre = panels.nodes.flat[np.argmax(law.p)]
-    for end, outwards in zip(
-        held[[0, -1]] if len(held) else (), (slice(None, None, -1), slice(None)), strict=False
-    ):
+    for end in held[[0, -1]] if len(held) else ():
         ends_here = not integrand[end].all()
         if ends_here or not parts[end] > NEGLIGIBLE * value:
             continue
-        log_f = np.log(np.abs(integrand[end, outwards]) + 1e-300)
-        log_u = np.log(np.abs(panels.nodes[end, outwards] - centre))
-        k, k_before = (
-            -(log_f[j] - log_f[i]) / (log_u[j] - log_u[i])
-            for i, j in ((panels.n // 2, -1), (0, panels.n // 2))
-        )
-        if not k > 1 + DIVERGENT:
+        rest, unsure = beyond(panels, integrand, end, centre)
+        if math.isinf(rest):
             return math.inf, 0.0
-        rest = math.exp(log_f[-1] + log_u[-1]) / (k - 1)
-        value, error = value + rest, error + rest * min(10 * abs(k - k_before) / (k - 1), 1.0)
+        value, error = value + rest, error + unsure
     return value, error
 
 
@@ -86,12 +75,6 @@ def _divergence(law: Ratio1D, integrand: Array) -> Measured:
     return Measured(value, error + 2 * floor * math.sqrt(value) + floor**2)
 
 
-def _expm1_minus(r: Array) -> Array:
-    """e^r - 1 - r, by its series where the subtraction would cancel."""
-    series = r**2 / 2 * (1 + r / 3 * (1 + r / 4 * (1 + r / 5 * (1 + r / 6 * (1 + r / 7)))))
-    return np.where(np.abs(r) < 0.02, series, np.expm1(r) - r)
-
-
 def tv(law: Ratio1D) -> Measured:
     """Total variation; what p or q has outside the covered interval counts in full."""
     inside = law.panels.integrate_abs(law.difference)
@@ -101,17 +84,13 @@ def tv(law: Ratio1D) -> Measured:
 def kl(law: Ratio1D) -> Measured:
     """KL(p || q); infinite where p has no second moment and q has Gaussian tails."""
     r = law.log_ratio
-    return _divergence(
-        law, np.where(r < 1, law.p * _expm1_minus(np.minimum(r, 1.0)), law.q - law.p * (1 + r))
-    )
+    return _divergence(law, np.where(r < 1, law.p * expm1_minus(np.minimum(r, 1.0)), law.q - law.p * (1 + r)))
 
 
 def kl_reverse(law: Ratio1D) -> Measured:
     """KL(q || p)."""
     r = -law.log_ratio
-    return _divergence(
-        law, np.where(r < 1, law.q * _expm1_minus(np.minimum(r, 1.0)), law.p - law.q * (1 + r))
-    )
+    return _divergence(law, np.where(r < 1, law.q * expm1_minus(np.minimum(r, 1.0)), law.p - law.q * (1 + r)))
 
 
 def chi2(law: Ratio1D) -> Measured:

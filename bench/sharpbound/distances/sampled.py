@@ -8,12 +8,15 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
+from scipy.special import stdtrit
 
 from sharpbound.distances.base import FloorKind, Law, Measured
 from sharpbound.errors import NotMeasured
 from sharpbound.numerics.quadrature import Array
 from sharpbound.numerics.stable import expm1_minus
 
+_LEVEL = 0.99
+"""Confidence of a floor, were the replicates normal."""
 _LARGEST_SHARE = 0.05
 """Share of one point in an average beyond which its standard error is not believed."""
 
@@ -34,7 +37,7 @@ class RatioSample(Law):
         return METRICS
 
     def average(self, f: Callable[[Array], Array]) -> Measured:
-        """E_q f(l) and two standard errors over the replicates, for f >= 0.
+        """E_q f(l) for f >= 0, and half the width of its 99 % interval by Student's t over the replicates.
 
         Raises NotMeasured where a single point carries so much of the sum that the variance may not
         exist (p with much the wider tails): the standard error would then lie.
@@ -43,7 +46,8 @@ class RatioSample(Law):
         if values.max() > _LARGEST_SHARE * values.sum():
             raise NotMeasured("a few points in the tail carry this expectation, so its error is unknown")
         means = values.mean(1)
-        return Measured(float(means.mean()), float(2 * means.std(ddof=1) / math.sqrt(len(means))))
+        quantile = stdtrit(len(means) - 1, 0.5 * (1 + _LEVEL))
+        return Measured(float(means.mean()), float(quantile * means.std(ddof=1) / math.sqrt(len(means))))
 
     def root(self, f: Callable[[Array], Array]) -> Measured:
         """sqrt(E_q f(l)), the error carried through."""

@@ -42,6 +42,7 @@ from sharpbound.marginals.expectation import LOG_TAIL, LineLaw
 from sharpbound.marginals.panels import tensor
 from sharpbound.numerics.quadrature import Array
 from sharpbound.numerics.stable import log1p_minus
+from sharpbound.numerics.tails import beyond
 from sharpbound.processes.ladder import Ladder
 from sharpbound.samplers.base import Sampler, Stage
 from sharpbound.scores.base import ScoreField
@@ -147,13 +148,35 @@ def line_path(target: Target1D, ladder: Ladder, sampler: Sampler, score: ScoreFi
         -_entropy(target, ladder, ladder.stop) + math.log(ladder.a[ladder.stop]) - math.log(ladder.a[-1]),
         _entropy(target, ladder, ladder.T) if init == "exact" else _cross_entropy(target, ladder),
     ]
-    magnitude = sum(map(abs, terms))
+    magnitude, error = sum(map(abs, terms)), 0.0
     stages = {t: stage for t, (stage,) in sampler.path(ladder, score)}
     for t, law in _levels(target, ladder):
         parts = _line_step(law, ladder, t, stages[t])
         terms.append(0.5 * float((law.weights * parts).sum()))
         magnitude += 0.5 * float((law.weights * np.abs(parts)).sum())
-    return Measured(math.fsum(terms), 64 * EPS * magnitude)
+        rest, unsure = _rest(law, law.density * parts)
+        terms.append(0.5 * rest)
+        error += 0.5 * unsure
+    value = math.fsum(terms)
+    if not math.isfinite(value):
+        return Measured(math.inf, 0.0)
+    return Measured(value, 64 * EPS * magnitude + error)
+
+
+def _rest(law: LineLaw, integrand: Array) -> tuple[float, float]:
+    """int of the integrand beyond the panels, and the error of the whole: of that, and of what they do not resolve.
+
+    A mean that is off in proportion to y has a second moment in the tail, where the mass is spent already.
+    """
+    panels = law.panels
+    parts = np.abs(panels.masses(integrand))
+    rest, error = 0.0, float((panels.half * panels.truncation(integrand)).sum())
+    centre = float(panels.nodes.flat[np.argmax(law.density)])
+    for end in (0, -1):
+        if parts[end] > EPS * parts.sum():
+            left, unsure = beyond(panels, integrand, end, centre)
+            rest, error = rest + math.copysign(left, integrand[end, end]), error + unsure
+    return rest, error
 
 
 def _entropy(target: Target1D, ladder: Ladder, t: int) -> float:
@@ -198,6 +221,8 @@ def _line_step(law: LineLaw, ladder: Ladder, t: int, stage: Stage) -> Array:
     with torch.no_grad():
         column = tensor(y.reshape(-1, 1))
         error = stage.mean(column).numpy().reshape(y.shape) - true_mean
+        # rounding, which far out would be all there is
+        error[np.abs(error) < 8 * EPS * np.abs(true_mean)] = 0.0
         std = (
             stage.std(column).numpy().reshape(y.shape) if callable(stage.std) else np.full_like(y, stage.std)
         )

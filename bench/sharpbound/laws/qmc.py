@@ -7,8 +7,8 @@ under q of a function of l = log q/p that vanishes with l:
 TV = 1/2 E_q|1 - p/q|,  KL(p||q) = E_q[e^{-l}(-l) - e^{-l} + 1],  KL(q||p) = E_q[e^{-l} - 1 + l], ...
 
 so the error of the average is *relative* to the distance, and small ones are resolved. The points
-are randomly scrambled Sobol points; independent scramblings give the standard error, of which two are the
-floor: the tails are undersampled, so that one is a little optimistic.
+are randomly scrambled Sobol points; independent scramblings give the standard error, of which the t-quantile at
+99 % is the floor: the tails are undersampled, so that one is a little optimistic.
 """
 
 from __future__ import annotations

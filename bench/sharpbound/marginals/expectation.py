@@ -13,11 +13,17 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from sharpbound.marginals.panels import geometric
 from sharpbound.numerics.quadrature import Array, Panels, resolve
 from sharpbound.targets.base import Target1D
 
 LOG_TAIL = -40.0
 """log of the mass left out on each side, 4e-18: below the rounding of any expectation."""
+
+FAR = 16.0
+"""Width of an outermost panel, in widths of the next one, from which on a tail is a heavy one. Its panels are
+geometric: a second moment has its share there long after the mass is spent.
+"""
 
 RESOLUTION = 1e-15
 """Largest unresolved coefficient, times the panel's width, of a density normalised to one."""
@@ -68,7 +74,10 @@ def _edges(target: Target1D, a: float, sigma: float) -> Array:
     tail = torch.tensor(LOG_TAIL, dtype=torch.float64)
     lo, hi = (float(target.quantile_from_log(tail, a, sigma, upper=upper)) for upper in (False, True))
     marks = target.landmarks(a, sigma).numpy()
-    return np.unique(np.concatenate([[lo, hi], marks[(marks > lo) & (marks < hi)]]))
+    edges = np.unique(np.concatenate([[lo, hi], marks[(marks > lo) & (marks < hi)]]))
+    widths = np.diff(edges)
+    heavy = len(widths) > 2 and max(widths[0] / widths[1], widths[-1] / widths[-2]) > FAR
+    return geometric(edges) if heavy else edges
 
 
 def _resolved(target: Target1D, a: float, sigma: float, edges: Array) -> LineLaw:

@@ -56,7 +56,7 @@ def marginal_panels(target: Target1D, a: float, sigma: float) -> Panels:
     edges = np.concatenate([[lo], inner, [hi]])
     edges = edges[np.concatenate([[True], np.diff(edges) > 1e-9 * (hi - lo + np.abs(edges[1:]))])]
     edges[-1] = hi
-    return resolve(lambda panels: _unresolved(target, a, sigma, panels), _geometric(edges))
+    return resolve(lambda panels: _unresolved(target, a, sigma, panels), geometric(edges))
 
 
 class FollowingPanels:
@@ -84,8 +84,8 @@ class FollowingPanels:
         return self.panels
 
 
-def _geometric(edges: Array) -> Array:
-    """Cut the two outermost panels so that widths at most double outwards from their neighbours."""
+def geometric(edges: Array) -> Array:
+    """The edges with the two outermost panels cut so that widths at most double outwards from their neighbours."""
     if len(edges) < 4:
         return edges
     left = _doubling(edges[1] - edges[0], edges[2] - edges[1])

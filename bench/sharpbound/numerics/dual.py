@@ -3,7 +3,8 @@
 `torch.autograd.forward_ad` differentiates anything, but multiplying a dual tensor by a plain number
 takes it a quarter of a millisecond, which is most of a step. Here the arithmetic that samplers are
 written in is done directly, closed-form scores go through `differentiable`, and whatever else a user's
-map calls falls back on torch.
+map calls falls back on torch. What would lose the derivative in silence (`detach`, `numpy`, `item`, anything
+in place, attributes that are not known here) is refused by name.
 """
 
 from __future__ import annotations
@@ -16,11 +17,47 @@ import torch
 import torch.autograd.forward_ad as forward_ad
 from torch import Tensor
 
+from sharpbound.errors import NotMeasured
+
+
+class Underivable(NotMeasured, AttributeError):
+    """A map asks of its state what has no derivative, or would lose it."""
+
+
+_OF_THE_VALUE = frozenset(
+    ("shape", "dtype", "ndim", "device", "layout", "requires_grad", "is_cuda", "is_cpu", "is_sparse")
+)
+"""Attributes that a tangent does not change."""
+_LINEAR = frozenset(("T", "mT", "H", "mH", "real"))
+"""Attributes that are linear maps of the tensor."""
+_DISCRETE = frozenset(
+    (
+        "size",
+        "dim",
+        "ndimension",
+        "numel",
+        "nelement",
+        "stride",
+        "is_contiguous",
+        "is_floating_point",
+        "__len__",
+    )
+)
+"""Methods whose result is no tensor and does not depend on the values."""
+_LOSING = frozenset(("detach", "data", "numpy", "item", "tolist", "__array__", "__setitem__"))
+"""What leaves the tangent behind."""
+
 
 class Dual:
-    """A tensor with its tangent, of the same shape; behaves as a tensor in arithmetic and torch functions."""
+    """A tensor with its tangent, of the same shape; behaves as a tensor in arithmetic and torch functions.
+
+    Comparisons are those of the values: a mask is constant almost everywhere. Raises `Underivable`, which names
+    it, for whatever would lose the tangent.
+    """
 
     __slots__ = ("tangent", "value")
+    __array_ufunc__ = None  # numpy's operators then leave it to the reflected ones below
+    __hash__ = None  # type: ignore[assignment]
 
     def __init__(self, value: Tensor, tangent: Tensor) -> None:
         self.value, self.tangent = value, tangent
@@ -64,17 +101,56 @@ class Dual:
         value = other / self.value
         return Dual(value, -value * self.tangent / self.value)
 
-    def __pow__(self, power: float) -> Dual:
+    def __pow__(self, power: Any) -> Any:
+        if not isinstance(power, (int, float)) or power == 0:
+            return _by_torch(torch.pow, (self, power), {})
         return Dual(self.value**power, power * self.value ** (power - 1) * self.tangent)
+
+    def __rpow__(self, base: Any) -> Any:
+        return _by_torch(torch.pow, (base, self), {})
+
+    def __pos__(self) -> Dual:
+        return self
+
+    def __abs__(self) -> Any:
+        return _by_torch(torch.abs, (self,), {})
+
+    def __lt__(self, other: Any) -> Any:
+        return self.value < _value(other)
+
+    def __le__(self, other: Any) -> Any:
+        return self.value <= _value(other)
+
+    def __gt__(self, other: Any) -> Any:
+        return self.value > _value(other)
+
+    def __ge__(self, other: Any) -> Any:
+        return self.value >= _value(other)
+
+    def __eq__(self, other: Any) -> Any:
+        return self.value == _value(other)
+
+    def __ne__(self, other: Any) -> Any:
+        return self.value != _value(other)
+
+    def __bool__(self) -> bool:
+        return bool(self.value)
+
+    def __len__(self) -> int:
+        return len(self.value)
 
     def __getitem__(self, index: Any) -> Dual:
         return Dual(self.value[index], self.tangent[index])
 
     def __getattr__(self, name: str) -> Any:
-        """Attributes of the value; methods of tensors, differentiated by torch."""
-        method = getattr(torch.Tensor, name)
-        if not callable(method):
+        """Attributes and methods of tensors that keep the derivative, the methods differentiated by torch."""
+        if name in _OF_THE_VALUE:
             return getattr(self.value, name)
+        if name in _LINEAR:
+            return Dual(getattr(self.value, name), getattr(self.tangent, name))
+        method = getattr(torch.Tensor, name, None)
+        if not callable(method) or _loses(name):
+            raise Underivable(_refusal(name))
         return lambda *args, **kwargs: _by_torch(method, (self, *args), kwargs)
 
     @classmethod
@@ -113,8 +189,33 @@ def _product(times: Callable[[Any, Any], Any], x: Any, y: Any) -> Dual:
     return Dual(times(x.value, y.value), times(x.tangent, y.value) + times(x.value, y.tangent))
 
 
+def _value(x: Any) -> Any:
+    return x.value if isinstance(x, Dual) else x
+
+
+def _loses(name: str) -> bool:
+    """Whether a method of tensors leaves the tangent behind, or changes a tensor in place."""
+    in_place = name.endswith("_") and not name.endswith("__")
+    augmented = name.startswith("__i") and hasattr(torch.Tensor, f"__{name[3:]}")
+    return in_place or augmented or name in _LOSING
+
+
+def _refusal(name: str) -> str:
+    return (
+        f"the map uses {name!r} of its state, which would lose the derivative: use the arithmetic and the "
+        "functions of torch, out of place"
+    )
+
+
 def _by_torch(func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Any function of tensors, differentiated by torch's own forward mode."""
+    name = getattr(func, "__name__", str(func))
+    if name in _DISCRETE:
+        return func(*(_value(arg) for arg in args), **kwargs)
+    if name == "__get__":  # an attribute, asked of a tensor's class
+        return getattr(args[0], func.__self__.__name__)  # type: ignore[attr-defined]
+    if _loses(name) or "out" in kwargs:
+        raise Underivable(_refusal("out" if "out" in kwargs else name))
     with forward_ad.dual_level():
 
         def enter(x: Any) -> Any:
@@ -125,8 +226,14 @@ def _by_torch(func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str,
         def leave(x: Any) -> Any:
             if isinstance(x, Tensor):
                 value, tangent = forward_ad.unpack_dual(x)
+                if not value.is_floating_point():
+                    return value  # a mask or an index
                 return Dual(value, torch.zeros_like(value) if tangent is None else tangent)
-            return type(x)(leave(item) for item in x) if isinstance(x, (list, tuple)) else x
+            if isinstance(x, (list, tuple)):
+                return type(x)(leave(item) for item in x)
+            if isinstance(x, bool):
+                return x
+            raise Underivable(_refusal(name))
 
         return leave(func(*enter(args), **{key: enter(item) for key, item in kwargs.items()}))
 
