@@ -11,6 +11,7 @@ from torch import Tensor
 from sharpbound.errors import InputError
 from sharpbound.targets import parameters
 from sharpbound.targets.base import Moments, Target, Target1D
+from sharpbound.targets.facts import Facts, of_product
 
 
 class Product(Target):
@@ -69,6 +70,10 @@ class Product(Target):
         for factor, places in self._groups:
             out[:, places] = factor.sample(n * len(places), generator).reshape(n, len(places))
         return out
+
+    def facts(self) -> Facts:
+        each = [(factor.facts(), count) for factor, count in self.counts]
+        return of_product([facts for facts, count in each for _ in range(count)])
 
     def moments(self) -> Moments:
         mean = torch.empty(self.dim, dtype=torch.float64)
