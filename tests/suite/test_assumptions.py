@@ -179,6 +179,8 @@ LI = processes.build({"schedule": "li2024", "c0": 2.0, "c1": 5.0}, 64)
         # ten steps of .095 from 1 to .05, where the last lies above its own end .05
         ("small-steps", {"ladder": OU}, False),
         ("small-steps", {}, None),
+        ("li2024-schedule", {"ladder": LI}, True),
+        ("li2024-schedule", {"ladder": OU}, False),
         ("step-over-lipschitz", {"ladder": OU}, None),
         ("step-over-lipschitz", {"ladder": OU, "lipschitz": 10.5}, True),
         (

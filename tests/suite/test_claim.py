@@ -136,7 +136,7 @@ def test_description_is_json(claims):
             'check = "number-of-steps"',
             'claim[0].assumptions[0].requires: goes with check = "number-of-steps"',
         ),
-        ('trust = "V"', 'trust = "X"', "claim[0].trust: unknown value 'X'; choose from V, A, M, D, N"),
+        ('trust = "V"', 'trust = "X"', "claim[0].trust: unknown value 'X'; choose from V, R, A, M, D, N"),
         ('tv = "from-kl"', 'w2 = "from-kl"', "claim[1].metrics.w2: from-kl speaks of tv or hellinger"),
         ('tv = "from-kl"', 'kl = "pinsker"', "claim[1].metrics.kl: kl is the metric of the formula"),
         (

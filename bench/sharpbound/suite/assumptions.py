@@ -36,6 +36,7 @@ Check = Literal[
     "exact-scores",
     "lipschitz-estimates",
     "exact-start",
+    "li2024-schedule",
     "small-steps",
     "step-over-lipschitz",
     "corrector",
@@ -62,6 +63,7 @@ CHECKS: dict[str, str] = {
     "exact-scores": "the sampler is given the exact scores",
     "lipschitz-estimates": "the score that the sampler is given is Lipschitz at every level",
     "exact-start": "the sampler starts from the exact law at a horizon that does not depend on T",
+    "li2024-schedule": "the schedule is that of Li et al. (2306.09251, equation (22))",
     "small-steps": "the steps in time are at most kappa min(1, t), with kappa at most 1",
     "step-over-lipschitz": "the steps in time are at most 1/L (at most of that order: the constant is not known)",
     "corrector": "the sampler takes corrector steps",
@@ -194,6 +196,10 @@ def _exact_start(target: Target, context: Context) -> bool | None:
     return context.ladder.name != "li2024"  # its horizon grows like log T
 
 
+def _li2024_schedule(target: Target, context: Context) -> bool | None:
+    return None if context.ladder is None else context.ladder.name == "li2024"
+
+
 def _times(ladder: Ladder) -> np.ndarray:
     """The Ornstein-Uhlenbeck times -log a of the levels that the sampler visits, the last step's end first."""
     return -np.log(ladder.a[ladder.stop :])
@@ -217,6 +223,7 @@ _OF_CONTEXT: dict[str, Callable[[Target, Context], bool | None]] = {
     "exact-scores": lambda target, context: context.exact_scores,
     "lipschitz-estimates": _lipschitz_estimates,
     "exact-start": _exact_start,
+    "li2024-schedule": _li2024_schedule,
     "small-steps": _small_steps,
     "step-over-lipschitz": _step_over_lipschitz,
     "corrector": lambda target, context: context.corrector,

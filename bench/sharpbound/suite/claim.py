@@ -25,9 +25,10 @@ TRANSFERS: dict[Transfer, str] = {
 }
 """How a bound on the claim's own metric speaks of another one."""
 
-Trust = Literal["V", "A", "M", "D", "N"]
+Trust = Literal["V", "R", "A", "M", "D", "N"]
 TRUST: dict[Trust, str] = {
     "V": "read in the source",
+    "R": "read in two independent restatements, not in the source",
     "A": "read in the abstract",
     "M": "recalled; wording or exponents not checked against the paper",
     "D": "derived here",
