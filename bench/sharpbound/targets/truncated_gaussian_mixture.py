@@ -35,7 +35,7 @@ from sharpbound.targets.uniform import log_mass_derivative
 _DEEP = -2.0
 """Standard deviations from the nearer end (inside) from where the closed form loses no digits."""
 _NODES, _WEIGHTS = (torch.tensor(v) for v in gauss_legendre(16))
-_STEPS = torch.tensor([0.0, 1.5, 3.0, 5.0, 7.0, 9.5], dtype=torch.float64)
+_STEPS = torch.tensor([-9.5, -6.5, -4.0, -2.0, 0.0, 2.0, 4.0, 6.5, 9.5], dtype=torch.float64)
 """Ends of the panels of a tail integral, in units of each scale that its integrand has."""
 _OFFSETS = torch.tensor([0.0, 0.5, 1.0, 2.0, 3.0, 5.0, 8.0, 13.0], dtype=torch.float64)
 _BLOCK = 1 << 12
@@ -213,13 +213,9 @@ class _Terms:
     z: Tensor
     log_weight: Tensor
     slope: Tensor
-    inside: Tensor
-    """Whether both ends are more than 2 tau away: then the term is a normal density, slightly cut."""
-    y: Tensor
-    length: Tensor
+    mass: _Masses
     rate: Tensor
     """dy/dx."""
-    kept: TruncatedNormal
     variances: Tensor
     """v_k."""
     gains: Tensor
@@ -234,61 +230,79 @@ class _Terms:
         nearest = (x / a).clamp(low, high) if a > 0 else torch.full_like(x, high)
         z = torch.where((nearest > low) & (nearest < high), 0.0, x - a * nearest)
         x, near = x.unsqueeze(-1), nearest.unsqueeze(-1)
-        mu = m + a * c * (x - a * m) / v
-        side = _side(mu, low, high)
+        side = _side(m + a * c * (x - a * m) / v, low, high)
         end = _end(side, low, high)
         # (mu - end)/tau, without the difference of large numbers where x is far
         y = side * (a * (x - a * end) / (sigma * sigma) - (end - m) / c) * tau
-        length = (high - low) / tau
-        kept = TruncatedNormal.at(y, length)
         rate = side * a * tau / (sigma * sigma)
-        inside = (y < _DEEP) & (length > -2 * _DEEP)
+        mass = _Masses.at(y, ((high - low) / tau).expand(y.shape))
 
         far = z.unsqueeze(-1)
         to_end, to_mean = a * (near - end), a * (near - m)
-        cut = log_mass_derivative(y.clamp_max(_DEEP), length, 0)
-        log_weight = target.log_weights + torch.where(
-            inside,
-            0.5 * far * far * gains
-            - (far + to_mean / 2) * to_mean / v
-            - 0.5 * torch.log(2 * math.pi * v)
-            + cut,
+        inner = 0.5 * far * far * gains - (far + to_mean / 2) * to_mean / v - 0.5 * torch.log(2 * math.pi * v)
+        outer = (
             -0.5 * (end - m) ** 2 / c
             - 0.5 * torch.log(2 * math.pi * c)
             - (far + to_end / 2) * to_end / (sigma * sigma)
             - math.log(sigma * math.sqrt(2 * math.pi))
             + torch.log(tau)
-            + torch.log(kept.mass)
-            + 0.5 * y.clamp_max(0.0) ** 2,
         )
-        slope = torch.where(
-            inside,
-            far * gains - to_mean / v + rate * log_mass_derivative(y.clamp_max(_DEEP), length, 1),
-            -to_end / (sigma * sigma) - rate * kept.mean(),
-        )
-        return cls(z, log_weight, slope, inside, y, length, rate, kept, v, gains)
+        log_weight = target.log_weights + torch.where(mass.inside, inner, outer) + mass.derivative(0)
+        base = torch.where(mass.inside, far * gains - to_mean / v, -to_end / (sigma * sigma))
+        return cls(z, log_weight, base + rate * mass.derivative(1), mass, rate, v, gains)
 
     def bend(self, leader: Tensor) -> tuple[Tensor, Tensor]:
         """(r, second derivatives less r): r that of the leading term's normal factor, shapes (...), (..., K)."""
         precision = 1 / self.variances
         # 1/sigma^2 is exact in its own terms: gains + precision would round it
         at_leader, gain = precision[leader], self.gains[leader]
-        leads_inside = self.inside.gather(-1, leader)
+        leads_inside = self.mass.inside.gather(-1, leader)
         reference = torch.where(leads_inside, -at_leader, -(at_leader + gain))
-        inner = self.rate**2 * log_mass_derivative(self.y.clamp_max(_DEEP), self.length, 2)
-        outer = self.rate**2 * self.kept.cumulant(2)
-        bend = torch.where(
-            self.inside,
-            inner + torch.where(leads_inside, at_leader - precision, self.gains),
-            outer - torch.where(leads_inside, gain, 0.0),
+        base = torch.where(
+            self.mass.inside,
+            torch.where(leads_inside, at_leader - precision, self.gains),
+            torch.where(leads_inside, -gain, 0.0),
         )
-        return reference.squeeze(-1), bend
+        return reference.squeeze(-1), self.rate**2 * self.mass.derivative(2) + base
 
     def higher(self, order: int) -> Tensor:
         """Derivatives of order 3 or 4: those of the mass alone."""
-        inner = log_mass_derivative(self.y.clamp_max(_DEEP), self.length, order)
-        outer = self.kept.cumulant(order) * (-1) ** order
-        return self.rate**order * torch.where(self.inside, inner, outer)
+        return self.rate**order * self.mass.derivative(order)
+
+
+@dataclass(frozen=True)
+class _Masses:
+    """log int_0^L exp(-y s - s^2/2) ds, or log(Phi(y + L) - Phi(y)) ``inside``, and derivatives in y.
+
+    Inside, both ends are more than 2 standard deviations away: the term is a normal density, slightly cut.
+    """
+
+    y: Tensor
+    length: Tensor
+    inside: Tensor
+    edges: list[tuple[Tensor, TruncatedNormal]]
+    """The other entries, as masks, with the law of S there: those before the end and those beyond it."""
+
+    @classmethod
+    def at(cls, y: Tensor, length: Tensor) -> _Masses:
+        inside = (y < _DEEP) & (length > -2 * _DEEP)
+        edges = []
+        for mask in (~inside & (y < 0), y >= 0):
+            if bool(mask.any()):
+                edges.append((mask, TruncatedNormal.at(y[mask], length[mask])))
+        return cls(y, length, inside, edges)
+
+    def derivative(self, order: int) -> Tensor:
+        out = torch.full_like(self.y, math.nan)
+        out[self.inside] = log_mass_derivative(self.y[self.inside], self.length[self.inside], order)
+        for mask, kept in self.edges:
+            if order == 0:
+                out[mask] = torch.log(kept.mass) + 0.5 * kept.y.clamp_max(0.0) ** 2
+            elif order == 1:
+                out[mask] = -kept.mean()
+            else:
+                out[mask] = (-1) ** order * kept.cumulant(order)
+        return out
 
 
 def _log_tails(x: Tensor, a: float, sigma: float, m: Tensor, c: Tensor, low: float, high: float) -> Tensor:
@@ -315,25 +329,30 @@ def _log_tails(x: Tensor, a: float, sigma: float, m: Tensor, c: Tensor, low: flo
     if bool(beyond.all()):
         return far
     # elsewhere: panels around the mean, the posterior mean, the step of the tail and the end
-    std, width = torch.sqrt(c), sigma / a if a > 0 else math.inf
-    steps = torch.cat([-_STEPS, _STEPS])
+    std = torch.sqrt(c)
     mu = m + a * c * (x - a * m) / v
-    places = [(m + 0 * x, std), (mu, tau)]
+    places = [((m + 0 * x), std), (mu, tau)]
     if a > 0:
-        places.append(((x / a).expand(mu.shape), torch.full_like(std, width)))
-    marks = [(centre.unsqueeze(-1) + scale.unsqueeze(-1) * steps) for centre, scale in places]
-    stop = 90 / (torch.sqrt(y.clamp_min(0.0) ** 2 + 90) + y.clamp_min(0.0)) * tau
+        places.append(((x / a).expand(mu.shape), torch.full_like(std, sigma / a)))
+    marks = [centre.unsqueeze(-1) + scale.unsqueeze(-1) * _STEPS for centre, scale in places]
+    rising = y.clamp_min(0.0)
+    stop = 90 / (torch.sqrt(rising * rising + 90) + rising) * tau
     marks.append(high - stop.unsqueeze(-1) * torch.tensor([0.05, 0.2, 0.5, 1.0], dtype=torch.float64))
-    edges = [torch.full((*mu.shape, 1), end, dtype=torch.float64) for end in (low, high)]
-    grid = torch.cat([*marks, *edges], -1).clamp(low, high).sort(-1).values
-    start, half = grid[..., :-1, None], (grid.diff(dim=-1) / 2).unsqueeze(-1)
-    nodes = start + half * (1 + _NODES)
+    marks += [torch.full((*mu.shape, 1), end, dtype=torch.float64) for end in (low, high)]
+    grid = torch.cat(marks, -1).clamp(low, high).sort(-1).values
+    half = grid.diff(dim=-1) / 2
+    used = (half > 0) & ~beyond.unsqueeze(-1)
+    component = torch.arange(len(m)).unsqueeze(-1).expand(half.shape)[used]
+    point = x.unsqueeze(-1).expand(half.shape)[used]
+    nodes = grid[..., :-1][used].unsqueeze(-1) + half[used].unsqueeze(-1) * (1 + _NODES)
     log_f = (
-        torch.log(half * _WEIGHTS)
-        - 0.5 * (nodes - m[:, None, None]) ** 2 / c[:, None, None]
-        + log_ndtr((a * nodes - x[..., None, None]) / sigma)
+        torch.log(half[used].unsqueeze(-1) * _WEIGHTS)
+        - 0.5 * ((nodes - m[component].unsqueeze(-1)) / std[component].unsqueeze(-1)) ** 2
+        + log_ndtr((a * nodes - point.unsqueeze(-1)) / sigma)
     )
-    near = torch.logsumexp(log_f.flatten(-2), -1) - 0.5 * torch.log(2 * math.pi * c)
+    panels = torch.full_like(half, -math.inf)
+    panels[used] = torch.logsumexp(log_f, -1)
+    near = torch.logsumexp(panels, -1) - 0.5 * torch.log(2 * math.pi * c)
     return torch.where(beyond, far, near)
 
 
