@@ -137,6 +137,18 @@ def test_a_product_meets_what_all_its_factors_meet():
     )
 
 
+def test_facts_do_not_grow_with_the_dimension():
+    law = targets.build(LOW_RANK | {"dim": 10**9})
+    assert check_assumption("log-concave", law) is False
+    assert law.facts().radius == math.inf
+
+
+def test_a_narrow_normal_beside_a_wide_one_is_no_point():
+    law = targets.build(MIXTURE | {"stds": [1e-9, 1.0]})
+    assert check_assumption("density", law) is check_assumption("smooth", law) is True
+    assert check_assumption("low-dimensional", law) is False
+
+
 def test_every_check_answers_for_every_family():
     specs = (
         GAUSSIAN,

@@ -29,13 +29,31 @@ class Facts:
     """Point masses count as normal laws of variance 0."""
 
 
-def of_product(factors: Iterable[Facts]) -> Facts:
-    """The facts of independent coordinates: one flat coordinate flattens all, else every one must have it."""
-    every = list(factors)
-    radii = [fact.radius for fact in every]
+def of_normal(mean: Tensor, spectrum: Tensor, density: bool) -> Facts:
+    """The facts of a normal law with the eigenvalues ``spectrum`` of its covariance; all 0: a point."""
+    return Facts(
+        radius=math.inf if bool((spectrum > 0).any()) else float(mean.norm()),
+        low_dimensional=not density,
+        smooth=density,
+        lipschitz_score=density,
+        log_concave=True,
+        strongly_log_concave=density,
+        sub_gaussian=True,
+        gaussian=True,
+    )
+
+
+def of_product(factors: Iterable[tuple[Facts, int]]) -> Facts:
+    """The facts of independent coordinates, each with how often it occurs.
+
+    One flat coordinate flattens all; any other property every one must have.
+    """
+    counted = list(factors)
+    every = [fact for fact, _ in counted]
+    squares = [None if fact.radius is None else count * fact.radius**2 for fact, count in counted]
     flat = [fact.low_dimensional for fact in every]
     return Facts(
-        radius=None if None in radii else math.sqrt(math.fsum(r * r for r in radii if r is not None)),
+        radius=None if None in squares else math.sqrt(math.fsum(r for r in squares if r is not None)),
         low_dimensional=True if any(flat) else (None if None in flat else False),
         smooth=_all(fact.smooth for fact in every),
         lipschitz_score=_all(fact.lipschitz_score for fact in every),
@@ -57,17 +75,15 @@ def of_mixture(means: Tensor, covariances: Tensor, bends_up: bool | None = None)
     that are not ordered balance arbitrarily far out, the Hessian is unbounded.
     """
     spectra = torch.linalg.eigvalsh(covariances)
-    scale = float(spectra.max())
-    singular = spectra[:, 0] <= 1e-14 * scale
-    points = scale == 0.0
-    single = bool((means == means[0]).all() and (covariances == covariances[0]).all())
+    singular = spectra[:, 0] <= 1e-14 * spectra[:, -1]
+    points = bool((spectra == 0).all())
     density = not bool(singular.any())
+    if bool((means == means[0]).all() and (covariances == covariances[0]).all()):
+        return of_normal(means[0], spectra[0], density)
     log_concave: bool | None = None
     strongly: bool | None = None
     lipschitz: bool | None = False
-    if single:
-        log_concave, strongly, lipschitz = True, density, density
-    elif points or (not density and means.shape[1] == 1):
+    if points or (not density and means.shape[1] == 1):
         log_concave = strongly = False
     elif density:
         widest = _widest(means, covariances) if bool((covariances == covariances[0]).all()) else None
@@ -84,7 +100,7 @@ def of_mixture(means: Tensor, covariances: Tensor, bends_up: bool | None = None)
         log_concave=log_concave,
         strongly_log_concave=strongly,
         sub_gaussian=True,
-        gaussian=single,
+        gaussian=False,
     )
 
 

@@ -72,8 +72,7 @@ class LowRankMixture(Target):
         core = self.core.facts()
         if self.dim == self.k:
             return core
-        normal = Gaussian1D(0.0, self.std**2).facts()
-        return of_product([core, *[normal] * (self.dim - self.k)])
+        return of_product([(core, 1), (Gaussian1D(0.0, self.std**2).facts(), self.dim - self.k)])
 
     def moments(self) -> Moments:
         core = self.core.moments()

@@ -72,8 +72,7 @@ class Product(Target):
         return out
 
     def facts(self) -> Facts:
-        each = [(factor.facts(), count) for factor, count in self.counts]
-        return of_product([facts for facts, count in each for _ in range(count)])
+        return of_product((factor.facts(), count) for factor, count in self.counts)
 
     def moments(self) -> Moments:
         mean = torch.empty(self.dim, dtype=torch.float64)
