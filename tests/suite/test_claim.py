@@ -46,6 +46,58 @@ def test_a_metric_that_the_claim_does_not_speak_of(claims):
         claims["toy2020.kl"].predict({"d": 1, "T": 2}, "w2")
 
 
+def changed(tmp_path, *replacements):
+    text = GOOD
+    for old, new in replacements:
+        assert old in text
+        text = text.replace(old, new, 1)
+    path = tmp_path / "toy.toml"
+    path.write_text(text)
+    return {claim.id: claim for claim in load_claims(path)}
+
+
+def test_a_claim_is_of_its_paper_s_version_unless_it_says_another(claims, tmp_path):
+    assert claims["toy2020.kl"].version == "v2"
+    own = changed(tmp_path, ('formula = "d/T**2"', 'formula = "d/T**2"\nversion = "v1"'))
+    assert own["toy2020.kl"].version == "v1"
+    assert own["toy2020.chain"].version == "v2"
+    assert own["toy2020.kl"].describe()["version"] == "v1"
+
+
+def test_what_the_versions_say(tmp_path):
+    claims = changed(
+        tmp_path,
+        (
+            "[[claim]]",
+            '[[paper.versions]]\nversion = "v1"\ndate = "1 Jan 2020"\nsays = "d^2/T"\nread = true\n\n[[claim]]',
+        ),
+    )
+    [version] = claims["toy2020.kl"].paper.versions
+    assert (version.version, version.date, version.says, version.read) == ("v1", "1 Jan 2020", "d^2/T", True)
+
+
+def test_a_number_of_steps_up_to_its_constant(tmp_path):
+    condition = '{ text = "T is large", check = "number-of-steps", requires = "d**4*log(T)**6" }'
+    claims = changed(tmp_path, ("assumptions = [", f"assumptions = [{condition}, "))
+    assumption = claims["toy2020.chain"].assumptions[0]
+    assert assumption.margin({"d": 2, "T": 1000}) == pytest.approx(
+        1000 / (16 * math.log(1000) ** 6), rel=1e-14
+    )
+    assert claims["toy2020.chain"].describe()["assumptions"][0]["requires"] == "d**4*log(T)**6"
+    with pytest.raises(ValueError, match="no number of steps"):
+        claims["toy2020.chain"].assumptions[1].margin({"d": 2, "T": 1000})
+
+
+def test_bounds_are_of_claims_with_their_constants(claims, tmp_path):
+    with pytest.raises(InputError, match="hides its constant"):
+        claims["toy2020.chain"].bound({"d": 1, "T": 2, "eps_score": 0.0})
+    own = changed(tmp_path, ('trust = "V"', 'trust = "V"\nconstant = "explicit"'))
+    chain = own["toy2020.chain"]
+    values = {"d": 3, "T": 50, "eps_score": 0.01}
+    assert chain.bound(values) == chain.predict(values)
+    assert chain.bound(values, "kl") == 2 * chain.predict(values) ** 2
+
+
 def test_description_is_json(claims):
     for claim in claims.values():
         info = json.loads(json.dumps(claim.describe(), allow_nan=False))
@@ -69,7 +121,22 @@ def test_description_is_json(claims):
             "claim[0].assumptions[0].check: unknown value 'bounded'; did you mean",
         ),
         ('"unverified-wording"', '"verified"', 'claim[1].status: a claim of trust "M" has status'),
-        ('trust = "V"', 'trust = "X"', "claim[0].trust: unknown value 'X'; choose from V, A, M, D, N"),
+        (
+            'trust = "V"',
+            'trust = "V"\nconstant = "explicit"\nhidden_logs = true',
+            "claim[0].constant: explicit constants go with an upper-bound",
+        ),
+        (
+            'status = "verified"',
+            'status = "superseded"',
+            "claim[0].version: of a superseded claim names the earlier version",
+        ),
+        (
+            'check = "bounded-support"',
+            'check = "number-of-steps"',
+            'claim[0].assumptions[0].requires: goes with check = "number-of-steps"',
+        ),
+        ('trust = "V"', 'trust = "X"', "claim[0].trust: unknown value 'X'; choose from V, R, A, M, D, N"),
         ('tv = "from-kl"', 'w2 = "from-kl"', "claim[1].metrics.w2: from-kl speaks of tv or hellinger"),
         ('tv = "from-kl"', 'kl = "pinsker"', "claim[1].metrics.kl: kl is the metric of the formula"),
         (

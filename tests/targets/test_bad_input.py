@@ -13,6 +13,7 @@ from sharpbound.targets import FAMILIES, build
 MIXTURE = {"family": "gaussian-mixture", "weights": [0.4, 0.6], "means": [-1.0, 1.0], "stds": [0.3, 0.5]}
 MIXTURE_2D = {"family": "gaussian-mixture", "weights": [0.4, 0.6], "means": [[0, 1], [1, 0]]}
 LAPLACE = {"family": "laplace", "scale": 1.0}
+TRUNCATED = {"family": "truncated-gaussian-mixture", "weights": [1.0], "means": [0.0], "stds": [1.0]}
 LOW_RANK = {"family": "low-rank-mixture", "weights": [1.0], "means": [[1.0, 2.0]], "std": 0.1, "dim": 3}
 
 
@@ -52,6 +53,14 @@ LOW_RANK = {"family": "low-rank-mixture", "weights": [1.0], "means": [[1.0, 2.0]
         ({"family": "cantor", "level": 2.5, "low": 0.0, "high": 1.0}, "level", "whole number"),
         ({"family": "cantor", "level": 40, "low": 0.0, "high": 1.0}, "level", "at most 16"),
         ({"family": "uniform", "low": 1.0, "high": 1.0}, "high", "greater than low"),
+        (TRUNCATED, "radius", "either low and high, or radius"),
+        (TRUNCATED | {"low": 0.0, "high": 1.0, "radius": 1.0}, "radius", "either low and high, or radius"),
+        (TRUNCATED | {"low": 0.0}, "high", "must be a number"),
+        (TRUNCATED | {"low": 1.0, "high": 1.0}, "high", "greater than low"),
+        (TRUNCATED | {"radius": 0.0}, "radius", "greater than 0"),
+        (TRUNCATED | {"radius": 1.0, "stds": [0.0]}, "stds", "must all be positive"),
+        (TRUNCATED | {"radius": 1.0, "stds": [1e-200]}, "stds", "positive and finite"),
+        (TRUNCATED | {"radius": 1.0, "means": [1e300]}, "means", "no mass there"),
         ({"family": "laplace", "scale": 0.0}, "scale", "greater than 0"),
         ({"family": "student-t", "nu": -1}, "nu", "greater than 0"),
         ({"family": "student-t"}, "nu", "missing"),

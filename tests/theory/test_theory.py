@@ -50,6 +50,8 @@ RATES = {  # (power of 1/T, power of log T) at exact scores, as the papers' abst
     "li2024.ddpm": (0.5, 3),
     "li2024.ode-accelerated": (2, 6),
     "li2024.ddpm-accelerated": (1, 4.5),
+    "li2024provably.ode": (2, 0),
+    "li2024provably.ddpm": (1, 0),
     "liyan2024.ddpm": (1, 3),
     "li2024sharp.ode": (1, 4),
     "chen2023.ddpm-steps": (0.5, 0),
@@ -63,7 +65,7 @@ RATES = {  # (power of 1/T, power of log T) at exact scores, as the papers' abst
     "lijiao2025.midpoint": (1.5, 0),
     "liyan2024lowdim.ddpm": (0.5, 0),
     "huang2024lowdim.ddpm": (1, 0),
-    "liang2025lowdim.tv": (1, 0),
+    "liang2025lowdim.tv": (1, 3),
     "tang2025lowdim.ode": (1, 3),
     "gaozhu2025.ode": (1, 0),
     "liu2026splitting.strang": (2, 0),
@@ -92,6 +94,74 @@ def test_numbers_of_steps_are_inverted_rightly(id, steps):
     for d, L, eps in [(3, 2.0, 0.01), (50, 7.0, 1e-4)]:
         n = steps(d, L, eps)
         assert THEORY[id].predict({"d": d, "L": L, "T": n, "N": n}) == pytest.approx(eps, rel=1e-12)
+
+
+def test_theorems_of_li_et_al_are_those_of_the_paper():
+    """2306.09251: error terms stand in Theorems 1 and 3 alone; 2 and 4 are about exact scores."""
+    claims = {id.removeprefix("li2024."): claim for id, claim in THEORY.items() if id.startswith("li2024.")}
+    assert claims.keys() == {
+        *("ode", "ode-radius", "ode-score", "ddpm", "ddpm-score", "ode-accelerated", "ddpm-accelerated"),
+    }
+    for name, claim in claims.items():
+        assert (claim.trust, claim.status, claim.version) == ("V", "verified", "Feb 2024 (Oct 2023 on)")
+        assert {"density", "bounded-support"} <= {a.check for a in claim.assumptions}
+        exact = "accelerated" in name
+        assert exact == ("exact-scores" in {a.check for a in claim.assumptions})
+        assert exact == ("eps_score" not in claim.formula.variables)
+        condition = {"ddpm": "d**4*log(T)**6", "ddpm-score": "d**4*log(T)**6"}
+        condition["ddpm-accelerated"] = "d**3*log(T)**4.5"
+        requires = [a.requires.text for a in claim.assumptions if a.requires]
+        assert requires == ([condition[name]] if name in condition else [])
+    assert [version.version for version in claims["ode"].paper.versions] == [
+        "v1",
+        "Jul 2023",
+        "Oct 2023",
+        "Feb 2024",
+    ]
+
+
+def test_kl_forms_of_theorems_3_and_4():
+    """TV <= sqrt(KL/2) <= B: at d = 2, T = 10^4, KL <= 2 (d^2 log^3 T/sqrt T)^2 and 2 (d^3 log^4.5 T/T)^2."""
+    log = math.log(1e4)
+    values = {"d": 2, "T": 10**4, "eps_score": 0.0}
+    third, fourth = THEORY["li2024.ddpm"], THEORY["li2024.ddpm-accelerated"]
+    for metric in ("kl", "path-kl"):
+        assert third.predict(values, metric) == pytest.approx(2 * (4 * log**3 / 100) ** 2, rel=1e-14)
+        assert fourth.predict(values, metric) == pytest.approx(2 * (8 * log**4.5 / 1e4) ** 2, rel=1e-14)
+
+
+def test_the_radius_form_of_theorem_1():
+    """Its first term at R = e is that of Theorem 1; the logarithms of R enter as log^2, log^3 and sqrt(log)."""
+    ball, theorem = THEORY["li2024.ode-radius"], THEORY["li2024.ode"]
+    values = {"d": 3, "T": 500, "eps_score": 0.02, "eps_jacobi": 0.01}
+    assert ball.predict(values | {"R": math.e}) == pytest.approx(theorem.predict(values), rel=1e-14)
+    log = math.log(500)
+    expected = (
+        9 * log**4 * 4 / 500 + 729 * log**6 * 8 / 500**2 + math.sqrt(3 * log**3 * 2) * 0.02 + 3 * log * 0.01
+    )
+    assert ball.predict(values | {"R": math.e**2}) == pytest.approx(expected, rel=1e-14)
+
+
+def test_superseded_claims_stand_beside_their_successors():
+    superseded = [claim for claim in CLAIMS if claim.status == "superseded"]
+    assert [claim.id for claim in superseded] == ["chenleelu2023.kl-first"]
+    for claim in superseded:
+        assert claim.version in {version.version for version in claim.paper.versions}
+        assert claim.version != claim.paper.version
+
+
+UNSTATED = {"wang2024.steps", "wang2024.complexity", "franzese2023.best-time", "unipc.p1", "unipc.p2"}
+
+
+def test_what_no_source_states_is_not_called_verified():
+    for id in UNSTATED:
+        assert (THEORY[id].trust, THEORY[id].status) == ("M", "unverified-wording")
+
+
+def test_unverified_wording_gives_its_reason():
+    for claim in CLAIMS:
+        if claim.status == "unverified-wording":
+            assert claim.note or claim.paper.note, claim.id
 
 
 def test_lagrange_orders_are_instances_of_the_general_claim():

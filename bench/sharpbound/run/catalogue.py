@@ -113,7 +113,7 @@ def show_claim(claim: Claim, cases: Sequence[Case]) -> None:
     """Statement, formula, rates, assumptions, trust, the cases that test it, and the citation."""
     console = screen()
     paper = claim.paper
-    arxiv = f", arXiv:{paper.arxiv} ({paper.version})" if paper.arxiv else ""
+    arxiv = f", arXiv:{paper.arxiv}" if paper.arxiv else ""
     rates = ", ".join(
         f"{variable}^{exponent:g}"
         + (f" log^{logs:g}" if (logs := claim.formula.log_powers.get(variable)) else "")
@@ -121,6 +121,7 @@ def show_claim(claim: Claim, cases: Sequence[Case]) -> None:
     )
     facts = {
         "paper": f"{', '.join(paper.authors)} ({paper.year}): {paper.title}{arxiv}",
+        "version": claim.version,
         "where": claim.source or "",
         "statement": claim.statement,
         "kind": f"{claim.kind} on {claim.metric}",
@@ -133,6 +134,9 @@ def show_claim(claim: Claim, cases: Sequence[Case]) -> None:
         "cases": ", ".join(case.id for case in cases) or "none",
     }
     _facts(console, claim.id, facts)
+    for version in paper.versions:
+        seen = "" if version.read else " [dim](not read)[/dim]"
+        console.print(f"{escape(version.version)}: {escape(version.says)}{seen}")
     for assumption in claim.assumptions:
         console.print(f"assumes: {escape(assumption.text)} [dim]({assumption.check})[/dim]")
     console.print()

@@ -25,9 +25,10 @@ TRANSFERS: dict[Transfer, str] = {
 }
 """How a bound on the claim's own metric speaks of another one."""
 
-Trust = Literal["V", "A", "M", "D", "N"]
+Trust = Literal["V", "R", "A", "M", "D", "N"]
 TRUST: dict[Trust, str] = {
     "V": "read in the source",
+    "R": "read in two independent restatements, not in the source",
     "A": "read in the abstract",
     "M": "recalled; wording or exponents not checked against the paper",
     "D": "derived here",
@@ -35,7 +36,18 @@ TRUST: dict[Trust, str] = {
 }
 
 ClaimKind = Literal["upper-bound", "lower-bound", "equality", "exponential", "ordering"]
-Status = Literal["verified", "unverified-wording"]
+Status = Literal["verified", "unverified-wording", "superseded"]
+STATUS: dict[Status, str] = {
+    "verified": "worded as its source words it",
+    "unverified-wording": "the wording has not been checked against the source",
+    "superseded": "stated by an earlier version of the paper, and changed since",
+}
+
+Constant = Literal["hidden", "explicit"]
+CONSTANT: dict[Constant, str] = {
+    "hidden": "stated up to a constant that it does not name: rates are compared",
+    "explicit": "stated with its constant: values are compared, at every T",
+}
 
 
 def _parse_formula(value: Any) -> Formula:
@@ -45,6 +57,16 @@ def _parse_formula(value: Any) -> Formula:
 _Formula = Annotated[
     Formula, BeforeValidator(_parse_formula), PlainSerializer(lambda formula: formula.text, return_type=str)
 ]
+
+
+class Version(Table):
+    """A [[paper.versions]] table: what one version of a paper says, where versions differ."""
+
+    version: Line
+    date: Line | None = None
+    says: Line
+    read: bool
+    """Whether that version itself was read, or only known from others."""
 
 
 class Paper(Table):
@@ -59,6 +81,8 @@ class Paper(Table):
     """Further arXiv ids whose results the same claims restate."""
     version: Line = "unknown"
     """The version whose statement is encoded."""
+    versions: list[Version] = Field(default_factory=list)
+    """What its versions say, oldest first, where the theorems changed between them."""
     note: Line | None = None
     bibtex: str
 
@@ -72,6 +96,9 @@ class Paper(Table):
             bibtex.parse(self.bibtex)
         except InputError as error:
             raise error.at(key="bibtex") from None
+        names = [version.version for version in self.versions]
+        if len(set(names)) < len(names):
+            raise InputError("names a version twice; keep one", key="versions")
         return self
 
     @cached_property
@@ -81,10 +108,26 @@ class Paper(Table):
 
 
 class Assumption(Table):
-    """One assumption of a theorem, and the check that decides whether a target meets it."""
+    """One assumption of a theorem, and the check that decides whether a case meets it."""
 
     text: Line
     check: Check = "unchecked"
+    requires: _Formula | None = None
+    """Of "number-of-steps": f in T >= C f, with C a constant that the theorem does not state."""
+
+    @model_validator(mode="after")
+    def _check(self) -> Assumption:
+        if (self.check == "number-of-steps") != (self.requires is not None):
+            raise InputError(
+                'goes with check = "number-of-steps", which needs it: f in T >= C f', key="requires"
+            )
+        return self
+
+    def margin(self, values: Mapping[str, Any]) -> float:
+        """T/f of "number-of-steps" at ``values``: the largest constant C with which the condition holds."""
+        if self.requires is None:
+            raise ValueError(f"{self.check} has no number of steps")
+        return float(values["T"]) / self.requires.evaluate(values)
 
 
 class Claim(Table):
@@ -95,6 +138,8 @@ class Claim(Table):
     statement: Line
     source: Line | None = None
     """Theorem, equation or page."""
+    version: Line = ""
+    """The version of the paper whose statement is encoded; the paper's own, if left out."""
     kind: ClaimKind
     metric: Slug
     """What the formula bounds or equals."""
@@ -104,6 +149,7 @@ class Claim(Table):
     assumptions: list[Assumption] = Field(default_factory=list)
     trust: Trust
     status: Status
+    constant: Constant = "hidden"
     hidden_logs: bool = False
     """The claim is stated up to factors of log T that it does not name (O-tilde)."""
     control: bool = False
@@ -117,6 +163,13 @@ class Claim(Table):
             metric = tables["metric"]
             if isinstance(metric, str):
                 return tables | {"metrics": {metric: "identity"} | tables.get("metrics", {})}
+        return tables
+
+    @model_validator(mode="before")
+    @classmethod
+    def _own_version(cls, tables: Any) -> Any:
+        if isinstance(tables, dict) and isinstance(tables.get("paper"), Paper):
+            return {"version": tables["paper"].version} | tables
         return tables
 
     @model_validator(mode="after")
@@ -133,6 +186,13 @@ class Claim(Table):
                 raise InputError("pinsker speaks of kl, kl-reverse or path-kl", key=f"metrics.{metric}")
         if self.trust == "M" and self.status != "unverified-wording":
             raise InputError('a claim of trust "M" has status = "unverified-wording"', key="status")
+        if self.constant == "explicit" and (self.hidden_logs or self.kind in ("exponential", "ordering")):
+            raise InputError(
+                "explicit constants go with an upper-bound, a lower-bound or an equality without hidden_logs",
+                key="constant",
+            )
+        if self.status == "superseded" and self.version == self.paper.version:
+            raise InputError("of a superseded claim names the earlier version that states it", key="version")
         return self
 
     def transfer(self, metric: str) -> Transfer:
@@ -153,6 +213,14 @@ class Claim(Table):
             case "from-kl":
                 return math.sqrt(value / 2.0)
         return value
+
+    def bound(self, values: Mapping[str, Any], metric: str | None = None) -> float:
+        """What the claim says of ``metric`` with its own constant; InputError where the constant is hidden."""
+        if self.constant != "explicit":
+            raise InputError(
+                f"claim {self.id} hides its constant, so that no value contradicts it", key="case.claim"
+            )
+        return self.predict(values, metric)
 
     def decay(self, variable: str, metric: str | None = None, **values: float) -> tuple[float, float]:
         """(exponent, power of the logarithm) of the prediction for ``metric``; see `Formula.decay`."""

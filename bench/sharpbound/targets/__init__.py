@@ -18,6 +18,7 @@ from sharpbound.targets.low_rank_mixture import LowRankMixture
 from sharpbound.targets.product import Product, product
 from sharpbound.targets.sphere import Sphere
 from sharpbound.targets.student_t import StudentT
+from sharpbound.targets.truncated_gaussian_mixture import TruncatedGaussianMixture
 from sharpbound.targets.uniform import Uniform
 
 __all__ = [
@@ -37,6 +38,7 @@ __all__ = [
     "StudentT",
     "Target",
     "Target1D",
+    "TruncatedGaussianMixture",
     "Uniform",
     "build",
 ]
@@ -76,6 +78,7 @@ FAMILIES: dict[str, Callable[..., Target]] = {
     "product": functools.partial(product, build),
     "sphere": Sphere,
     "student-t": StudentT,
+    "truncated-gaussian-mixture": TruncatedGaussianMixture,
     "uniform": Uniform,
 }
 """The constructor of each family; its arguments are the keys of the case file's ``[target]`` table."""

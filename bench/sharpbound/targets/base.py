@@ -22,6 +22,7 @@ from torch import Tensor
 
 from sharpbound.errors import InputError
 from sharpbound.numerics.dual import differentiable
+from sharpbound.targets.facts import Facts
 
 
 @dataclass(frozen=True)
@@ -83,6 +84,10 @@ class Target(ABC):
     @abstractmethod
     def moments(self) -> Moments:
         """Mean and covariance of X0."""
+
+    def facts(self) -> Facts:
+        """What is known of the law of X0; by default nothing."""
+        return Facts()
 
     # -- what the rest of the house calls ----------------------------------------------------
     def log_density(self, x: Tensor, a: float, sigma: float) -> Tensor:

@@ -12,6 +12,7 @@ from torch.special import log_ndtr
 
 from sharpbound.targets import parameters
 from sharpbound.targets.base import Moments, Target, Target1D
+from sharpbound.targets.facts import Facts, of_normal
 
 _OFFSETS = torch.tensor([0.0, 0.5, 1.0, 2.0, 3.0, 5.0, 8.0, 13.0, 21.0], dtype=torch.float64)
 
@@ -100,6 +101,9 @@ class Gaussian1D(Target1D):
         noise = torch.randn(n, 1, generator=generator, dtype=torch.float64)
         return self.mean + math.sqrt(self._variance) * noise
 
+    def facts(self) -> Facts:
+        return of_normal(self.mean, self.cov.reshape(1), self.has_density)
+
     def moments(self) -> Moments:
         return Moments(self.mean, self.cov)
 
@@ -151,6 +155,9 @@ class GaussianND(Target):
     def sample(self, n: int, generator: torch.Generator) -> Tensor:
         noise = torch.randn(n, self.dim, generator=generator, dtype=torch.float64)
         return self.mean + (torch.sqrt(self.spectrum) * noise) @ self.axes.T
+
+    def facts(self) -> Facts:
+        return of_normal(self.mean, self.spectrum, self.has_density)
 
     def moments(self) -> Moments:
         return Moments(self.mean, self.cov)

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from sharpbound.targets import parameters
 from sharpbound.targets.base import Moments, Target
+from sharpbound.targets.facts import Facts, of_mixture
 from sharpbound.targets.gaussian_mixture_line import GaussianMixture1D
 
 _BLOCK = 1 << 18
@@ -165,6 +166,9 @@ class GaussianMixtureND(Target):
         if self.axes is not None:
             scaled = torch.einsum("nij,nj->ni", self.axes[component], scaled)
         return self.means[component] + scaled
+
+    def facts(self) -> Facts:
+        return of_mixture(self.means, self.covariances)
 
     def moments(self) -> Moments:
         mean = self.weights @ self.means

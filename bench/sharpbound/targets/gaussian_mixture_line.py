@@ -19,6 +19,7 @@ from torch import Tensor
 from torch.special import log_ndtr
 
 from sharpbound.targets.base import Moments, Target1D
+from sharpbound.targets.facts import Facts, of_mixture
 
 _BLOCK = 1 << 17
 """Points times components worked on at once: the temporaries then stay in cache."""
@@ -121,10 +122,22 @@ class GaussianMixture1D(Target1D):
         noise = torch.randn(n, generator=generator, dtype=torch.float64)
         return (self.means[component] + torch.sqrt(self.variances)[component] * noise).unsqueeze(-1)
 
+    def facts(self) -> Facts:
+        bends_up = self.has_density and bends_up_between(self, float("-inf"), float("inf"))
+        return of_mixture(self.means.unsqueeze(-1), self.variances.reshape(-1, 1, 1), bends_up)
+
     def moments(self) -> Moments:
         mean = self.weights @ self.means
         variance = self.weights @ (self.variances + (self.means - mean) ** 2)
         return Moments(mean.reshape(1), variance.reshape(1, 1))
+
+
+def bends_up_between(law: Target1D, low: float, high: float) -> bool:
+    """Whether (log p)'' > 0 is seen, without noise, somewhere on (low, high): p is then not log-concave."""
+    marks = law.landmarks(1.0, 0.0)
+    x = torch.cat([marks, *(marks[:-1] + t * marks.diff() for t in (0.25, 0.5, 0.75))])
+    bend = law.derivative(x[(x > low) & (x < high)], 1.0, 0.0, 2)
+    return bool((bend > 1e-9 * bend.abs().max()).any())
 
 
 def thinned(points: Tensor, spacing: float) -> Tensor:

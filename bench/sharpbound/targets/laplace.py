@@ -21,6 +21,7 @@ from torch import Tensor
 
 from sharpbound.targets import parameters
 from sharpbound.targets.base import Moments
+from sharpbound.targets.facts import Facts
 from sharpbound.targets.symmetric import Symmetric1D, log_normal_density
 from sharpbound.targets.truncated_normal import TruncatedNormal
 
@@ -72,6 +73,18 @@ class Laplace(Symmetric1D):
         magnitude = -torch.log1p(-torch.rand(n, 1, generator=generator, dtype=torch.float64))
         sign = 1.0 - 2.0 * torch.randint(2, (n, 1), generator=generator)
         return self.loc + self.scale * sign * magnitude
+
+    def facts(self) -> Facts:
+        return Facts(
+            radius=math.inf,
+            low_dimensional=False,
+            smooth=False,
+            lipschitz_score=False,
+            log_concave=True,
+            strongly_log_concave=False,
+            sub_gaussian=False,
+            gaussian=False,
+        )
 
     def moments(self) -> Moments:
         mean = torch.tensor([self.loc], dtype=torch.float64)

@@ -10,6 +10,8 @@ from torch import Tensor
 
 from sharpbound.targets import parameters
 from sharpbound.targets.base import Moments, Target
+from sharpbound.targets.facts import Facts, of_product
+from sharpbound.targets.gaussian import Gaussian1D
 from sharpbound.targets.gaussian_mixture import GaussianMixtureND
 from sharpbound.targets.gaussian_mixture_line import GaussianMixture1D
 
@@ -65,6 +67,12 @@ class LowRankMixture(Target):
         core = self.core.sample(n, generator)
         rest = torch.randn(n, self.dim - self.k, generator=generator, dtype=torch.float64)
         return torch.cat([core, self.std * rest], -1)
+
+    def facts(self) -> Facts:
+        core = self.core.facts()
+        if self.dim == self.k:
+            return core
+        return of_product([(core, 1), (Gaussian1D(0.0, self.std**2).facts(), self.dim - self.k)])
 
     def moments(self) -> Moments:
         core = self.core.moments()

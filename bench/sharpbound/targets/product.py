@@ -11,6 +11,7 @@ from torch import Tensor
 from sharpbound.errors import InputError
 from sharpbound.targets import parameters
 from sharpbound.targets.base import Moments, Target, Target1D
+from sharpbound.targets.facts import Facts, of_product
 
 
 class Product(Target):
@@ -69,6 +70,9 @@ class Product(Target):
         for factor, places in self._groups:
             out[:, places] = factor.sample(n * len(places), generator).reshape(n, len(places))
         return out
+
+    def facts(self) -> Facts:
+        return of_product((factor.facts(), count) for factor, count in self.counts)
 
     def moments(self) -> Moments:
         mean = torch.empty(self.dim, dtype=torch.float64)

@@ -24,6 +24,7 @@ from torch import Tensor
 from sharpbound.numerics.gauss import gauss_legendre
 from sharpbound.targets import parameters
 from sharpbound.targets.base import Moments, Target
+from sharpbound.targets.facts import Facts
 
 _NODES, _WEIGHTS = (torch.tensor(v) for v in gauss_legendre(64))
 _REACH = 13.0
@@ -153,6 +154,18 @@ class Sphere(Target):
     def sample(self, n: int, generator: torch.Generator) -> Tensor:
         normal = torch.randn(n, self.dim, generator=generator, dtype=torch.float64)
         return self.radius * normal / normal.norm(dim=-1, keepdim=True)
+
+    def facts(self) -> Facts:
+        return Facts(
+            radius=self.radius,
+            low_dimensional=True,
+            smooth=False,
+            lipschitz_score=False,
+            log_concave=False,
+            strongly_log_concave=False,
+            sub_gaussian=True,
+            gaussian=False,
+        )
 
     def moments(self) -> Moments:
         identity = torch.eye(self.dim, dtype=torch.float64)

@@ -20,6 +20,7 @@ from torch.special import log_ndtr
 
 from sharpbound.targets import parameters
 from sharpbound.targets.base import Moments
+from sharpbound.targets.facts import Facts
 from sharpbound.targets.scale_mixture import scale_mixture_derivatives
 from sharpbound.targets.symmetric import Symmetric1D
 
@@ -106,6 +107,18 @@ class StudentT(Symmetric1D):
         shape = torch.full((n, 1), self.nu / 2, dtype=torch.float64)
         gamma = torch._standard_gamma(shape, generator=generator)
         return self.loc + self.scale * normal * torch.sqrt(self.nu / 2 / gamma)
+
+    def facts(self) -> Facts:
+        return Facts(
+            radius=math.inf,
+            low_dimensional=False,
+            smooth=True,
+            lipschitz_score=True,
+            log_concave=False,
+            strongly_log_concave=False,
+            sub_gaussian=False,
+            gaussian=False,
+        )
 
     def moments(self) -> Moments:
         """Mean: nan for nu <= 1. Variance: nu/(nu - 2), inf for 1 < nu <= 2, nan for nu <= 1."""

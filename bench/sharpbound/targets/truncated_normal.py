@@ -36,8 +36,8 @@ class TruncatedNormal:
     weights: Tensor
 
     @classmethod
-    def at(cls, y: Tensor, length: float = math.inf) -> TruncatedNormal:
-        """The law of S for y >= -length/2 (by symmetry no loss)."""
+    def at(cls, y: Tensor, length: Tensor | float = math.inf) -> TruncatedNormal:
+        """The law of S for y >= -length/2 (by symmetry no loss); a tensor of lengths broadcasts against y."""
         rising = y.clamp_min(0.0)
         mode = (-y).clamp_min(0.0)
         start = y.clamp(-_REACH, 0.0)

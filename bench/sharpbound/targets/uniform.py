@@ -12,6 +12,7 @@ from torch.special import log_ndtr
 
 from sharpbound.targets import parameters
 from sharpbound.targets.base import Moments
+from sharpbound.targets.facts import Facts
 from sharpbound.targets.symmetric import Symmetric1D, log_normal_density
 from sharpbound.targets.truncated_normal import UNIT_RULE, TruncatedNormal
 
@@ -58,7 +59,7 @@ class Uniform(Symmetric1D):
             else:
                 value = kept.cumulant(order) * (-1) ** order
             if length > -2 * _DEEP:
-                value = torch.where(y < _DEEP, _inside(y, length, order), value)
+                value = torch.where(y < _DEEP, log_mass_derivative(y, length, order), value)
             return value / sigma**order
 
         return [one(order) for order in orders]
@@ -85,13 +86,27 @@ class Uniform(Symmetric1D):
         u = torch.rand(n, 1, generator=generator, dtype=torch.float64)
         return self.low + (self.high - self.low) * u
 
+    def facts(self) -> Facts:
+        return Facts(
+            radius=max(abs(self.low), abs(self.high)),
+            low_dimensional=False,
+            smooth=False,
+            lipschitz_score=False,
+            log_concave=True,
+            strongly_log_concave=False,
+            sub_gaussian=True,
+            gaussian=False,
+        )
+
     def moments(self) -> Moments:
         mean = torch.tensor([self.centre], dtype=torch.float64)
         return Moments(mean, torch.tensor([[(self.high - self.low) ** 2 / 12]], dtype=torch.float64))
 
 
-def _inside(y: Tensor, length: float, order: int) -> Tensor:
-    """(d/dy)^order log(Phi(y + L) - Phi(y)) from the ratios r_n = p^(n)/p, for y < 0 < y + L."""
+def log_mass_derivative(y: Tensor, length: Tensor | float, order: int) -> Tensor:
+    """(d/dy)^order log(Phi(y + L) - Phi(y)) from the ratios r_n = p^(n)/p, for -L/2 <= y < 0; order 0..4."""
+    if order == 0:
+        return torch.log1p(-torch.exp(log_ndtr(y)) - torch.exp(log_ndtr(-y - length)))
     near, far = torch.exp(log_normal_density(y)), torch.exp(log_normal_density(y + length))
     # phi(y + L) - phi(y), exact near the centre where the two meet
     p = torch.exp(log_ndtr(-y)) - torch.exp(log_ndtr(-y - length))

@@ -1,0 +1,121 @@
+"""Theorems with their constants, against laws in closed form that share no code with the package.
+
+The sampler freezes the posterior mean over each step of a variance-exploding ladder: from v to v' < v it draws
+X' ~ N(m + (v'/v)(x - m), v' (v - v')/v), m = E[X0 | X_v = x]. For X0 ~ N(0, lam), m = lam x/(lam + v).
+"""
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+from scipy.integrate import quad
+
+from sharpbound import processes, samplers, targets
+from sharpbound.laws.path_kl import path_kl
+from sharpbound.scores.base import ExactScore
+from sharpbound.suite import load_theory
+
+THEORY = load_theory()
+ENDS = [(0.5, 3.0), (0.1, 10.0), (0.01, 50.0)]
+
+
+def geometric(T: int, low: float, high: float) -> np.ndarray:
+    return high**2 * (low / high) ** (2 * np.arange(T + 1) / T)
+
+
+def chain_kl(lam: float, v: np.ndarray) -> float:
+    """KL between the true reverse chain of N(0, lam) and the sampler's, per dimension: a sum over steps."""
+    total = 0.0
+    for now, then in itertools.pairwise(v):
+        ratio = then / now
+        frozen = then * (1 - ratio)
+        true = frozen + (1 - ratio) ** 2 * lam * now / (lam + now)  # posterior mean the same, X0 spread
+        total += 0.5 * (true / frozen - 1 - math.log(true / frozen))
+    return total
+
+
+def output_kl(lam: float, v: np.ndarray, start: float) -> float:
+    """KL(N(0, lam + v_end) | output), started from N(0, start)."""
+    variance = start
+    for now, then in itertools.pairwise(v):
+        ratio, gain = then / now, lam / (lam + now)
+        variance = (ratio + (1 - ratio) * gain) ** 2 * variance + then * (1 - ratio)
+    quotient = (lam + v[-1]) / variance
+    return 0.5 * (quotient - 1 - math.log(quotient))
+
+
+@pytest.mark.parametrize("ends", ENDS)
+@pytest.mark.parametrize("lam", [1e-6, 0.04, 1.0, 9.0])
+@pytest.mark.parametrize("T", [32, 64, 512])
+def test_chewi_holds_with_its_constants(ends, lam, T):
+    low, high = ends
+    v = geometric(T, low, high)
+    kappa = 1 - v[1] / v[0]
+    assert kappa <= 0.5
+    values = {
+        "d": 1,
+        "m2": math.sqrt(lam),
+        "sigma_min": low,
+        "sigma_max": high,
+        "kappa": kappa,
+        "eps_score": 0.0,
+    }
+    full, steps = THEORY["chewi2026.kl"], THEORY["chewi2026.steps"]
+    assert output_kl(lam, v, high**2) <= full.bound(values)
+    exact = lam + high**2
+    assert output_kl(lam, v, exact) <= chain_kl(lam, v) <= steps.bound(values | {"T": T})
+    # the form in T is the theorem's at kappa <= 2 log(sigma_max/sigma_min)/T, without its other two terms
+    discretisation = full.bound(values) - lam / (2 * high**2)
+    assert discretisation <= steps.bound(values | {"T": T}) * (1 + 1e-12)
+
+
+@pytest.mark.parametrize("ends", ENDS)
+@pytest.mark.parametrize("lam", [0.04, 1.0, 9.0])
+@pytest.mark.parametrize("T", [4, 32, 256])
+def test_path_kl_is_half_the_area_between_the_mmse_and_its_left_riemann_sum(ends, lam, T):
+    """In s = 1/v, where mmse(s) = lam/(1 + lam s); and at most half the largest step times Var X0."""
+    low, high = ends
+    v = geometric(T, low, high)
+    s = 1 / v
+    mmse = lam / (1 + lam * s)
+    area = float(np.sum(np.diff(s) * mmse[:-1])) - math.log((1 + lam * s[-1]) / (1 + lam * s[0]))
+    assert chain_kl(lam, v) == pytest.approx(area / 2, rel=1e-9, abs=1e-14)  # a difference of larger numbers
+    largest = np.diff(s).max()
+    bound = THEORY["reeves2025.geometric"].bound(
+        {"m2": math.sqrt(lam), "sigma_min": low, "sigma_max": high, "T": T}
+    )
+    assert chain_kl(lam, v) <= 0.5 * largest * lam <= bound
+
+
+def test_the_identity_on_a_mixture():
+    """The engine's path KL of the ancestral sampler against the posterior variance by quadrature."""
+    weights, means, stds = [0.4, 0.6], [-1.0, 1.2], [0.35, 0.5]
+    target = targets.build({"family": "gaussian-mixture", "weights": weights, "means": means, "stds": stds})
+    ladder = processes.build({"schedule": "ve-exponential", "sigma_min": 0.3, "sigma_max": 5.0}, 12)
+
+    def mmse(s: float) -> float:
+        v = 1 / s
+
+        def integrand(x: float) -> float:
+            total = np.array([std**2 + v for std in stds])
+            joint = (
+                np.array(weights)
+                * np.exp(-((x - np.array(means)) ** 2) / (2 * total))
+                / np.sqrt(2 * np.pi * total)
+            )
+            centre = np.array(means) + np.array(stds) ** 2 / total * (x - np.array(means))
+            spread = np.array(stds) ** 2 * v / total
+            p = joint.sum()
+            mean = joint @ centre / p
+            return joint @ (spread + (centre - mean) ** 2)
+
+        reach = 1.2 + 12 * math.sqrt(v + 0.25)
+        return quad(integrand, -reach, reach, points=means, limit=400, epsabs=1e-13, epsrel=1e-11)[0]
+
+    s = 1 / ladder.sigma[::-1] ** 2
+    riemann = sum((b - a) * mmse(a) for a, b in itertools.pairwise(s))
+    area = riemann - sum(quad(mmse, a, b, epsabs=1e-12, epsrel=1e-9)[0] for a, b in itertools.pairwise(s))
+    sampler = samplers.build({"name": "ancestral-euler"})
+    measured = path_kl(target, ladder, sampler, ExactScore(target, ladder), "exact").value
+    assert measured == pytest.approx(area / 2, rel=1e-8)
