@@ -13,12 +13,12 @@ import torch
 from torch import Tensor
 
 from sharpbound import laws, processes, samplers, targets
-from sharpbound.chapters.audit.probe import Quantiles, measure_deterministic
 from sharpbound.errors import InputError
 from sharpbound.laws import NotMeasured
 from sharpbound.laws.density import density_law
 from sharpbound.laws.gaussian import gaussian_law
 from sharpbound.laws.line import line_law
+from sharpbound.laws.probe import Quantiles, measure_deterministic
 from sharpbound.processes import schedules
 from sharpbound.processes.ladder import Ladder, Level
 from sharpbound.samplers import SAMPLERS, ExactScore, Sampler, run

@@ -59,7 +59,13 @@ def _samplers() -> tuple[Sequence[str], Lines]:
     from sharpbound.samplers import SAMPLERS
 
     lines = (
-        (name, sampler.title, f"{sampler.order:g}", str(sampler.nfe), sampler.source)
+        (
+            name,
+            str(getattr(sampler, "title", name)),
+            f"{sampler.order:g}",
+            str(sampler.nfe),
+            str(getattr(sampler, "source", "")),
+        )
         for name, sampler in SAMPLERS.items()
     )
     return ("sampler", "title", "claimed order", "evaluations per step", "source"), lines
