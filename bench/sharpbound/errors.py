@@ -107,7 +107,7 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     close = difflib.get_close_matches(name, known, n=1)
     if close:
         return f"; did you mean {close[0]!r}?"
-    return f"; choose from {', '.join(known)}" if len(known) <= 30 else f"; none of {len(known)} is like it"
+    return f"; choose from {', '.join(known)}" if len(known) <= 50 else f"; none of {len(known)} is like it"
 
 
 def brief(value: object) -> str:

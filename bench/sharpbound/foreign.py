@@ -172,7 +172,7 @@ def load(named: str, stamp: str | None = None) -> Any:
         try:
             found = getattr(found, part)
         except AttributeError:
-            raise InputError(f"{module_name} has no {path}") from None
+            raise InputError(f"{named}: {module_name} has no {path}") from None
     return found
 
 
@@ -198,7 +198,7 @@ def _imported(name: str, found: _Found | None) -> ModuleType:
     """The module imported: anew, and with its neighbours in the place of ours, where it is the file's own."""
     if found:
         _files.update(map(str, found.files.values()))
-    with _before_ours(found.root) if found and found.own else contextlib.nullcontext():
+    with _before_ours(found.root, name) if found and found.own else contextlib.nullcontext():
         try:
             with contextlib.redirect_stdout(sys.stderr):  # standard output is for the result
                 return importlib.import_module(name)
@@ -211,12 +211,14 @@ def _imported(name: str, found: _Found | None) -> ModuleType:
 
 
 @contextlib.contextmanager
-def _before_ours(root: Path) -> Iterator[None]:
+def _before_ours(root: Path, name: str) -> Iterator[None]:
     """``root`` comes first on the path, and modules that have a namesake there are out of the way."""
+    # their samplers are of our classes, so this package is never loaded twice
+    spared = {"sharpbound"} - {name.split(".")[0]}
 
     def of_root() -> dict[str, ModuleType]:
         tops = {key: key.split(".")[0] for key in sys.modules}
-        taken = {top for top in set(tops.values()) - {"sharpbound"} if _file(top, root)}
+        taken = {top for top in set(tops.values()) - spared if _file(top, root)}
         return {key: sys.modules[key] for key, top in tops.items() if top in taken}
 
     ours = of_root()

@@ -66,7 +66,11 @@ class Target(ABC):
 
     def _score_jacobian(self, x: Tensor, a: float, sigma: float) -> Tensor:
         """grad s, (..., d) -> (..., d, d)."""
-        return _each(torch.func.jacfwd(torch.func.grad(lambda y: self._log_density(y, a, sigma))), x)
+
+        def log_density(y: Tensor) -> Tensor:
+            return self._log_density(y, a, sigma)
+
+        return _each(torch.func.hessian(log_density), x)
 
     def _grad_divergence(self, x: Tensor, a: float, sigma: float) -> Tensor:
         """grad tr(grad s), (..., d) -> (..., d)."""
