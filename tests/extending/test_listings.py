@@ -55,8 +55,14 @@ def documents(wheel: Path, where: Path, *arguments: str) -> dict[str, dict[str, 
 
 def test_the_cases_of_the_page(wheel: Path, folder: Path) -> None:
     """Each case gives the order that it has, in its own folder, where ./theory is found."""
-    found = documents(wheel, folder, "order.toml", "function.toml", "error.toml", "fixed-w1.toml", "plane.toml")
-    orders = {"my-order": 1, "my-function": 2, "my-error": -1, "my-fixed-w1": 1, "my-plane": 1}
+    plane = folder / "plane.toml"
+    plane.write_text(plane.read_text().replace("T = [32, 64, 128, 256]", "T = [4, 8]"))  # it takes its time
+    found = documents(
+        wheel, folder, "order.toml", "function.toml", "error.toml", "fixed-w1.toml", "plane.toml"
+    )
+    coarse, fine = (row["tv"] for row in found.pop("my-plane")["rows"])  # type: ignore[attr-defined]
+    assert 1.5 < coarse / fine < 2.1
+    orders = {"my-order": 1, "my-function": 2, "my-error": 1, "my-fixed-w1": 1}
     assert {id: document["verdict"] for id, document in found.items()} == dict.fromkeys(orders, "confirmed")
     for id, order in orders.items():
         low, high = found[id]["interval"]  # type: ignore[misc]
@@ -102,9 +108,7 @@ def _has_plugin() -> bool:
 def test_folders_of_the_package_are_run_by_name(wheel: Path, folder: Path) -> None:
     """The commands that reports print work where there is no clone."""
     where = folder.parent
-    case = "cases/fixed-horizon/" + sorted(p.name for p in (ROOT / "cases/fixed-horizon").glob("pf-ode*w2*"))[0]
-    by_file = python(wheel, where, "-m", "sharpbound", "show", Path(case).stem)
-    assert by_file.returncode == 0, by_file.stderr
+    case = "cases/fixed-horizon/pf-ode/gaussian-w2.toml"
     assert len(documents(wheel, where, case)) == 1
     nothing = python(wheel, where, "-m", "sharpbound", "run", "cases/no-such-folder")
     assert (nothing.returncode, nothing.stderr.count("\n")) == (2, 1)

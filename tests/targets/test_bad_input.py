@@ -113,7 +113,10 @@ def test_constructors_take_lists_numpy_and_torch(given: Any) -> None:
     ("make", "message"),
     [
         (lambda: GaussianMixture1D([0.4, 0.5], [0, 1], [1, 1]), "target.weights: must sum to 1"),
-        (lambda: GaussianMixture1D([0.4, 0.6], [0, 1, 2], [1, 1]), "target.means: must have shape (2), got (3,)"),
+        (
+            lambda: GaussianMixture1D([0.4, 0.6], [0, 1, 2], [1, 1]),
+            "target.means: must have shape (2), got (3,)",
+        ),
         (lambda: GaussianMixture1D([0.4, 0.6], [0, 1], [1, -1]), "target.variances: must be at least 0"),
         (lambda: GaussianND([0, 1], [1, [2]]), "target.cov: must hold numbers, in lists of equal lengths"),
         (lambda: GaussianND([0, math.nan], [1, 2]), "target.mean: must be finite"),
