@@ -16,7 +16,7 @@ PACKAGE = Path(sharpbound.__file__).parent
 FLOORS: tuple[tuple[str, ...], ...] = (
     ("errors", "places"),
     ("numerics", "rates"),
-    ("options", "formulas"),
+    ("options", "formulas", "foreign"),
     ("targets", "processes"),
     ("marginals", "distances", "suite"),
     ("scores", "records"),
@@ -24,7 +24,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("laws",),
     ("chapters",),
     ("run",),
-    ("cli", "testing"),
+    ("cli", "testing", "__main__"),
 )
 """From the ground up; what stands on one floor may import what stands on it or below."""
 

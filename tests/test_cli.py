@@ -165,7 +165,6 @@ def test_each_bad_file_is_one_line_and_nothing_is_computed(suite: Path, command:
         ["run", "no-such-case"],
         ["run", "no/such/file.toml"],
         ["run", "calls"],
-        ["run", "theory/toy2024.toml"],
         ["list", "everything"],
         ["show"],
         ["show", "toy.odd"],
@@ -180,6 +179,14 @@ def test_mistakes_are_one_line_and_status_2(command: Command, arguments: list[st
     assert (status, out) == (2, "")
     assert err.startswith("error: ")
     assert err.count("\n") == 1
+
+
+def test_every_mistake_of_a_file_is_a_line(suite: Path, command: Command) -> None:
+    status, out, err = command("run", "theory/toy2024.toml")
+    assert (status, out) == (2, "")
+    keys = [line.split(": ")[2] for line in err.splitlines()]
+    assert all(line.startswith("error: theory/toy2024.toml: ") for line in err.splitlines())
+    assert keys == ["paper", "claim", "case", "measure", "sweep"]
 
 
 def test_two_cases_of_one_id_are_refused(suite: Path, command: Command) -> None:

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 import sharpbound
-from sharpbound.errors import InputError
+from sharpbound.errors import InputError, did_you_mean
 from sharpbound.run.cases import BadCases
 from sharpbound.run.execute import Stopped
 
 if TYPE_CHECKING:
     from sharpbound.run.cases import Outcome
-    from sharpbound.suite import Case
+    from sharpbound.suite import Case, Theory
 
 RESULTS = Path("reports/latest")
 """Where ``run --all`` writes and ``report`` reads."""
@@ -62,6 +62,10 @@ Workers = Annotated[
 CacheFolder = Annotated[
     Path | None, typer.Option("--cache", metavar="DIR", help="Where results of cells are kept.")
 ]
+TheoryFolders = Annotated[
+    list[Path] | None,
+    typer.Option("--theory", metavar="DIR", help="Claims of your own; those in ./theory are read anyway."),
+]
 NoCache = Annotated[bool, typer.Option("--no-cache", help="Compute all anew and keep nothing.")]
 
 
@@ -89,10 +93,8 @@ def list_(what: Annotated[Listing, typer.Argument(help="What to list.")] = Listi
 def show(id: Annotated[str, typer.Argument(help="A case or a claim, or a part of an id.")]) -> None:
     """Show a claim with its formula, assumptions and BibTeX, or a case with its file."""
     from sharpbound.run.catalogue import show_case, show_claim
-    from sharpbound.suite import load_cases, load_theory
-    from sharpbound.suite.validation import did_you_mean
 
-    theory, cases = load_theory(), {case.id: case for case in load_cases()}
+    theory, cases = _theory(None), {case.id: case for case in _suite()}
     if id in theory:
         show_claim(theory[id], [case for case in cases.values() if case.claim == id])
     elif id in cases:
@@ -120,6 +122,7 @@ def run(
     profile: Annotated[
         Profile, typer.Option("--profile", help="full: larger sweeps, as the case files say.")
     ] = Profile.default,
+    theory: TheoryFolders = None,
 ) -> None:
     """Measure cases. A run that was stopped goes on where it was."""
     from sharpbound.records.files import strict_json
@@ -130,7 +133,7 @@ def run(
     output = output or (RESULTS if every else None)
     full = profile is Profile.full
     cases = _every_case(full) if every else _find_cases(names or [], full)
-    outcome = _measure(cases, workers, cache, no_cache, output)
+    outcome = _measure(cases, workers, cache, no_cache, output, theory)
     if output:
         write_results(output, outcome.documents)
     if json:
@@ -149,18 +152,16 @@ def verify(
     workers: Workers = None,
     cache: CacheFolder = None,
     no_cache: NoCache = False,
+    theory: TheoryFolders = None,
 ) -> None:
     """Measure every case of a claim, and print the verdicts with the numbers that decided them."""
-    from sharpbound.suite import load_theory
-    from sharpbound.suite.validation import did_you_mean
-
-    theory = load_theory()
-    if claim not in theory:
-        raise InputError(f"there is no claim {claim!r}{did_you_mean(claim, theory)}")
+    known = _theory(theory)
+    if claim not in known:
+        raise InputError(f"there is no claim {claim!r}{did_you_mean(claim, known)}")
     cases = [case for case in _every_case() if case.claim == claim]
     if not cases:
         raise InputError(f"no case tests {claim}; add one to cases/")
-    outcome = _measure(cases, workers, cache, no_cache, None)
+    outcome = _measure(cases, workers, cache, no_cache, None, theory)
     _show(outcome.documents, summary=False)
     if len(outcome.documents) > 1:
         print()
@@ -183,6 +184,7 @@ def gate(
     update: Annotated[bool, typer.Option("--update", help="Rewrite the reference; say what moved.")] = False,
     strict: Annotated[bool, typer.Option("--strict", help="Fail on cases that the reference lacks.")] = False,
     workers: Workers = None,
+    theory: TheoryFolders = None,
 ) -> None:
     """Hold a run to the reference: a rate, verdict or value that moved either way fails."""
     from sharpbound import chapters
@@ -198,7 +200,7 @@ def gate(
     if not update:
         read_reference(against)  # a missing reference is told before anything is measured
     if names:
-        outcome = _measure(_find_cases(names), workers, None, True, None)
+        outcome = _measure(_find_cases(names), workers, None, True, None, theory)
         if outcome.mistakes:
             raise typer.Exit(BAD_INPUT)
         documents = outcome.documents
@@ -275,14 +277,33 @@ def _every_case(full: bool = False) -> list[Case]:
     return [case for case in cases if case.kind not in left_out]
 
 
-def _find_cases(names: list[str], full: bool = False) -> list[Case]:
-    """The cases that the arguments name: files, folders of files, or ids of the suite's own."""
-    from sharpbound.suite import load_case, load_cases
-    from sharpbound.suite.validation import did_you_mean
+def _suite(full: bool = False) -> list[Case]:
+    """The cases of the package and of ./cases; a file that is wrong is told, and stops nobody else."""
+    from sharpbound.suite import read_cases
 
-    paths = {name: Path(name) for name in names}
+    cases, mistakes = read_cases(full=full)
+    for mistake in mistakes:
+        _error(mistake)
+    return cases
+
+
+def _theory(folders: list[Path] | None) -> Theory:
+    """The claims of the package, of ./theory and of ``folders``; what is wrong with a file is told."""
+    from sharpbound.suite import read_theory
+
+    theory = read_theory(*(folders or []))
+    for mistake in theory.mistakes:
+        _error(mistake)
+    return theory
+
+
+def _find_cases(names: list[str], full: bool = False) -> list[Case]:
+    """The cases that the arguments name: files, folders of files, or ids or folders of the suite's own."""
+    from sharpbound.suite import load_case, load_cases
+
+    paths = {name: _path(name) for name in names}
     ids = [name for name, path in paths.items() if not (path.exists() or path.suffix or len(path.parts) > 1)]
-    suite = {case.id: case for case in load_cases(full=full)} if ids else {}
+    suite = {case.id: case for case in _suite(full)} if ids else {}
     found: dict[str, Case] = {}
     mistakes: list[InputError] = []
     for name, path in paths.items():
@@ -308,8 +329,27 @@ def _find_cases(names: list[str], full: bool = False) -> list[Case]:
     return list(found.values())
 
 
+def _path(name: str) -> Path:
+    """The file or folder ``name``; what is not here, as one of the package's: cases/audit, or audit."""
+    from sharpbound.places import default_directory
+
+    path, cases = Path(name), default_directory("cases")
+    if path.exists():
+        return path
+    try:
+        inside = path.relative_to("cases")
+    except ValueError:
+        return cases / name if (cases / name).is_dir() and name.isidentifier() else path
+    return cases / inside if (cases / inside).exists() else path
+
+
 def _measure(
-    cases: list[Case], workers: int | None, folder: Path | None, no_cache: bool, output: Path | None
+    cases: list[Case],
+    workers: int | None,
+    folder: Path | None,
+    no_cache: bool,
+    output: Path | None,
+    theory: list[Path] | None = None,
 ) -> Outcome:
     """Measure, and tell on standard error what failed."""
     from sharpbound.places import default_folder
@@ -317,14 +357,14 @@ def _measure(
     from sharpbound.run.cases import measure_cases
     from sharpbound.run.progress import progress
     from sharpbound.run.results import write_log
-    from sharpbound.suite import load_theory
 
     if no_cache and folder:
         raise InputError("--cache and --no-cache exclude each other: leave one out")
     folder = folder or default_folder()
+    known = _theory(theory)
     with progress() as observer:
         outcome = measure_cases(
-            cases, load_theory(), Cache(None if no_cache else folder), workers=workers, observer=observer
+            cases, known, Cache(None if no_cache else folder), workers=workers, observer=observer
         )
     for mistake in outcome.mistakes:
         _error(mistake)
@@ -351,7 +391,10 @@ def _show(documents: list[dict[str, Any]], summary: bool) -> None:
 
 
 def _error(message: object) -> None:
-    print(f"error: {message}", file=sys.stderr)
+    """One line, or one for each mistake."""
+    mistakes = message.mistakes if isinstance(message, InputError) else [message]
+    for each in mistakes:
+        print(f"error: {each}", file=sys.stderr)
 
 
 def main() -> int:

@@ -53,7 +53,7 @@ def test_options_are_the_table_of_the_kind():
     ("old", "new", "message"),
     [
         ("[sampler]", "[smapler]", "smapler: unknown key; did you mean 'sampler'?"),
-        ("title =", "titel =", "case.titel: unknown key; did you mean 'title'? (and 1 more)"),
+        ("title =", "titel =", "case.titel: unknown key; did you mean 'title'?"),
         ('title = "Prob', 'note = "Prob', "case.title: is missing; add it"),
         ("[case]", "[training]\n[case]", "training: a sampling-rate case has no [training] table; delete it"),
         (
@@ -102,8 +102,10 @@ def test_a_mistake_is_one_line_with_file_key_and_fix(load, tmp_path, old, new, m
     assert old in GOOD
     with pytest.raises(InputError) as error:
         load(GOOD.replace(old, new, 1))
-    assert str(error.value).startswith(f"{tmp_path / 'case.toml'}: {message}")
-    assert "\n" not in str(error.value)
+    file = tmp_path / "case.toml"
+    lines = str(error.value).split("\n")
+    assert lines[0].startswith(f"{file}: {message}")
+    assert all(line.startswith(f"{file}: ") for line in lines)
 
 
 def test_a_missing_table_is_named(load):

@@ -113,7 +113,7 @@ def test_description_is_json(claims):
         ('formula = "d/T**2"', 'formula = "d/t2"', "claim[1].formula: unknown variable 't2' in the formula"),
         ('formula = "d/T**2"', "formula = 3", "claim[1].formula: a formula is one string, got int"),
         ('formula = "d/T**2"', "", "claim[1].formula: is missing; add it"),
-        ("formula =", "fromula =", "claim[0].fromula: unknown key; did you mean 'formula'? (and 1 more)"),
+        ("formula =", "fromula =", "claim[0].fromula: unknown key; did you mean 'formula'?"),
         ("check =", "chekc =", "claim[0].assumptions[0].chekc: unknown key; did you mean 'check'?"),
         (
             '"bounded-support"',
@@ -176,5 +176,6 @@ def test_a_mistake_is_one_line_with_file_key_and_fix(tmp_path, old, new, message
         load_claims(path)
     if new == "[claim.x]":  # TOML itself objects
         return
-    assert str(error.value).startswith(f"{path}: {message}")
-    assert "\n" not in str(error.value)
+    lines = str(error.value).split("\n")
+    assert lines[0].startswith(f"{path}: {message}")
+    assert all(line.startswith(f"{path}: ") for line in lines)

@@ -152,10 +152,10 @@ def check(load, path: Path, raw: bytes) -> bool:
     try:
         load(path)
     except InputError as error:
-        line = str(error)
-        assert line.startswith(f"{path}: "), (line, raw)
-        assert line.isprintable(), (line, raw)
-        assert len(line) < 1000, (line, raw)
+        for line in str(error).split("\n"):
+            assert line.startswith(f"{path}: "), (line, raw)
+            assert line.isprintable(), (line, raw)
+            assert len(line) < 1000, (line, raw)
         return False
     return True
 

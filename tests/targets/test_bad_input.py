@@ -5,10 +5,21 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
 import pytest
+import torch
 
 from sharpbound.errors import InputError
-from sharpbound.targets import FAMILIES, build
+from sharpbound.targets import (
+    FAMILIES,
+    Atoms1D,
+    AtomsND,
+    Gaussian1D,
+    GaussianMixture1D,
+    GaussianMixtureND,
+    GaussianND,
+    build,
+)
 
 MIXTURE = {"family": "gaussian-mixture", "weights": [0.4, 0.6], "means": [-1.0, 1.0], "stds": [0.3, 0.5]}
 MIXTURE_2D = {"family": "gaussian-mixture", "weights": [0.4, 0.6], "means": [[0, 1], [1, 0]]}
@@ -93,3 +104,35 @@ def test_every_family_refuses_unknown_keys() -> None:
     for family in FAMILIES:
         with pytest.raises(InputError, match="no such key"):
             build({"family": family, "nonsense": 1})
+
+
+@pytest.mark.parametrize("given", [list, np.array, torch.tensor], ids=["list", "numpy", "torch"])
+def test_constructors_take_lists_numpy_and_torch(given: Any) -> None:
+    line = GaussianMixture1D(given([0.25, 0.75]), given([-1.0, 1.0]), given([1.0, 4.0]))
+    assert line.moments().mean.tolist() == [0.5]
+    assert line.moments().cov.tolist() == [[0.25 + 3.0 + 0.75]]
+    plane = GaussianMixtureND(given([1.0]), given([[1.0, 2.0]]), given([[1.0, 4.0]]))
+    assert plane.moments().second_moment == 1 + 4 + 1 + 4
+    assert GaussianND(given([0.0, 3.0]), given([[1.0, 0.0], [0.0, 2.0]])).moments().second_moment == 12
+    assert Atoms1D(given([0.5, 0.5]), given([-2.0, 2.0])).moments().second_moment == 4
+    assert AtomsND(given([0.5, 0.5]), given([[1.0, 0.0], [0.0, 1.0]])).moments().second_moment == 1
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: GaussianMixture1D([0.4, 0.5], [0, 1], [1, 1]), "target.weights: must sum to 1"),
+        (
+            lambda: GaussianMixture1D([0.4, 0.6], [0, 1, 2], [1, 1]),
+            "target.means: must have shape (2), got (3,)",
+        ),
+        (lambda: GaussianMixture1D([0.4, 0.6], [0, 1], [1, -1]), "target.variances: must be at least 0"),
+        (lambda: GaussianND([0, 1], [1, [2]]), "target.cov: must hold numbers, in lists of equal lengths"),
+        (lambda: GaussianND([0, math.nan], [1, 2]), "target.mean: must be finite"),
+        (lambda: Gaussian1D("a", 1.0), "target.mean: must be a number, got 'a'"),  # type: ignore[arg-type]
+    ],
+)
+def test_constructors_refuse_in_one_line(make: Any, message: str) -> None:
+    with pytest.raises(InputError) as caught:
+        make()
+    assert str(caught.value).startswith(message)

@@ -124,7 +124,7 @@ for a, b in zip(mine["rows"], exact["rows"]):
         (
             MARK,
             "ddim",
-            "*InputError: *euler-gaussian: measure.metric: a function is measured on cases with metric*",
+            "*InputError: *euler-gaussian: measure.metric: a plain function has no density: use metric*",
         ),
         (W2, "shapeless", "*InputError: *shapeless: it must return shape (*, 1), not (*,)*"),
         (W2, "len", "*InputError: *len: must take (score, x, a, sigma)*"),

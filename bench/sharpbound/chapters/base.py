@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from sharpbound.records.document import Conclusion, Row
@@ -21,10 +21,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Cell:
-    """One unit of work: ``params`` is JSON and holds all that the resulting rows depend on."""
+    """One unit of work: ``params`` is JSON and holds all that the resulting rows depend on.
+
+    Modules of the user's are among it by their source (`sharpbound.foreign.STAMP`), wherever they lie.
+    """
 
     kind: str
     params: dict[str, Any]
+    home: str | None = field(default=None, compare=False)
+    """Folder in which a worker looks for modules of the user's; no number depends on it."""
 
 
 class Experiment(ABC):

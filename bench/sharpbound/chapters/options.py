@@ -7,25 +7,18 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sharpbound import targets
-from sharpbound.errors import InputError
+from sharpbound.errors import Collected, InputError
+from sharpbound.options import check, options_like
 from sharpbound.targets.base import Target1D
 
 
 def read_options(table: Mapping[str, Any], defaults: Mapping[str, Any], name: str) -> dict[str, Any]:
-    """``defaults`` updated by ``table``, the case's [name] table.
+    """``defaults`` updated by ``table``, the case's [name] table, its values as they are written.
 
-    Raises InputError for a key that is not among the defaults, or a value of another type than its
+    Raises InputError for every key that is not among the defaults, and every value of another type than its
     default's (a whole number will do for a number with decimals).
     """
-    for key, value in table.items():
-        if key not in defaults:
-            raise InputError(f"unknown key; [{name}] takes {', '.join(defaults)}", key=f"{name}.{key}")
-        like = type(defaults[key])
-        fits = isinstance(value, (int, float) if like is float else like)
-        if not fits or (isinstance(value, bool) and like is not bool):
-            raise InputError(
-                f"must be a {like.__name__} like {defaults[key]!r}, got {value!r}", key=f"{name}.{key}"
-            )
+    check(table, options_like(defaults), name=name, who=f"[{name}]")
     return {**defaults, **table}
 
 
@@ -33,9 +26,12 @@ def sweep_points(sweep: Mapping[str, Sequence[Any]], allowed: Sequence[str]) -> 
     """All combinations of the swept values, the last variable running fastest; InputError for a variable
     that is not among ``allowed``.
     """
-    for variable in sweep:
-        if variable not in allowed:
-            raise InputError(f"cannot be swept here; sweep {', '.join(allowed)}", key=f"sweep.{variable}")
+    with Collected() as mistakes:
+        for variable in sweep:
+            with mistakes.caught():
+                if variable not in allowed:
+                    takes = ", ".join(allowed)
+                    raise InputError(f"cannot be swept here; sweep {takes}", key=f"sweep.{variable}")
     return [dict(zip(sweep, values, strict=True)) for values in itertools.product(*sweep.values())]
 
 

@@ -9,9 +9,11 @@ from sharpbound import laws, processes, samplers, targets
 from sharpbound.chapters.rate_verdict import conclude_rate
 from sharpbound.errors import InputError
 from sharpbound.laws import LAW_METRICS, METRICS, NotMeasured, chains, finite_or_note
+from sharpbound.laws.black_box import cannot_measure, measured_w2
 from sharpbound.records.document import Conclusion, Row
-from sharpbound.samplers import Sampler
+from sharpbound.samplers import ExactScore, PlainSampler, Sampler
 from sharpbound.suite.assumptions import check_assumption
+from sharpbound.targets import Target1D
 
 if TYPE_CHECKING:
     from sharpbound.suite.case import Case
@@ -67,10 +69,13 @@ def measured_row(target: Any, ladder: Any, sampler: Sampler, score: Any, init: s
     """All distances of the output law (``quantity`` "law"), or the path-space KL ("path")."""
     problem = laws.Problem(target, ladder, sampler, score, init)
     engine: str | None = None
+    found: dict[str, Any]
     try:
-        if quantity == "path":
+        if isinstance(sampler, PlainSampler):
+            engine, found = "black-box", _of_function(target, ladder, sampler, score, init, quantity)
+        elif quantity == "path":
             kl, engine = chains.solve(problem)
-            found: dict[str, Any] = {"path-kl": kl}
+            found = {"path-kl": kl}
         else:
             law = laws.solve(problem)
             engine, found = law.engine, laws.distances(law, LAW_METRICS)
@@ -82,6 +87,28 @@ def measured_row(target: Any, ladder: Any, sampler: Sampler, score: Any, init: s
         row |= {metric: value, f"{metric}_floor": floor, f"{metric}_note": note}
         row |= {f"{metric}_engine": engine, f"{metric}_floor_kind": laws.floor_kind(measured)}
     return row
+
+
+def _of_function(
+    target: Any, ladder: Any, sampler: PlainSampler, score: Any, init: str, quantity: str
+) -> dict[str, Any]:
+    """Of a plain function W2 alone is known, and with the exact score."""
+    if quantity == "path" or not isinstance(score, ExactScore):
+        raise NotMeasured("a plain function is measured in w2, with the exact score")
+    unknown = NotMeasured("a plain function has no density: it is measured in w2")
+    w2 = measured_w2(sampler, target, ladder, init)
+    return dict.fromkeys(LAW_METRICS, unknown) | {"w2": w2}
+
+
+def check_function(sampler: Sampler, target: Any, init: str, metrics: Sequence[str]) -> None:
+    """Raise InputError where ``sampler`` is a plain function and cannot be measured in any of ``metrics``."""
+    if not isinstance(sampler, PlainSampler):
+        return
+    if metrics[0] != "w2":
+        raise InputError('a plain function has no density: use metric = "w2"', key="measure.metric")
+    if reason := cannot_measure(sampler, target, init):
+        key = "sampler.init" if init != "exact" and isinstance(target, Target1D) else "target.family"
+        raise InputError(f"a plain function is measured {reason}", key=key)
 
 
 def case_row(point: dict[str, Any], metrics: Sequence[str], measured: Sequence[list[Row]]) -> Row:

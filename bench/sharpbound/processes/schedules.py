@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import math
 from collections.abc import Callable
 from dataclasses import replace
@@ -10,8 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from sharpbound.errors import InputError
+from sharpbound import foreign
+from sharpbound.errors import InputError, brief, did_you_mean
+from sharpbound.options import made
 from sharpbound.processes.ladder import Ladder
+from sharpbound.processes.own import own_ladder
 from sharpbound.processes.process import SUB_VP, VE, VP, Array, Process
 
 
@@ -228,21 +230,20 @@ SCHEDULES: dict[str, Callable[..., Ladder]] = {
 
 
 def build(spec: dict[str, Any], T: int) -> Ladder:
-    """The ladder of a case file's ``[forward]`` table at ``T``; InputError names a bad key."""
-    spec = dict(spec)
-    name = spec.pop("schedule", None)
-    if not isinstance(name, str) or name not in SCHEDULES:
-        raise InputError(
-            f"unknown schedule {name!r}; choose one of {', '.join(SCHEDULES)}", key="forward.schedule"
-        )
+    """The ladder of a case file's ``[forward]`` table at ``T``.
+
+    The schedule may be the user's own, "module:object": a function of T and of the table's other keys that
+    returns a Ladder. Raises InputError, naming ``forward.<key>``, for every bad key.
+    """
+    name = spec.get("schedule")
+    given = {key: value for key, value in spec.items() if key not in ("schedule", foreign.STAMP)}
     if isinstance(T, bool) or not isinstance(T, int) or T < 1:
         raise InputError(f"T must be an integer >= 1, got {T!r}", key="sweep.T")
-    known = list(inspect.signature(SCHEDULES[name]).parameters)[1:]
-    for key, value in spec.items():
-        if key not in known:
-            raise InputError(
-                f"{name} has no parameter {key!r}; it takes {', '.join(known)}", key=f"forward.{key}"
-            )
-        if isinstance(value, bool) or not isinstance(value, (int, float)):
-            raise InputError(f"must be a number, got {value!r}", key=f"forward.{key}")
-    return SCHEDULES[name](T, **{key: float(value) for key, value in spec.items()})
+    if foreign.is_foreign(name):
+        return own_ladder(str(name), spec.get(foreign.STAMP), given, T)
+    if not isinstance(name, str) or name not in SCHEDULES:
+        raise InputError(
+            f"unknown schedule {brief(name)}{did_you_mean(str(name), SCHEDULES)}", key="forward.schedule"
+        )
+    ladder: Ladder = made(SCHEDULES[name], given, name="forward", who=name, first=(T,))
+    return ladder

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from sharpbound.errors import InputError
@@ -24,8 +24,8 @@ class BadCases(Exception):
     """Some cases cannot be measured as they are written: one InputError each. Nothing was computed."""
 
     def __init__(self, mistakes: Sequence[InputError]) -> None:
-        super().__init__("\n".join(map(str, mistakes)))
-        self.mistakes = list(mistakes)
+        self.mistakes = [each for mistake in mistakes for each in mistake.mistakes]
+        super().__init__("\n".join(map(str, self.mistakes)))
 
 
 @dataclass
@@ -62,7 +62,7 @@ def measure_cases(
         concluded = _conclude(case, claim, [results[cell_key(cell)] for cell in cells])
         if isinstance(concluded, Failure):
             if concluded.mistake:
-                outcome.mistakes.append(concluded.mistake.at(where=str(case.file)))
+                outcome.mistakes += concluded.mistake.at(where=str(case.file)).mistakes
                 continue
             outcome.failures[case.id] = concluded
             concluded = _failed(case, claim, concluded)
@@ -79,7 +79,8 @@ def _plan(cases: Sequence[Case], theory: Mapping[str, Claim]) -> list[list[Cell]
     for case in cases:
         try:
             validate_case(case, theory)
-            planned.append(chapters.get(case.kind).cells(case))
+            cells = chapters.get(case.kind).cells(case)
+            planned.append([replace(cell, home=case.home) for cell in cells] if case.home else cells)
         except InputError as mistake:
             mistakes.append(mistake.at(where=str(case.file)))
     if mistakes:

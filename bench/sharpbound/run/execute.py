@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Protocol
 
+from sharpbound import foreign
 from sharpbound.errors import InputError
 from sharpbound.run.cache import Cache, Entry
 from sharpbound.run.fingerprint import cell_key
@@ -71,6 +72,7 @@ def measure(cell: Cell) -> list[Row]:
     """The rows of ``cell`` by the experiment of its kind."""
     from sharpbound import chapters
 
+    foreign.remember(cell.home)
     return chapters.get(cell.kind).measure(cell)
 
 
@@ -142,6 +144,8 @@ def failure(error: Exception) -> Failure:
     """The exception being handled: one line, and the traceback unless it is the user's mistake."""
     if isinstance(error, InputError):
         return Failure(str(error), mistake=error)
+    if blamed := foreign.blamed(error):
+        return Failure(str(blamed), mistake=blamed)
     line = " ".join(f"{type(error).__name__}: {error}".split())
     return Failure(line, trace=traceback.format_exc())
 

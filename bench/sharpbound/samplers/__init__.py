@@ -9,12 +9,17 @@ import pkgutil
 from types import ModuleType
 from typing import Any
 
-from sharpbound.errors import InputError
+from sharpbound import foreign
+from sharpbound.errors import Collected, InputError, brief, did_you_mean
+from sharpbound.options import made
 from sharpbound.samplers.base import Mixture, Past, PastStage, Sampler, Stage, Step, run
 from sharpbound.samplers.contract import checked, declared
+from sharpbound.samplers.own import PlainSampler, own_sampler
 from sharpbound.scores.base import ExactScore, ScoreField
 
 INITS = ("normal", "exact")
+ALSO = ("name", "init")
+"""Keys of a [sampler] table besides the sampler's own."""
 
 
 BROKEN: list[str] = []
@@ -60,28 +65,33 @@ SAMPLERS: dict[str, Sampler] = _discover()
 
 
 def build(spec: dict[str, Any]) -> Sampler:
-    """The sampler of a case file's ``[sampler]`` table with its parameters; InputError names a bad key.
+    """The sampler of a case file's ``[sampler]`` table with its parameters.
 
-    ``init`` ("normal": N(0, prior_std^2 I), or "exact": the true p_T) is read by the law engines.
+    The name may be the user's own, "module:object": a Sampler class, or a plain function
+    (`sharpbound.samplers.foreign`). ``init`` ("normal": N(0, prior_std^2 I), or "exact": the true p_T) is read by
+    the law engines. Raises InputError, naming ``sampler.<key>``, for every bad key.
     """
+    with Collected() as mistakes:
+        with mistakes.caught():
+            if spec.get("init", "normal") not in INITS:
+                raise InputError(f"init is {spec['init']!r}; choose 'normal' or 'exact'", key="sampler.init")
+        with mistakes.caught():
+            sampler = _made(spec)
+    return sampler
+
+
+def _made(spec: dict[str, Any]) -> Sampler:
     name = spec.get("name")
+    given = {key: value for key, value in spec.items() if key not in (*ALSO, foreign.STAMP)}
+    if foreign.is_foreign(name):
+        return own_sampler(str(name), spec.get(foreign.STAMP), given)
     if not isinstance(name, str) or name not in SAMPLERS:
-        raise InputError(f"unknown sampler {name!r}; choose one of {', '.join(SAMPLERS)}", key="sampler.name")
-    if spec.get("init", "normal") not in INITS:
-        raise InputError(f"init is {spec['init']!r}; choose 'normal' or 'exact'", key="sampler.init")
-    given = {key: value for key, value in spec.items() if key not in ("name", "init")}
-    known = parameters(SAMPLERS[name])
-    for key, value in given.items():
-        if key not in known:
-            takes = ", ".join(["name", "init", *known])
-            raise InputError(f"{name} has no parameter {key!r}; it takes {takes}", key=f"sampler.{key}")
-        like = type(known[key])
-        fits = isinstance(value, (int, float) if like is float else like) and not isinstance(value, bool)
-        if not fits:
-            raise InputError(
-                f"must be a {like.__name__} like {known[key]!r}, got {value!r}", key=f"sampler.{key}"
-            )
-    return type(SAMPLERS[name])(**given) if given else SAMPLERS[name]
+        meant = did_you_mean(str(name), SAMPLERS)
+        raise InputError(f"unknown sampler {brief(name)}{meant}", key="sampler.name")
+    if not given:
+        return SAMPLERS[name]
+    sampler: Sampler = made(type(SAMPLERS[name]), given, name="sampler", who=name, also=ALSO)
+    return sampler
 
 
 def parameters(sampler: Sampler) -> dict[str, Any]:
@@ -99,6 +109,7 @@ __all__ = [
     "Mixture",
     "Past",
     "PastStage",
+    "PlainSampler",
     "Sampler",
     "ScoreField",
     "Stage",

@@ -2,7 +2,7 @@
 
 ``build`` reads a case file's ``[score_error]`` table:
 
-    field = "fourier"          # constant, linear, hermite, fourier, tail, formula
+    field = "fourier"          # constant, linear, hermite, fourier, tail, formula; or "module:MyShape"
     eps = 0.1                  # eps_score: ((1/T) sum_{t=1}^T E_{q_t} ||e_t||^2)^{1/2}
     omega = 4.0                # the field's own parameters: hermite mode; fourier omega, seed; tail delta; formula
     profile = "equal"          # or "sigma", "free": see scaling.PROFILES
@@ -18,9 +18,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Literal
 
-from sharpbound.errors import InputError
+from sharpbound import foreign
+from sharpbound.errors import Collected, InputError, brief, did_you_mean
+from sharpbound.options import check, options_of
 from sharpbound.processes.ladder import Ladder
 from sharpbound.scores.fields.constant import Constant
 from sharpbound.scores.fields.formula import Formula
@@ -31,31 +33,32 @@ from sharpbound.scores.fields.tail import Tail
 from sharpbound.scores.frame import frames
 from sharpbound.scores.injection import Injection, Part
 from sharpbound.scores.integrable import check_integrable
+from sharpbound.scores.own import own_shape, tried
 from sharpbound.scores.perturbed import LineError, PerturbedScore, Shape
 from sharpbound.scores.scaling import PROFILES, Window, scaled
 from sharpbound.targets.base import Target
 from sharpbound.targets.parts import line_parts
 
-SHAPES: dict[str, tuple[Callable[..., Shape], dict[str, type]]] = {
-    "constant": (Constant, {}),
-    "linear": (Linear, {}),
-    "hermite": (Hermite, {"mode": int}),
-    "fourier": (Fourier, {"omega": float, "seed": int}),
-    "tail": (Tail, {"delta": float}),
-    "formula": (Formula, {"formula": str}),
+SHAPES: dict[str, Callable[..., Shape]] = {
+    "constant": Constant,
+    "linear": Linear,
+    "hermite": Hermite,
+    "fourier": Fourier,
+    "tail": Tail,
+    "formula": Formula,
 }
-"""Each field's constructor, and its parameters in the case file."""
+"""Each field's constructor; its parameters are keys of the case file."""
 
-OPTIONAL = ("seed",)
-COMMON: dict[str, type] = {
-    "field": str,
-    "eps": float,
-    "delta": float,
-    "profile": str,
-    "window": list,
-    "coordinates": str,
-    "share": str,
-}
+
+def _common(
+    eps: float,
+    delta: float | None = None,
+    profile: str = PROFILES[0],
+    window: tuple[float, float] = (0.0, 1.0),
+    coordinates: Literal["all", "one"] = "all",
+    share: Literal["level", "steps"] = "level",
+) -> None:
+    """The keys that every field has."""
 
 
 def build(spec: Mapping[str, Any], target: Target, ladder: Ladder) -> Injection:
@@ -86,38 +89,34 @@ def build(spec: Mapping[str, Any], target: Target, ladder: Ladder) -> Injection:
 
 def _read(spec: Mapping[str, Any], ladder: Ladder) -> tuple[Shape, float, str, Window]:
     name = spec.get("field")
-    if name not in SHAPES:
+    if foreign.is_foreign(name):
+        make, who = own_shape(str(name), spec.get(foreign.STAMP)), str(name)
+    elif isinstance(name, str) and name in SHAPES:
+        make, who = SHAPES[name], f"a {name} field"
+    else:
         raise InputError(
-            f"unknown field {name!r}; choose one of {', '.join(SHAPES)}", key="score_error.field"
+            f"unknown field {brief(name)}{did_you_mean(str(name), SHAPES)}", key="score_error.field"
         )
-    make, own = SHAPES[name]
-    known = COMMON | own
-    for key, value in spec.items():
-        if key not in known:
-            raise InputError(f"{name} has no such key; it takes {', '.join(known)}", key=f"score_error.{key}")
-        check_type(key, value, known[key])
-    for key in ("eps", *(key for key in own if key not in OPTIONAL)):
-        if key not in spec:
-            raise InputError(f"is missing; a {name} field needs it (or sweep it)", key=f"score_error.{key}")
-    if not spec["eps"] >= 0:
-        raise InputError(f"must be >= 0, got {spec['eps']:g}", key="score_error.eps")
-    parameters = {key: spec[key] for key in own if key in spec}
-    if "delta" in spec:
-        delta = check_delta(spec["delta"])
-        if _choice(spec, "share", ("level", "steps")) == "steps":
-            delta /= ladder.T - ladder.stop
-        if "delta" in own:
-            parameters["delta"] = delta
-    _choice(spec, "coordinates", ("all", "one"))
-    return make(**parameters), float(spec["eps"]), _choice(spec, "profile", PROFILES), _window(spec)
-
-
-def check_type(key: str, value: Any, kind: type) -> None:
-    """Raise InputError unless ``value`` of ``score_error.<key>`` is of ``kind`` (a whole number is a float)."""
-    fits = isinstance(value, (int, float) if kind is float else kind) and not isinstance(value, bool)
-    if not fits:
-        wanted = {float: "a number", int: "a whole number", str: "a text", list: "a list"}[kind]
-        raise InputError(f"must be {wanted}, got {value!r}", key=f"score_error.{key}")
+    own, common = options_of(make), options_of(_common)
+    assert common is not None
+    given = {key: value for key, value in spec.items() if key not in ("field", foreign.STAMP)}
+    found = check(given, None if own is None else common | own, name="score_error", who=who, also=("field",))
+    with Collected() as mistakes:
+        with mistakes.caught():
+            if not found["eps"] >= 0:
+                raise InputError(f"must be >= 0, got {found['eps']:g}", key="score_error.eps")
+        with mistakes.caught():
+            if found.get("delta") is not None:
+                found["delta"] = check_delta(found["delta"])
+                if found.get("share") == "steps":
+                    found["delta"] /= ladder.T - ladder.stop
+        with mistakes.caught():
+            if found.get("profile", PROFILES[0]) not in PROFILES:
+                text = f"must be one of {', '.join(PROFILES)}, got {found['profile']!r}"
+                raise InputError(text, key="score_error.profile")
+    parameters = {key: found[key] for key in found if (key in own if own is not None else key not in common)}
+    shape = tried(make(**parameters), who) if foreign.is_foreign(name) else make(**parameters)
+    return shape, found["eps"], found.get("profile", PROFILES[0]), Window(*found.get("window", (0.0, 1.0)))
 
 
 def check_delta(delta: float) -> float:
@@ -125,22 +124,6 @@ def check_delta(delta: float) -> float:
     if not 0 < delta < 1:
         raise InputError(f"must lie strictly between 0 and 1, got {delta:g}", key="score_error.delta")
     return float(delta)
-
-
-def _choice(spec: Mapping[str, Any], key: str, choices: tuple[str, ...]) -> str:
-    value = spec.get(key, choices[0])
-    if value not in choices:
-        raise InputError(f"must be one of {', '.join(choices)}, got {value!r}", key=f"score_error.{key}")
-    return value
-
-
-def _window(spec: Mapping[str, Any]) -> Window:
-    ends = spec.get("window", [0.0, 1.0])
-    if len(ends) != 2:
-        raise InputError(f"must be [low, high], got {ends!r}", key="score_error.window")
-    for end in ends:
-        check_type("window", end, float)
-    return Window(*map(float, ends))
 
 
 __all__ = ["SHAPES", "Injection", "LineError", "Part", "PerturbedScore", "build"]

@@ -10,8 +10,9 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, PrivateAttr, model_validator
 
-from sharpbound.errors import InputError
-from sharpbound.suite.validation import Table, brief, did_you_mean
+from sharpbound import foreign
+from sharpbound.errors import Collected, InputError, brief, did_you_mean
+from sharpbound.suite.validation import Table
 
 MAX_STEPS = 10_000_000
 
@@ -119,12 +120,17 @@ class Case(Table):
     def _check(self) -> Case:
         kind = KINDS[self.kind]
         present = self.model_fields_set - {"case", "measure", "sweep"}
-        for name in sorted(kind.required - present):
-            raise InputError(f"is missing; a {self.kind} case needs a [{name}] table", key=name)
-        for name in sorted(present - kind.required - kind.optional):
-            raise InputError(f"a {self.kind} case has no [{name}] table; delete it", key=name)
-        _check_measure(self.measure, kind)
-        _check_sweep(self.sweep)
+        with Collected() as mistakes:
+            for name in sorted(kind.required - present):
+                with mistakes.caught():
+                    raise InputError(f"is missing; a {self.kind} case needs a [{name}] table", key=name)
+            for name in sorted(present - kind.required - kind.optional):
+                with mistakes.caught():
+                    raise InputError(f"a {self.kind} case has no [{name}] table; delete it", key=name)
+            with mistakes.caught():
+                _check_measure(self.measure, kind)
+            with mistakes.caught():
+                _check_sweep(self.sweep)
         return self
 
     @property
@@ -164,6 +170,12 @@ class Case(Table):
     def file(self) -> Path:
         """Where the case was read from."""
         return self._file
+
+    @property
+    def home(self) -> str | None:
+        """The folder of the case file, where it names modules of the user's; else None."""
+        tables = [self.target, self.forward, self.sampler, self.score_error]
+        return str(self.file.resolve().parent) if any(True for _ in foreign.stamps(tables)) else None
 
     @property
     def spec(self) -> dict[str, Any]:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 import re
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from sharpbound.errors import InputError
+from sharpbound.errors import Collected, InputError, InputErrors, brief, did_you_mean
 
 MAX_BYTES = 1 << 16
 MAX_DEPTH = 12
@@ -79,34 +78,43 @@ def _check_plain(value: Any, key: Key) -> None:
 
 
 def validated(model: type[_Model], tables: Mapping[str, Any], *, prefix: Key = ()) -> _Model:
-    """``model`` made from ``tables``; the first fault as an InputError."""
+    """``model`` made from ``tables``; every fault as an InputError, unknown keys first.
+
+    An unknown key is most often a missing one misspelt, so it is told before what is missing.
+    """
     try:
         return model.model_validate(tables)
     except ValidationError as error:
-        faults = error.errors(include_url=False)
-        # an unknown key is most often a missing one misspelt, so it is the one to tell
-        first = next((fault for fault in faults if fault["type"] == "extra_forbidden"), faults[0])
-        more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
-        key, message = _explain(model, first)
-        raise InputError(message + more, key=dotted(prefix + key)) from None
+        faults = sorted(error.errors(include_url=False), key=lambda fault: fault["type"] != "extra_forbidden")
+    with Collected() as mistakes:
+        for fault in faults:
+            with mistakes.caught():
+                key, found = _explain(model, fault)
+                raise InputErrors(
+                    [
+                        InputError(each.message, key=dotted(prefix + key + ((each.key,) if each.key else ())))
+                        for each in found.mistakes
+                    ]
+                )
+    raise AssertionError("pydantic refused without saying why")
 
 
-def _explain(model: type[BaseModel], fault: Any) -> tuple[Key, str]:
-    """(key, what is wrong and the fix) of one of pydantic's faults."""
+def _explain(model: type[BaseModel], fault: Any) -> tuple[Key, InputError]:
+    """The key of one of pydantic's faults, and what is wrong with the fix."""
     key = tuple(part for part in fault["loc"] if part != "[key]")
     error = fault.get("ctx", {}).get("error")
     if isinstance(error, InputError):
-        return key + ((error.key,) if error.key else ()), error.message
+        return key, error
     if fault["type"] == "missing":
-        return key, "is missing; add it"
+        return key, InputError("is missing; add it")
     if fault["type"] == "extra_forbidden":
-        known = _keys(model, key[:-1])
-        return key, f"unknown key{did_you_mean(str(key[-1]), known)}"
+        return key, InputError(f"unknown key{did_you_mean(str(key[-1]), _keys(model, key[:-1]))}")
     if fault["type"] == "literal_error":
         choices = re.findall(r"'([^']*)'", fault["ctx"]["expected"])
-        return key, f"unknown value {brief(fault['input'])}{did_you_mean(str(fault['input']), choices)}"
+        text = f"unknown value {brief(fault['input'])}{did_you_mean(str(fault['input']), choices)}"
+        return key, InputError(text)
     message = fault["msg"][0].lower() + fault["msg"][1:]
-    return key, f"{message}, got {brief(fault['input'])}"
+    return key, InputError(f"{message}, got {brief(fault['input'])}")
 
 
 def _keys(model: type[BaseModel], key: Key) -> list[str]:
@@ -127,15 +135,6 @@ def _is_model(annotation: Any) -> bool:
     return isinstance(annotation, type) and issubclass(annotation, BaseModel)
 
 
-def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """``; did you mean 'x'?``, or the names there are."""
-    known = list(known)
-    close = difflib.get_close_matches(name, known, n=1)
-    if close:
-        return f"; did you mean {close[0]!r}?"
-    return f"; choose from {', '.join(known)}" if len(known) <= 30 else f"; none of {len(known)} is like it"
-
-
 def dotted(key: Key) -> str:
     """``claim[0].formula``; parts that are no bare TOML keys are quoted, so the line stays one line."""
     text = ""
@@ -146,14 +145,6 @@ def dotted(key: Key) -> str:
             bare = part if re.fullmatch(r"[\w.\[\]-]{1,80}", part) else brief(part)
             text += f".{bare}" if text else bare
     return text
-
-
-def brief(value: Any) -> str:
-    """``repr``, short and on one line."""
-    if isinstance(value, (dict, list)) and len(value) > 8:
-        return f"a {'table' if isinstance(value, dict) else 'list'} of {len(value)}"
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."
 
 
 def shown(path: Path) -> str:

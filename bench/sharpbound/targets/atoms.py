@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from sharpbound.targets import parameters
 from sharpbound.targets.gaussian_mixture import GaussianMixtureND
 from sharpbound.targets.gaussian_mixture_line import GaussianMixture1D
+from sharpbound.targets.parameters import Numbers
 
 
 class Atoms1D(GaussianMixture1D):
@@ -17,8 +17,8 @@ class Atoms1D(GaussianMixture1D):
 
     family = "atoms"
 
-    def __init__(self, weights: Tensor, points: Tensor) -> None:
-        super().__init__(weights, points, torch.zeros_like(points))
+    def __init__(self, weights: Numbers, points: Numbers) -> None:
+        super().__init__(weights, points, 0.0 * parameters.array(points, "points", None))
 
 
 class AtomsND(GaussianMixtureND):
@@ -26,8 +26,8 @@ class AtomsND(GaussianMixtureND):
 
     family = "atoms"
 
-    def __init__(self, weights: Tensor, points: Tensor) -> None:
-        super().__init__(weights, points, torch.zeros_like(points))
+    def __init__(self, weights: Numbers, points: Numbers) -> None:
+        super().__init__(weights, points, 0.0 * parameters.array(points, "points", None, None))
 
 
 class Cantor(Atoms1D):

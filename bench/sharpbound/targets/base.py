@@ -13,7 +13,7 @@ derivative is the closed form of the next one, never automatic differentiation t
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -46,22 +46,40 @@ class Target(ABC):
     """
 
     family: ClassVar[str]
+    """The name of the class, where it says no other."""
     dim: int
     has_density: bool = True
     """False where X0 itself has no density (atoms, spheres): then sigma must be > 0."""
 
-    # -- closed forms that a family supplies -------------------------------------------------
-    @abstractmethod
-    def _log_density(self, x: Tensor, a: float, sigma: float) -> Tensor: ...
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if getattr(cls, "family", None) in (None, *(base.__name__ for base in cls.__mro__)):
+            cls.family = cls.__name__
 
+    # -- closed forms that a family supplies; the derivatives can be left to torch ---------------
     @abstractmethod
-    def _score(self, x: Tensor, a: float, sigma: float) -> Tensor: ...
+    def _log_density(self, x: Tensor, a: float, sigma: float) -> Tensor:
+        """log p(x), (..., d) -> (...)."""
 
-    @abstractmethod
-    def _score_jacobian(self, x: Tensor, a: float, sigma: float) -> Tensor: ...
+    def _score(self, x: Tensor, a: float, sigma: float) -> Tensor:
+        """grad log p, (..., d) -> (..., d)."""
+        return _each(torch.func.grad(lambda y: self._log_density(y, a, sigma)), x)
 
-    @abstractmethod
-    def _grad_divergence(self, x: Tensor, a: float, sigma: float) -> Tensor: ...
+    def _score_jacobian(self, x: Tensor, a: float, sigma: float) -> Tensor:
+        """grad s, (..., d) -> (..., d, d)."""
+
+        def log_density(y: Tensor) -> Tensor:
+            return self._log_density(y, a, sigma)
+
+        return _each(torch.func.hessian(log_density), x)
+
+    def _grad_divergence(self, x: Tensor, a: float, sigma: float) -> Tensor:
+        """grad tr(grad s), (..., d) -> (..., d)."""
+
+        def laplacian(y: Tensor) -> Tensor:
+            return torch.trace(torch.func.hessian(lambda z: self._log_density(z, a, sigma))(y))
+
+        return _each(torch.func.grad(laplacian), x)
 
     # -- the same with their directional derivatives, which a family may share work with ----------
     def _score_jet(self, x: Tensor, dx: Tensor, a: float, sigma: float) -> tuple[Tensor, Tensor]:
@@ -224,3 +242,10 @@ class Target1D(Target):
     def _grad_divergence_jet(self, x: Tensor, dx: Tensor, a: float, sigma: float) -> tuple[Tensor, Tensor]:
         third, fourth = self._derivatives(x.squeeze(-1), a, sigma, (3, 4))
         return third.unsqueeze(-1), fourth.unsqueeze(-1) * dx
+
+
+def _each(f: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+    """``f`` of each point of x (..., d), by itself."""
+    flat = x.reshape(-1, x.shape[-1])
+    out: Tensor = torch.func.vmap(f)(flat)
+    return out.reshape(x.shape[:-1] + out.shape[1:])

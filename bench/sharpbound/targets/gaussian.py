@@ -13,6 +13,7 @@ from torch.special import log_ndtr
 from sharpbound.targets import parameters
 from sharpbound.targets.base import Moments, Target, Target1D
 from sharpbound.targets.facts import Facts, of_normal
+from sharpbound.targets.parameters import Numbers
 
 _OFFSETS = torch.tensor([0.0, 0.5, 1.0, 2.0, 3.0, 5.0, 8.0, 13.0, 21.0], dtype=torch.float64)
 
@@ -24,6 +25,7 @@ def gaussian(mean: Any, std: Any = None, cov: Any = None, dim: Any = None) -> Ga
     ``dim``, numbers are repeated along every axis. Raises InputError for lengths that disagree,
     negative deviations, a matrix that is not a covariance.
     """
+    mean, std, cov = (parameters.plain(value) for value in (mean, std, cov))
     if (std is None) == (cov is None):
         raise parameters.mistake("std", "give exactly one of std and cov")
     d = _dimension({"mean": mean, "std": std, "cov": cov}, dim)
@@ -64,6 +66,8 @@ class Gaussian1D(Target1D):
     family = "gaussian"
 
     def __init__(self, mean: float, variance: float) -> None:
+        mean = parameters.number(mean, "mean")
+        variance = parameters.number(variance, "variance", least=0.0)
         self.mean = torch.tensor([mean], dtype=torch.float64)
         self.cov = torch.tensor([[variance]], dtype=torch.float64)
         self._mean, self._variance = mean, variance
@@ -113,9 +117,11 @@ class GaussianND(Target):
 
     family = "gaussian"
 
-    def __init__(self, mean: Tensor, cov: Tensor) -> None:
-        self.mean = mean
-        self.dim = len(mean)
+    def __init__(self, mean: Numbers, cov: Numbers) -> None:
+        self.mean = parameters.array(mean, "mean", None)
+        self.dim = len(self.mean)
+        sides = (self.dim, self.dim) if parameters.depth(cov, "cov") == 2 else (self.dim,)
+        cov = parameters.array(cov, "cov", *sides)
         if cov.ndim == 1:
             self.spectrum, self.axes = cov, torch.eye(self.dim, dtype=torch.float64)
             self.cov = torch.diag(cov)

@@ -18,6 +18,7 @@ from sharpbound.targets import parameters
 from sharpbound.targets.base import Moments, Target
 from sharpbound.targets.facts import Facts, of_mixture
 from sharpbound.targets.gaussian_mixture_line import GaussianMixture1D
+from sharpbound.targets.parameters import Numbers
 
 _BLOCK = 1 << 18
 """Entries of a (points, components, d[, d]) array worked on at once."""
@@ -32,6 +33,7 @@ def gaussian_mixture(
     (numbers on the line). Raises InputError for lists of different lengths, weights that do not
     sum to 1, negative deviations, matrices that are not covariances.
     """
+    means, stds, covs = (parameters.plain(value) for value in (means, stds, covs))
     w = parameters.weights(weights)
     count = len(w)
     if (stds is None) == (covs is None):
@@ -61,17 +63,22 @@ def _diagonal(std: Any, key: str, dim: int) -> Tensor:
 
 
 class GaussianMixtureND(Target):
-    """sum_k w_k N(m_k, C_k) in R^d. ``covariances``: (K, d, d), or (K, d) for diagonal ones.
+    """sum_k w_k N(m_k, C_k) in R^d. ``means``: (K, d); ``covariances``: (K, d, d), or (K, d) for diagonal ones.
+
+    Lists, numpy or torch. Raises InputError for other shapes and for weights that do not sum to 1.
 
     C_k is diagonalised once, so that a^2 C_k + sigma^2 I is inverted for any (a, sigma) at no cost.
     """
 
     family = "gaussian-mixture"
 
-    def __init__(self, weights: Tensor, means: Tensor, covariances: Tensor) -> None:
-        self.weights, self.means = weights, means
-        self.log_weights = torch.log(weights)
-        self.dim = means.shape[1]
+    def __init__(self, weights: Numbers, means: Numbers, covariances: Numbers) -> None:
+        self.weights = parameters.probabilities(weights)
+        self.log_weights = torch.log(self.weights)
+        self.means = parameters.array(means, "means", len(self.weights), None)
+        self.dim = self.means.shape[1]
+        sides = (self.dim, self.dim) if parameters.depth(covariances, "covariances") == 3 else (self.dim,)
+        covariances = parameters.array(covariances, "covariances", len(self.weights), *sides)
         self.axes: Tensor | None = None
         """Eigenvectors as columns (K, d, d); None for the coordinate axes."""
         self.spectra = covariances

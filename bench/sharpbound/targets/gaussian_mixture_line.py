@@ -18,8 +18,10 @@ import torch
 from torch import Tensor
 from torch.special import log_ndtr
 
+from sharpbound.targets import parameters
 from sharpbound.targets.base import Moments, Target1D
 from sharpbound.targets.facts import Facts, of_mixture
+from sharpbound.targets.parameters import Numbers
 
 _BLOCK = 1 << 17
 """Points times components worked on at once: the temporaries then stay in cache."""
@@ -86,14 +88,21 @@ def _derivatives(
 
 
 class GaussianMixture1D(Target1D):
-    """sum_k w_k N(m_k, C_k) on the line; C_k = 0 makes atoms, which have a density once sigma > 0."""
+    """sum_k w_k N(m_k, C_k) on the line; C_k = 0 makes atoms, which have a density once sigma > 0.
+
+    ``weights``, ``means``, ``variances``: (K,) each, lists, numpy or torch. Raises InputError for other shapes,
+    weights that are not positive or do not sum to 1, and negative variances.
+    """
 
     family = "gaussian-mixture"
 
-    def __init__(self, weights: Tensor, means: Tensor, variances: Tensor) -> None:
-        self.weights, self.means, self.variances = weights, means, variances
-        self.log_weights = torch.log(weights)
-        self.has_density = bool((variances > 0).all())
+    def __init__(self, weights: Numbers, means: Numbers, variances: Numbers) -> None:
+        self.weights = parameters.probabilities(weights)
+        count = len(self.weights)
+        self.means = parameters.array(means, "means", count)
+        self.variances = parameters.array(variances, "variances", count, least=0.0)
+        self.log_weights = torch.log(self.weights)
+        self.has_density = bool((self.variances > 0).all())
 
     def _derivatives(self, x: Tensor, a: float, sigma: float, orders: Sequence[int]) -> list[Tensor]:
         return mixture_derivatives(x, orders, self.log_weights, self.means, self.variances, a, sigma)

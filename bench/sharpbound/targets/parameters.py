@@ -6,10 +6,15 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from sharpbound.errors import InputError
+
+Numbers = Sequence[Any] | NDArray[Any] | Tensor
+"""Numbers, or nested lists of them, of Python, numpy or torch."""
 
 WEIGHT_TOLERANCE = 1e-9
 """Weights written with 16 digits sum to 1 within this; a larger gap is a typing error."""
@@ -20,8 +25,38 @@ def mistake(key: str, message: str) -> InputError:
     return InputError(message, key=f"target.{key}")
 
 
+def plain(value: Any) -> Any:
+    """Arrays of numpy and torch, of any dimension, as numbers and nested lists; the rest as it is."""
+    return value.tolist() if isinstance(value, (Tensor, np.ndarray, np.generic)) else value
+
+
+def array(value: Any, key: str, *shape: int | None, least: float = -math.inf) -> Tensor:
+    """Finite numbers >= ``least`` as a float64 tensor of ``shape``, where None is any length >= 1.
+
+    From (nested) lists, numpy or torch; a float64 tensor is taken as it is.
+    """
+    given = plain(value)
+    try:
+        found = value if isinstance(value, Tensor) else torch.as_tensor(np.array(given))
+    except (TypeError, ValueError):
+        raise mistake(key, "must hold numbers, in lists of equal lengths") from None
+    if found.is_complex() or found.dtype is torch.bool:
+        raise mistake(key, "must hold real numbers")
+    found = found.to(torch.float64)
+    wanted = tuple(found.shape[i] if n is None and i < found.ndim else n for i, n in enumerate(shape))
+    if tuple(found.shape) != wanted or not found.numel():
+        said = ", ".join("n" if n is None else str(n) for n in shape)
+        raise mistake(key, f"must have shape ({said}), got {tuple(found.shape)}")
+    if not bool(torch.isfinite(found).all()):
+        raise mistake(key, "must be finite")
+    if not bool((found >= least).all()):
+        raise mistake(key, f"must be at least {least:g}")
+    return found
+
+
 def number(value: Any, key: str, *, above: float = -math.inf, least: float = -math.inf) -> float:
     """A finite number > ``above`` and >= ``least``; booleans and strings are refused."""
+    value = plain(value)
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise mistake(key, f"must be a number, got {value!r}")
     if not math.isfinite(value):
@@ -35,6 +70,7 @@ def number(value: Any, key: str, *, above: float = -math.inf, least: float = -ma
 
 def integer(value: Any, key: str, *, least: int) -> int:
     """A whole number >= ``least``."""
+    value = plain(value)
     if isinstance(value, bool) or not isinstance(value, int):
         raise mistake(key, f"must be a whole number, got {value!r}")
     if value < least:
@@ -44,6 +80,7 @@ def integer(value: Any, key: str, *, least: int) -> int:
 
 def sequence(value: Any, key: str, *, length: int | None = None) -> list[Any]:
     """A non-empty list, of ``length`` items if that is given."""
+    value = plain(value)
     if isinstance(value, str) or not isinstance(value, Sequence):
         raise mistake(key, f"must be a list, got {value!r}")
     if not value:
@@ -90,3 +127,20 @@ def weights(value: Any, key: str = "weights", *, length: int | None = None) -> T
     if abs(total - 1) > WEIGHT_TOLERANCE:
         raise mistake(key, f"must sum to 1, they sum to {total:.12g}")
     return values / total
+
+
+def probabilities(value: Any, key: str = "weights") -> Tensor:
+    """Weights >= 0 that sum to 1, from lists, numpy or torch, to the last digit as they are."""
+    values = array(value, key, None, least=0.0)
+    total = math.fsum(values.tolist())
+    if abs(total - 1) > WEIGHT_TOLERANCE:
+        raise mistake(key, f"must sum to 1, they sum to {total:.12g}")
+    return values
+
+
+def depth(value: Any, key: str) -> int:
+    """How many indices the numbers of ``value`` have."""
+    try:
+        return np.ndim(plain(value))
+    except ValueError:
+        raise mistake(key, "must hold numbers, in lists of equal lengths") from None

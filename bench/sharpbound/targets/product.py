@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from sharpbound.errors import InputError
+from sharpbound.errors import Collected, InputError
 from sharpbound.targets import parameters
 from sharpbound.targets.base import Moments, Target, Target1D
 from sharpbound.targets.facts import Facts, of_product
@@ -118,8 +118,11 @@ def _factor(build: Callable[[Mapping[str, Any]], Target], table: Any, key: str) 
     try:
         target = build(table)
     except InputError as error:
-        inner = (error.key or "target").removeprefix("target")
-        raise InputError(error.message, key=key + inner) from None
+        with Collected() as mistakes:
+            for each in error.mistakes:
+                with mistakes.caught():
+                    inner = (each.key or "target").removeprefix("target")
+                    raise InputError(each.message, key=key + inner) from None
     if not isinstance(target, Target1D):
         raise InputError(f"must be a target on the line; this {target.family} has d = {target.dim}", key=key)
     return target

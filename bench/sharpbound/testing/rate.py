@@ -113,9 +113,9 @@ class Rate:
 
 def find_rate(case: str, claim: str) -> tuple[Case, Claim]:
     """The case (an id of the suite's, or a file) and its claim; InputError if ``claim`` is another one."""
+    from sharpbound.errors import did_you_mean
     from sharpbound.run.cases import validate_case
     from sharpbound.suite import load_case
-    from sharpbound.suite.validation import did_you_mean
 
     if Path(case).suffix == ".toml":
         found = load_case(case)
@@ -147,25 +147,20 @@ def measure_with(case: Case, claim: Claim, sampler: Any, arrays: str = "numpy") 
     """The document of a sampling-rate case with another sampler in its place: exact laws, as in a run."""
     from sharpbound.chapters.sampling import conclude_sweep
     from sharpbound.records.document import document
-    from sharpbound.samplers import Sampler
 
     if case.kind != "sampling-rate":
         raise InputError(f"{case.id} is a {case.kind} case; a sampler is measured on sampling-rate cases")
     start = time.perf_counter()
-    ours = isinstance(sampler, Sampler) or (isinstance(sampler, type) and issubclass(sampler, Sampler))
-    if callable(sampler) and not ours:
-        rows = _function_rows(case, sampler, arrays)
-    else:
-        rows = _sampler_rows(case, as_sampler(sampler))
+    rows = _rows(case, as_sampler(sampler, arrays))
     found = document(case, claim, rows, conclude_sweep(case, claim, rows), time.perf_counter() - start)
     # without the sampler's name: one that is only renamed, or rewritten, is held to the same numbers
     init = case.sampler.get("init", "normal")
     return found | {"spec": found["spec"] | {"sampler": {"init": init}}}
 
 
-def _sampler_rows(case: Case, sampler: Sampler) -> list[Row]:
+def _rows(case: Case, sampler: Sampler) -> list[Row]:
     from sharpbound import processes, targets
-    from sharpbound.chapters.sampling import at_dimension, case_row, measured_row, quantities
+    from sharpbound.chapters.sampling import at_dimension, case_row, check_function, measured_row, quantities
     from sharpbound.chapters.sampling_rate.study import sweep_points
     from sharpbound.samplers import ExactScore
 
@@ -175,6 +170,10 @@ def _sampler_rows(case: Case, sampler: Sampler) -> list[Row]:
         target = targets.build(at_dimension(case.target, point.get("d")))
         ladder = processes.build(case.forward, point["T"])
         sampler.check(ladder)
+        try:
+            check_function(sampler, target, init, case.metrics)
+        except InputError as mistake:
+            raise mistake.at(where=case.id) from None
         score = ExactScore(target, ladder)
         measured = [
             [measured_row(target, ladder, sampler, score, init, quantity)]
@@ -184,42 +183,22 @@ def _sampler_rows(case: Case, sampler: Sampler) -> list[Row]:
     return rows
 
 
-def _function_rows(case: Case, function: Any, arrays: str) -> list[Row]:
-    """A function has no density: its W2 from the exact start is what the probes of the audit measure."""
-    from sharpbound import targets
-    from sharpbound.chapters.audit.contract import measure_rows, user_sampler
-    from sharpbound.targets import Gaussian1D, Target1D
-
-    sampler = user_sampler(function, getattr(function, "__qualname__", type(function).__name__), arrays)
-    target = targets.build(case.target)
-    for fits, key, needed in (
-        (case.metrics == ["w2"], "measure.metric", 'metric = "w2"'),
-        (list(case.sweep) == ["T"], "sweep", "a sweep over T alone"),
-        (case.sampler.get("init") == "exact", "sampler.init", 'init = "exact"'),
-        (isinstance(target, Target1D), "target.family", "a target on the line"),
-        (
-            not sampler.stochastic or isinstance(target, Gaussian1D),
-            "target.family",
-            "a Gaussian target, as it draws noise",
-        ),
-    ):
-        if not fits:
-            raise InputError(f"a function is measured on cases with {needed}", key=key, where=case.id)
-    assert isinstance(target, Target1D)
-    return measure_rows(sampler, target, case.forward, case.sweep["T"])
-
-
-def as_sampler(sampler: Any) -> Any:
-    """A Sampler from an object, a class, a name or a table; InputError for anything else."""
+def as_sampler(sampler: Any, arrays: str = "numpy") -> Sampler:
+    """A Sampler from an object, a class, a function, a name or a table; InputError for anything else."""
     from sharpbound import samplers
+    from sharpbound.samplers import own
 
     if isinstance(sampler, (str, Mapping)):
         return samplers.build({"name": sampler} if isinstance(sampler, str) else dict(sampler))
-    if not isinstance(sampler, samplers.Sampler) and not isinstance(sampler, type):
+    ours = isinstance(sampler, samplers.Sampler) or (
+        isinstance(sampler, type) and issubclass(sampler, samplers.Sampler)
+    )
+    if not ours and not callable(sampler):
         raise InputError(
             f"{sampler!r} is not a sharpbound.samplers.Sampler, nor the name of one, nor a function"
         )
-    return samplers.checked(sampler)
+    name = getattr(sampler, "__qualname__", type(sampler).__name__)
+    return own.as_sampler(sampler, name, None if ours else {"arrays": arrays})
 
 
 __all__ = ["HOLDS", "Rate", "Record", "References", "find_rate", "measure_with"]

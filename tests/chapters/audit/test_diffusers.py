@@ -11,9 +11,9 @@ import pytest
 from sharpbound import chapters, laws, samplers, targets
 from sharpbound.chapters.audit import diffusers_run
 from sharpbound.chapters.audit.diffusers_run import CONVENTIONS, build_scheduler, measure
-from sharpbound.chapters.audit.probe import Quantiles
 from sharpbound.chapters.base import Cell
 from sharpbound.errors import InputError
+from sharpbound.laws.probe import Quantiles
 from sharpbound.processes import schedules
 from sharpbound.processes.ladder import Ladder
 from sharpbound.processes.process import VP

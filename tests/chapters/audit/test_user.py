@@ -11,8 +11,6 @@ from pathlib import Path
 import pytest
 
 from sharpbound import cli
-from sharpbound.chapters.audit.load import load_object
-from sharpbound.errors import InputError
 
 SAMPLERS = """
 import numpy as np
@@ -99,6 +97,26 @@ class Needy:
 
 number = 3
 """
+CLASSES = """
+from sharpbound.samplers import Sampler, Stage
+
+class Flow(Sampler):
+    name = title = "flow"
+    source = "mine"
+    kinds = frozenset({"vp"})
+    deterministic, nfe, order = True, 1, 1.0
+
+    def stages(self, step):
+        return [Stage(lambda y: (y + 0.5 * step.beta * step.score(step.t, y)) / step.alpha**0.5)]
+
+class Noisy(Flow):
+    deterministic = False
+
+    def stages(self, step):
+        def mean(y):
+            return (y + step.beta * step.score(step.t, y)) / step.alpha**0.5
+        return [Stage(mean, (step.beta * step.sigma_next**2 / step.sigma**2) ** 0.5)]
+"""
 Command = Callable[..., tuple[int, str, str]]
 
 
@@ -106,6 +124,7 @@ Command = Callable[..., tuple[int, str, str]]
 def audit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
     """Runs ``sharpbound audit`` in a folder with samplers: exit status, standard output, standard error."""
     (tmp_path / "mine.py").write_text(SAMPLERS)
+    (tmp_path / "classes.py").write_text(CLASSES)
     monkeypatch.chdir(tmp_path)
     monkeypatch.delitem(sys.modules, "mine", raising=False)
 
@@ -137,6 +156,14 @@ def test_orders(audit: Command, name: str, options: list[str], verdict: str, ord
     assert (status, err) == (int(verdict == "violated"), "")
     assert found["verdict"] == verdict
     assert found["exponent"] == pytest.approx(order, abs=0.05)  # the stated interval is about that wide
+
+
+@pytest.mark.parametrize("name", ["Flow", "Noisy"])
+def test_the_class_of_the_gate_is_audited_too(audit: Command, name: str) -> None:
+    status, out, err = audit(f"classes:{name}", "--json")
+    found = json.loads(out)
+    assert (status, err, found["verdict"]) == (0, "", "sharp")
+    assert found["exponent"] == pytest.approx(1, abs=0.05)
 
 
 def test_from_a_process_of_its_own(tmp_path: Path) -> None:
@@ -181,14 +208,14 @@ def test_the_table_is_readable(audit: Command) -> None:
         ("flat", "it must return shape (120, 1), not (120,)"),
         ("whole", "it must return floating-point numbers"),
         ("infinite", "its output is not finite"),
-        ("raising", "it raised KeyError: 'beta'"),
+        ("raising", "it raised mine.py:48: KeyError: 'beta'"),
         ("two", "must take (score, x, a, sigma), and noise if it is stochastic, not (score, x)"),
         ("nothing", "it must return a ndarray, not NoneType"),
-        ("leaving", "it raised SystemExit: 3"),
+        ("leaving", "it raised mine.py:57: SystemExit: 3"),
         ("later", "is asynchronous"),
         ("backwards", "a particle's path depends on the others"),
         ("enormous", "it could not be measured: W2 is not finite"),
-        ("Failing", "the class raised RuntimeError: no device"),
+        ("Failing", "the class raised mine.py:77: RuntimeError: no device"),
         ("Needy", "the class needs arguments"),
         ("number", "is a int, which cannot be called"),
         ("absent", "mine has no absent"),
@@ -219,36 +246,3 @@ def test_bad_input_is_one_clear_line(audit: Command, arguments: list[str], messa
     status, out, err = audit(*arguments)
     assert (status, out, err.count("\n")) == (2, "", 1)
     assert message in err
-
-
-def test_a_module_that_cannot_be_imported_is_told(tmp_path: Path) -> None:
-    (tmp_path / "broken_one.py").write_text("import a_library_that_is_not_there")
-    with pytest.raises(InputError, match="importing it fails: No module named 'a_library_that_is_not_there'"):
-        load_object("broken_one:f", tmp_path)
-    (tmp_path / "broken_three.py").write_text("raise SystemExit(4)")
-    with pytest.raises(InputError, match="importing it fails: SystemExit: 4"):
-        load_object("broken_three:f", tmp_path)
-    (tmp_path / "broken_two.py").write_text("def f(:")
-    with pytest.raises(InputError, match="importing it fails: SyntaxError"):
-        load_object("broken_two:f", tmp_path)
-
-
-@pytest.mark.parametrize("name", ["queue", "sharpbound", "numpy", "statistics"])
-def test_neither_shadows_the_other(tmp_path: Path, name: str) -> None:
-    """A module of the user's that is called like one in use is found; ours stays in place."""
-    __import__(name)
-    ours, path = sys.modules[name], list(sys.path)
-    (tmp_path / f"{name}.py").write_text("who = 'theirs'")
-    assert load_object(f"{name}:who", tmp_path) == "theirs"
-    assert sys.modules[name] is ours
-    assert sys.path == path
-    assert __import__(name) is ours
-
-
-def test_packages_and_neighbours_can_be_imported(tmp_path: Path) -> None:
-    (tmp_path / "my_package").mkdir()
-    (tmp_path / "my_package" / "__init__.py").write_text("")
-    (tmp_path / "my_package" / "deep.py").write_text("from . import base\nclass A:\n    who = base.who")
-    (tmp_path / "my_package" / "base.py").write_text("import my_neighbour\nwho = my_neighbour.who")
-    (tmp_path / "my_neighbour.py").write_text("who = 'theirs'")
-    assert load_object("my_package.deep:A.who", tmp_path) == "theirs"

@@ -16,9 +16,9 @@ import torch
 from torch import Tensor
 
 from sharpbound.chapters.audit.diffusers_model import Angle, Convention, Discrete, Exploding, Flow, Karras
-from sharpbound.chapters.audit.probe import Impulses, Quantiles, measure_deterministic, measure_stochastic
 from sharpbound.distances.base import Measured
 from sharpbound.errors import InputError, NotMeasured
+from sharpbound.laws.probe import Impulses, Quantiles, measure_deterministic, measure_stochastic
 from sharpbound.targets.base import Target1D
 
 EXTRA = "diffusers is not installed: pip install 'sharpbound[audit]'"

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from sharpbound import targets
 from sharpbound.chapters.audit import diffusers_run
-from sharpbound.chapters.audit.probe import Quantiles
 from sharpbound.chapters.audit.verdict import order_details
 from sharpbound.chapters.base import Cell, Experiment
 from sharpbound.chapters.options import read_options
 from sharpbound.errors import InputError, NotMeasured
 from sharpbound.laws import finite_or_note
+from sharpbound.laws.probe import Quantiles
 from sharpbound.records.document import Conclusion, Row
 from sharpbound.targets import Gaussian1D, Target1D
 

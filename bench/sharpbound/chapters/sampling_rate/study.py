@@ -12,13 +12,14 @@ from sharpbound.chapters.sampling import (
     at_dimension,
     built,
     case_row,
+    check_function,
     check_metrics,
     check_path,
     conclude_sweep,
     measured_row,
     quantities,
 )
-from sharpbound.errors import InputError
+from sharpbound.errors import Collected, InputError
 from sharpbound.records.document import Conclusion, Row
 from sharpbound.samplers import ExactScore
 
@@ -45,11 +46,21 @@ class SamplingRate(Experiment):
             raise InputError(
                 'a sampling-rate case has the exact score; use kind = "score-error"', key="score_error"
             )
+        points = sweep_points(case)
+        with Collected() as mistakes:
+            for point in points[:1]:  # the tables by themselves, so that all that is wrong is told at once
+                with mistakes.caught():
+                    targets.build(at_dimension(case.target, point.get("d")))
+                with mistakes.caught():
+                    processes.build(case.forward, point["T"])
+                with mistakes.caught():
+                    samplers.build(case.sampler)
         sampler = samplers.build(case.sampler)
-        for point in sweep_points(case):
+        for point in points:
             target = targets.build(at_dimension(case.target, point.get("d")))
             ladder = processes.build(case.forward, point["T"])
             sampler.check(ladder)
+            check_function(sampler, target, case.sampler.get("init", "normal"), case.metrics)
             for t in (ladder.stop, ladder.T):
                 target.check(*ladder.level(t))
             if "path-kl" in case.metrics:

@@ -10,8 +10,8 @@ import torch
 from scipy import integrate, stats
 
 from sharpbound import targets
-from sharpbound.chapters.audit.probe import Impulses, Quantiles, measure_deterministic, measure_stochastic
 from sharpbound.errors import NotMeasured
+from sharpbound.laws.probe import Impulses, Quantiles, measure_deterministic, measure_stochastic
 
 GAUSSIAN = targets.build({"family": "gaussian", "mean": 0.5, "std": 0.5})
 MIXTURE = targets.build(

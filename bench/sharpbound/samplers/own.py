@@ -1,0 +1,209 @@
+"""A sampler of the user's: a Sampler class, or a plain function of which nothing is known but what it returns.
+
+    def sampler(score, x, a, sigma):            # deterministic
+    def sampler(score, x, a, sigma, noise):     # stochastic
+
+    x      (n, 1) starts, draws of the law at the first level; numpy or torch, float64 (float32 has its floor)
+    a, sigma   (N + 1,) the levels of X = a X0 + sigma W to visit, the noisiest first: N steps
+    score(x, a, sigma)   the exact score at any level, (n, 1) -> (n, 1)
+    noise()    (n, 1) standard normal draws, anew at each call
+    returns    (n, 1) the state at the last level, in the same kind of array
+
+A plain function has no density: of its output law W2 is known alone (`sharpbound.laws.black_box`), from
+the exact start. A function, an object that can be called, or a class that makes one without arguments will do.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from sharpbound import foreign
+from sharpbound.errors import InputError, NotMeasured
+from sharpbound.options import check, made, options_of
+from sharpbound.processes.ladder import Ladder
+from sharpbound.samplers.base import Sampler, Step
+from sharpbound.samplers.contract import checked
+from sharpbound.targets.base import Target1D
+
+ARRAYS = ("numpy", "torch")
+Noise = Callable[[Tensor], Tensor]
+
+_tried: set[tuple[str, str, str]] = set()
+
+
+@dataclass(frozen=True)
+class PlainSampler(Sampler):
+    """``call`` wrapped so that the engine talks torch to it, whatever it talks."""
+
+    kinds = frozenset({"vp", "sub-vp", "ve"})
+    nfe = 0
+    title = "plain function"
+    source = "the user's"
+
+    call: Callable[..., Any]
+    name: str  # type: ignore[misc]
+    arrays: str
+    stochastic: bool
+
+    @property
+    def deterministic(self) -> bool:
+        return not self.stochastic
+
+    @property
+    def order(self) -> float:
+        return getattr(self.call, "order", float("nan"))
+
+    def stages(self, step: Step) -> Sequence[Any]:
+        raise NotMeasured(f"{self.name} is a plain function: its W2 from the exact start is known alone")
+
+    def moved(self, target: Target1D, ladder: Ladder, x: Tensor, noise: Noise | None = None) -> Tensor:
+        """(n,) -> (n,), with the levels of ``ladder``; InputError where the contract is broken."""
+
+        def score(x: Any, a: Any, sigma: Any) -> Any:
+            at = torch.as_tensor(x, dtype=torch.float64)
+            return self._give(target.score(at, float(a), float(sigma)))
+
+        levels = slice(ladder.stop, None)
+        a, sigma = (self._give(torch.from_numpy(v[levels][::-1].copy())) for v in (ladder.a, ladder.sigma))
+        start = x.reshape(-1, 1)
+        arguments = [score, self._give(start.clone()), a, sigma]
+        if self.stochastic:
+            arguments.append(lambda: self._give(torch.zeros_like(start) if noise is None else noise(start)))
+        with torch.no_grad():
+            output = self._called(arguments)
+        return self._checked(output, len(x)).reshape(-1)
+
+    def mistake(self, message: str) -> InputError:
+        return InputError(f"{self.name}: {message}")
+
+    def _called(self, arguments: list[Any]) -> Any:
+        try:
+            with contextlib.redirect_stdout(sys.stderr):  # standard output is for the result
+                return self.call(*arguments)
+        except (InputError, NotMeasured):
+            raise
+        except (Exception, SystemExit) as error:
+            raise self.mistake(f"it raised {foreign.told(error)}") from error
+
+    def _give(self, value: Tensor) -> Any:
+        return value.numpy() if self.arrays == "numpy" else value
+
+    def _checked(self, output: Any, n: int) -> Tensor:
+        wanted: Any = np.ndarray if self.arrays == "numpy" else torch.Tensor
+        if not isinstance(output, wanted):
+            other = f'; for torch tensors say arrays = "{"torch" if self.arrays == "numpy" else "numpy"}"'
+            raise self.mistake(
+                f"it must return a {wanted.__name__}, not {type(output).__name__}"
+                + (other if isinstance(output, (np.ndarray, Tensor)) else "")
+            )
+        if tuple(output.shape) != (n, 1):
+            raise self.mistake(f"it must return shape {(n, 1)}, not {tuple(output.shape)}")
+        if not isinstance(output, torch.Tensor):
+            output = torch.from_numpy(np.array(output))  # a copy: tensors have no negative strides
+        if not output.is_floating_point():
+            raise self.mistake(f"it must return floating-point numbers, not {output.dtype}")
+        return output
+
+
+def plain_sampler(found: Any, name: str, arrays: str = "numpy") -> PlainSampler:
+    """The callable that ``found`` is, or that the class ``found`` makes.
+
+    Raises InputError where it cannot be called as the contract says.
+    """
+    if arrays not in ARRAYS:
+        raise InputError(f"arrays must be {' or '.join(ARRAYS)}, not {arrays!r}")
+    foreign.own(found)
+    if isinstance(found, type):
+        try:
+            found = found()
+        except TypeError as error:
+            raise InputError(
+                f"{name}: the class needs arguments ({error}); name an object made from it"
+            ) from None
+        except (Exception, SystemExit) as error:
+            raise InputError(f"{name}: the class raised {foreign.told(error)}") from error
+    if not callable(found):
+        raise InputError(f"{name}: is a {type(found).__name__}, which cannot be called")
+    try:
+        signature = inspect.signature(found)
+    except (TypeError, ValueError):
+        raise InputError(f"{name}: its arguments cannot be read; wrap it in a function") from None
+    if inspect.iscoroutinefunction(found):
+        raise InputError(f"{name}: is asynchronous; it must return the states")
+    stochastic = "noise" in signature.parameters
+    try:
+        signature.bind(*range(5 if stochastic else 4))
+    except TypeError:
+        raise InputError(
+            f"{name}: must take (score, x, a, sigma), and noise if it is stochastic, not {signature}"
+        ) from None
+    return PlainSampler(found, name, arrays, stochastic)
+
+
+def own_sampler(named: str, stamp: str | None, given: Mapping[str, Any]) -> Sampler:
+    """The sampler that "module:object" is, with the keys ``given``: of the class, or of the function.
+
+    A class of Samplers takes its parameters, an object none. A plain function takes further arguments by
+    name, with defaults, and ``arrays`` ("numpy" or "torch"). Raises InputError at ``sampler.name`` for what is
+    no sampler, or does not work on a small problem.
+    """
+    try:
+        return as_sampler(foreign.load(named, stamp), named, given, stamp)
+    except InputError as mistake:
+        raise mistake.at(key="sampler.name") from None
+    except Exception as error:
+        raise InputError(f"{named} raised {foreign.told(error)}", key="sampler.name") from error
+
+
+def as_sampler(
+    found: Any, named: str, given: Mapping[str, Any] | None = None, stamp: str | None = None
+) -> Sampler:
+    """A Sampler from the class, object or plain function ``found``, called ``named`` in what is told of it."""
+    given = given or {}
+    a_class = isinstance(found, type) and issubclass(found, Sampler)
+    if not a_class and not isinstance(found, Sampler):
+        return _plain(found, named, given)
+    if isinstance(found, type):
+        missing = sorted(getattr(found, "__abstractmethods__", ()))
+        if missing:
+            raise InputError(f"{named} has no {' and no '.join(missing)}; a sampler needs it")
+        sampler = made(found, given, name="sampler", who=named, also=("name", "init"))
+    else:
+        check(given, {}, name="sampler", who=named, also=("name", "init"))
+        sampler = found
+    if not hasattr(sampler, "name"):
+        type(sampler).name = named.rpartition(":")[2]
+    foreign.own(type(sampler))
+    key = (named, stamp or "", repr(sorted(given.items())))
+    if stamp is None or key not in _tried:
+        checked(sampler)
+        _tried.add(key)
+    return sampler
+
+
+def _plain(found: Any, named: str, given: Mapping[str, Any]) -> PlainSampler:
+    arrays = given.get("arrays", "numpy")
+    keys = {key: value for key, value in given.items() if key != "arrays"}
+    if keys:
+        if isinstance(found, type):  # a class makes what is called
+            made_of = made(found, keys, name="sampler", who=named, also=("name", "init", "arrays"))
+            return plain_sampler(made_of, named, arrays)
+        skip = ("score", "x", "a", "sigma", "noise")
+        options = options_of(found, skip) if callable(found) else {}
+        values = check(keys, options, name="sampler", who=named, also=("name", "init", "arrays"))
+        sampler = plain_sampler(found, named, arrays)
+        return PlainSampler(_with(found, values), named, arrays, sampler.stochastic)
+    return plain_sampler(found, named, arrays)
+
+
+def _with(function: Callable[..., Any], values: dict[str, Any]) -> Callable[..., Any]:
+    return lambda *arguments: function(*arguments, **values)
