@@ -44,6 +44,10 @@ class Experiment(ABC):
     def cells(self, case: Case) -> list[Cell]:
         """The work of the case, one cell per independent computation."""
 
+    def measuring(self, cell: Cell) -> Experiment:
+        """The experiment whose ``measure`` does the work of ``cell``, on whose code its rows depend: this one."""
+        return self
+
     @abstractmethod
     def measure(self, cell: Cell) -> list[Row]:
         """Carry out one cell. Depends on ``cell.params`` alone; bitwise reproducible."""

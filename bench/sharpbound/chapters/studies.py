@@ -28,8 +28,11 @@ class Studies(Experiment):
         cells = self.studies[name].cells(case)
         return [Cell(self.kind, {"study": name, **cell.params}) for cell in cells]
 
+    def measuring(self, cell: Cell) -> Experiment:
+        return self.studies[cell.params["study"]]
+
     def measure(self, cell: Cell) -> list[Row]:
-        return self.studies[cell.params["study"]].measure(cell)
+        return self.measuring(cell).measure(cell)
 
     def rows(self, case: Case, measured: Sequence[list[Row]]) -> list[Row]:
         return self._study(case).rows(case, measured)
