@@ -1,7 +1,7 @@
 """Which code computed a number: a cached result is only as good as the code that made it.
 
 A cell's key covers the definitions that measuring it can reach, found in the source without running it: from
-``measure`` of the experiment that measures the cell, through every name that a definition mentions, across the
+``measure`` of what measures the cell, through every name that a definition mentions, across the
 modules of the package. What only validates, concludes or draws is not reached, so a new caption costs nothing;
 comments, docstrings and layout are not part of it either. Wherever the source leaves open what runs, more is
 taken in rather than less:
@@ -37,7 +37,7 @@ from sharpbound.run.source import (
 )
 
 if TYPE_CHECKING:
-    from sharpbound.chapters.base import Cell, Experiment
+    from sharpbound.chapters.base import Cell, Measurement
 
 PACKAGES = ("numpy", "scipy", "torch", "pot", "sympy")
 """Whose versions numbers depend on. What an audit measures belongs to a version of diffusers too, which stands in
@@ -85,7 +85,7 @@ def reached(cell: Cell) -> set[Definition]:
 # -- from a cell to where its code begins ----------------------------------------------------------
 
 
-def _experiment(cell: Cell) -> type[Experiment] | None:
+def _experiment(cell: Cell) -> type[Measurement] | None:
     """The class whose ``measure`` measures ``cell``; None where nothing does, as in a store used by itself."""
     from sharpbound import chapters
     from sharpbound.errors import InputError
@@ -148,7 +148,7 @@ def _named(statement: ast.ClassDef) -> Iterator[str]:
 
 
 @cache
-def _digest(experiment: type[Experiment] | None, samplers: frozenset[str], unknown: bool) -> str:
+def _digest(experiment: type[Measurement] | None, samplers: frozenset[str], unknown: bool) -> str:
     members, definitions = _reach(experiment, samplers, unknown)
     digest = hashlib.sha256()
     for text in sorted(members):
@@ -159,7 +159,7 @@ def _digest(experiment: type[Experiment] | None, samplers: frozenset[str], unkno
 
 
 def _reach(
-    experiment: type[Experiment] | None, samplers: frozenset[str], unknown: bool
+    experiment: type[Measurement] | None, samplers: frozenset[str], unknown: bool
 ) -> tuple[list[str], set[Definition]]:
     """The members of ``experiment`` that ``measure`` needs, as text, and the definitions that they reach."""
     members = list(_members(experiment)) if experiment else []
@@ -175,7 +175,7 @@ def _reach(
     return [f"{module}:{ast.dump(member)}" for module, member in members], found
 
 
-def _members(experiment: type[Experiment]) -> Iterator[tuple[str, ast.AST]]:
+def _members(experiment: type[Measurement]) -> Iterator[tuple[str, ast.AST]]:
     """``measure``, the members that it mentions, and all that makes and shapes the object."""
     classes = [(each.__module__, each.__name__) for each in experiment.__mro__ if file_of(each.__module__)]
     bodies = [
