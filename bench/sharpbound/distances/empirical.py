@@ -11,7 +11,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-import ot
 import torch
 
 from sharpbound.distances.base import Measured
@@ -40,6 +39,8 @@ def _cost(x: Array, y: Array, power: int) -> float:
         gap = np.abs(np.sort(x[:, 0]) - np.sort(y[:, 0]))
         return float((gap**power).mean())
     metric = "euclidean" if power == 1 else "sqeuclidean"
+    import ot  # slow to import
+
     return float(ot.emd2([], [], ot.dist(x, y, metric=metric), numItermax=_MAX_ITERATIONS))
 
 

@@ -219,25 +219,27 @@ def _next(definition: Definition) -> frozenset[Definition]:
 def _mentions(module: str, statement: ast.AST) -> set[Definition]:
     """The definitions of the package that a statement of ``module`` names."""
     here = source(module)
-    bindings, found = dict(here.bindings), set[Definition]()
-    for node in ast.walk(statement):
-        if isinstance(node, (ast.Import, ast.ImportFrom)):
-            for name, target in imports(node, module):
-                bindings[name] = target
-                found.add((target[0], ""))
+    bindings, found = here.bindings, set[Definition]()
+    paths: set[tuple[str, ...]] = set()
     waiting = [statement]
     while waiting:
         node = waiting.pop()
-        path = dotted(node)
-        if path is None:
-            waiting += ast.iter_child_nodes(node)
-            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        if path := dotted(node):
+            paths.add(path)
+        elif isinstance(node, ast.Constant):
+            if isinstance(node.value, str):
                 found |= _named_in(node.value, module)
+        elif isinstance(node, (ast.Import, ast.ImportFrom)):
+            local = dict(imports(node, module))
+            bindings = {**bindings, **local}
+            found |= {(target[0], "") for target in local.values()}
         else:
-            if path[0] in bindings:
-                found |= resolved(*bindings[path[0]], *path[1:])
-            if path[0] in here.definitions:
-                found.add((module, path[0]))
+            waiting += ast.iter_child_nodes(node)
+    for first, *rest in paths:
+        if first in bindings:
+            found |= resolved(*bindings[first], *rest)
+        if first in here.definitions:
+            found.add((module, first))
     if (SAMPLERS, "SAMPLERS") in found and module != SAMPLERS:
         found |= set(_every_sampler())
     return found

@@ -131,13 +131,13 @@ def bound(statement: ast.stmt) -> set[str]:
     return found
 
 
-def dotted(node: ast.AST) -> list[str] | None:
-    """["a", "b", "c"] of the expression a.b.c; None of any other node."""
+def dotted(node: ast.AST) -> tuple[str, ...] | None:
+    """("a", "b", "c") of the expression a.b.c; None of any other node."""
     names: list[str] = []
     while isinstance(node, ast.Attribute):
         names.append(node.attr)
         node = node.value
-    return [node.id, *reversed(names)] if isinstance(node, ast.Name) else None
+    return (node.id, *reversed(names)) if isinstance(node, ast.Name) else None
 
 
 def _only_binds(statement: ast.stmt) -> bool:
@@ -152,7 +152,7 @@ def _only_binds(statement: ast.stmt) -> bool:
 
 def _is_plain(decorator: ast.expr) -> bool:
     """Decorators of the standard library that keep no register."""
-    path = dotted(decorator.func if isinstance(decorator, ast.Call) else decorator) or [""]
+    path = dotted(decorator.func if isinstance(decorator, ast.Call) else decorator) or ("",)
     return path[-1] in (
         "dataclass",
         "cache",
