@@ -13,7 +13,8 @@ from types import CodeType
 import pytest
 
 from sharpbound import chapters
-from sharpbound.chapters.base import Cell
+from sharpbound.chapters.base import Cell, Measurement
+from sharpbound.records.document import Row
 from sharpbound.run import fingerprint, source
 from sharpbound.run.fingerprint import cell_key
 from sharpbound.suite import load_cases
@@ -168,8 +169,9 @@ def test_a_sampler_moves_with_what_it_is_made_of(package: Path) -> None:
 
 def test_every_sampler_counts_where_the_registry_is_walked_or_the_name_is_unknown(package: Path) -> None:
     unmutated = Cell("detection", {"runs": [0, 1], "T": [4, 8], "seed": 0})
-    cells = [unmutated, sampling("mine:Sampler"), sampling("ddpm")]
-    assert moved(cells, (package / "samplers/heun.py", "    def ", "    extra = 1\n\n    def ")) == cells[:2]
+    nested = Cell("sample-complexity", {"study": "routes", "tables": {"sampler": {"name": "mine:Sampler"}}})
+    cells = [unmutated, sampling("mine:Sampler"), nested, sampling("ddpm")]
+    assert moved(cells, (package / "samplers/heun.py", "    def ", "    extra = 1\n\n    def ")) == cells[:3]
 
 
 def test_a_second_sampler_of_the_same_name_counts(package: Path) -> None:
@@ -231,3 +233,59 @@ def test_all_code_that_a_measurement_enters_is_in_its_key(cells: list[Cell]) -> 
         assert entered
         own = {(each.__module__, each.__name__) for each in type(experiment).__mro__}
         assert entered <= fingerprint.reached(cell) | own
+
+
+def test_guarded_imports_count(package: Path) -> None:
+    cells = [sampling("ddim")]
+    file = package / "distances/base.py"
+    guarded = (
+        "try:\n    from sharpbound.rates.limits import limit_helper\nexcept ImportError:\n    pass\n\n\n"
+    )
+    (package / "rates/limits.py").write_text("def limit_helper():\n    return 1\n")
+    text = file.read_text()
+    file.write_text(
+        text.replace("class Measured", guarded + "class Measured").rstrip() + "\n\n    x = limit_helper()\n"
+    )
+    forget()
+    assert moved(cells, (package / "rates/limits.py", "return 1", "return 2")) == cells
+
+
+class Passes(Measurement):
+    """Hands itself on, so that any member may be asked for."""
+
+    def measure(self, cell: Cell) -> list[Row]:
+        return helper(self)
+
+    def other(self) -> float:
+        return 1.0
+
+
+class Asks(Measurement):
+    def measure(self, cell: Cell) -> list[Row]:
+        return [{"x": self.first()}]
+
+    def first(self) -> float:
+        return self.second() + 1.0
+
+    def second(self) -> float:
+        return 1.0
+
+    def conclude(self) -> float:
+        return 2.0
+
+
+def helper(one: Passes) -> list[Row]:
+    return [{"x": one.other()}]
+
+
+def test_the_members_that_count() -> None:
+    def members(kind: type[Measurement]) -> set[str]:
+        return {
+            name
+            for _, node in fingerprint._members(kind)
+            if isinstance(node, ast.FunctionDef)
+            for name in (node.name,)
+        }
+
+    assert members(Asks) == {"measure", "first", "second"}
+    assert members(Passes) == {"measure", "other"}

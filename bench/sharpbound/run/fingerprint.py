@@ -111,8 +111,16 @@ def _texts(value: Any) -> Iterator[str]:
 
 def _unknown_sampler(cell: Cell) -> bool:
     """Whether the cell names a sampler that the source does not tell where to find."""
-    table = cell.params.get("sampler")
-    return isinstance(table, dict) and table.get("name") not in _sampler_names()
+    return not {table.get("name") for table in _tables(cell.params, "sampler")} <= _sampler_names()
+
+
+def _tables(value: Any, name: str) -> Iterator[dict[str, Any]]:
+    """Every table of that name in a JSON value."""
+    if isinstance(value, dict):
+        for key, each in value.items():
+            if key == name and isinstance(each, dict):
+                yield each
+            yield from _tables(each, name)
 
 
 @cache
@@ -197,7 +205,19 @@ def _members(experiment: type[Measurement]) -> Iterator[tuple[str, ast.AST]]:
                 for each in body.body:
                     if name in bound(each):
                         yield module, each
-                        wanted += [node.attr for node in ast.walk(each) if isinstance(node, ast.Attribute)]
+                        wanted += _asked(each) or [
+                            name for _, one in bodies for s in one.body for name in bound(s)
+                        ]
+
+
+def _asked(member: ast.stmt) -> list[str]:
+    """The attributes that a member of a class mentions; none where it passes ``self`` on, which may ask for any."""
+    nodes = list(ast.walk(member))
+    attributes = [node for node in nodes if isinstance(node, ast.Attribute)]
+    owners = {id(node.value) for node in attributes}
+    if any(isinstance(node, ast.Name) and node.id == "self" and id(node) not in owners for node in nodes):
+        return []
+    return [node.attr for node in attributes] or [""]
 
 
 @cache
@@ -228,7 +248,7 @@ def _mentions(module: str, statement: ast.AST) -> set[Definition]:
             paths.add(path)
         elif isinstance(node, ast.Constant):
             if isinstance(node.value, str):
-                found |= _named_in(node.value, module)
+                found |= _named_in(node.value)
         elif isinstance(node, (ast.Import, ast.ImportFrom)):
             local = dict(imports(node, module))
             bindings = {**bindings, **local}
@@ -245,9 +265,9 @@ def _mentions(module: str, statement: ast.AST) -> set[Definition]:
     return found
 
 
-def _named_in(text: str, module: str) -> set[Definition]:
+def _named_in(text: str) -> set[Definition]:
     """A sampler of this name, or what ``text`` names as ``sharpbound.module`` or ``sharpbound.module:name``."""
-    found = set() if module.startswith(SAMPLERS) else set(_samplers().get(text, ()))
+    found = set(_samplers().get(text, ()))
     path, _, name = text.partition(":")
     if path.startswith("sharpbound.") and file_of(path):
         found |= resolved(path, name) if name else resolved(path)

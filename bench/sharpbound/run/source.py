@@ -46,6 +46,10 @@ class Source:
                 if len(target) > 1 and file_of(".".join(target)):
                     self.imported.add(".".join(target))
             return
+        if isinstance(statement, (ast.If, ast.Try, ast.With)):
+            for node in ast.walk(statement):
+                if isinstance(node, (ast.Import, ast.ImportFrom)):
+                    self._read(node)
         for name in bound(statement):
             self.definitions.setdefault(name, []).append(statement)
         if not _only_binds(statement):
