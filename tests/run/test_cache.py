@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import math
 import multiprocessing
+import os
+import shutil
 import struct
 from pathlib import Path
 
@@ -15,6 +18,7 @@ from hypothesis import strategies as st
 from sharpbound.chapters.base import Cell
 from sharpbound.errors import InputError
 from sharpbound.places import default_folder
+from sharpbound.run import cache as store
 from sharpbound.run.cache import Cache, Entry
 from sharpbound.run.fingerprint import cell_key
 from toy_writer import CELL, ROWS, write_often
@@ -82,6 +86,86 @@ def test_foreign_files_are_no_entries(tmp_path: Path, text: str) -> None:
     cache.put(CELL, Entry([], 0.0))
     only_file(tmp_path).write_text(text)
     assert cache.get(CELL) is None
+
+
+def path_of(folder: Path, cell: Cell) -> Path:
+    key = cell_key(cell)
+    return folder / key[:2] / f"{key}.json"
+
+
+@pytest.mark.parametrize("other", [Cell("other", CELL.params), Cell(CELL.kind, {**CELL.params, "T": 65})])
+def test_an_entry_in_another_cells_place_is_not_its_own(tmp_path: Path, other: Cell) -> None:
+    cache = Cache(tmp_path)
+    cache.put(CELL, Entry([{"tv": 0.25}], 0.0))
+    path_of(tmp_path, other).parent.mkdir(exist_ok=True)
+    shutil.copy(only_file(tmp_path), path_of(tmp_path, other))
+    assert cache.get(other) is None
+    assert cache.get(CELL) == Entry([{"tv": 0.25}], 0.0)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"key": "0" * 64},
+        {"kind": "other"},
+        {"params": {"T": 65}},
+        {"versions": {"torch": "0.0"}},
+        {"rows": {"tv": 0.25}},
+        {"rows": [0.25]},
+        {"seconds": "soon"},
+    ],
+)
+def test_an_entry_that_says_it_is_of_something_else_is_not_used(
+    tmp_path: Path, change: dict[str, object]
+) -> None:
+    cache = Cache(tmp_path)
+    cache.put(CELL, Entry([{"tv": 0.25}], 0.0))
+    path = only_file(tmp_path)
+    body = json.loads(path.read_text())["body"] | change
+    path.write_text(json.dumps({"sha256": store._digest(body), "body": body}))
+    assert cache.get(CELL) is None
+
+
+def test_deeply_nested_and_oversized_files_are_no_entries(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache = Cache(tmp_path)
+    cache.put(CELL, Entry([{"tv": 0.25}], 0.0))
+    path = only_file(tmp_path)
+    whole = path.read_bytes()
+    path.write_text('{"sha256": "", "body": ' + "[" * 200_000 + "]" * 200_000 + "}")
+    assert cache.get(CELL) is None
+    path.write_bytes(whole)
+    assert cache.get(CELL) is not None
+    monkeypatch.setattr(store, "MOST_BYTES", len(whole) - 1)
+    assert cache.get(CELL) is None
+
+
+def test_a_folder_in_place_of_an_entry_is_told_once_and_the_run_goes_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cache = Cache(tmp_path)
+    path_of(tmp_path, CELL).mkdir(parents=True)
+    assert cache.get(CELL) is None
+    for _ in range(2):
+        cache.put(CELL, Entry([{"tv": 0.25}], 0.0))
+    assert capsys.readouterr().err == f"{tmp_path}: results are not kept (Is a directory)\n"
+    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS, errno.EACCES])
+def test_a_full_or_read_only_folder_keeps_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    def refuse(path: Path, content: str | bytes) -> None:
+        raise OSError(number, os.strerror(number), str(path))
+
+    monkeypatch.setattr(store, "write_atomically", refuse)
+    cache = Cache(tmp_path)
+    for _ in range(2):
+        cache.put(CELL, Entry([{"tv": 0.25}], 0.0))
+    assert cache.get(CELL) is None
+    assert capsys.readouterr().err == f"{tmp_path}: results are not kept ({os.strerror(number)})\n"
 
 
 def test_entries_are_plain_json_files(tmp_path: Path) -> None:

@@ -102,7 +102,7 @@ def experiments(mistake=None):
         if mistake:
             raise mistake
 
-    return SimpleNamespace(get=lambda kind: SimpleNamespace(validate=validate))
+    return SimpleNamespace(get=lambda kind: SimpleNamespace(validate=validate, check=lambda case: None))
 
 
 def test_validation_asks_the_theory_and_the_experiment(monkeypatch, folder):

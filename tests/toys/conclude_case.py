@@ -19,8 +19,10 @@ def conclude_text(folder: Path, text: str) -> tuple[list[Row], Conclusion]:
     case = load_case(path)
     experiment, claim = chapters.get(case.kind), THEORY[case.claim]
     experiment.validate(case, claim)
-    rows = experiment.rows(case, [experiment.measure(cell) for cell in experiment.cells(case)])
-    conclusion = experiment.conclude(case, claim, rows)
+    experiment.check(case)
+    cells = [*experiment.cells(case), *experiment.drawings(case)]
+    measured = [experiment.measuring(cell).measure(cell) for cell in cells]
+    rows, conclusion = experiment.finish(case, claim, measured)
     json.dumps([rows, conclusion.details], allow_nan=False)
     return rows, conclusion
 

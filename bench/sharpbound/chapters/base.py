@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from sharpbound.records.document import Conclusion, Row
+from sharpbound.records.figures import Figure
 
 if TYPE_CHECKING:
     from sharpbound.suite.case import Case
@@ -32,7 +33,15 @@ class Cell:
     """Folder in which a worker looks for modules of the user's; no number depends on it."""
 
 
-class Experiment(ABC):
+class Measurement(ABC):
+    """What measures cells. Their rows depend on the code that ``measure`` reaches, and are measured anew with it."""
+
+    @abstractmethod
+    def measure(self, cell: Cell) -> list[Row]:
+        """Carry out one cell. Depends on ``cell.params`` alone; bitwise reproducible."""
+
+
+class Experiment(Measurement):
     """One kind of case."""
 
     kind: ClassVar[str]
@@ -43,15 +52,22 @@ class Experiment(ABC):
 
     @abstractmethod
     def validate(self, case: Case, claim: Claim) -> None:
-        """Raise InputError, naming the key, for a case that cannot be measured or compared."""
+        """Raise InputError, naming the key, for a case that cannot be measured or compared; costs no numerics."""
+
+    def check(self, case: Case) -> None:
+        """Raise InputError for what shows only by computing; asked of a valid case with cells yet to be measured."""
 
     @abstractmethod
     def cells(self, case: Case) -> list[Cell]:
         """The work of the case, one cell per independent computation."""
 
-    @abstractmethod
-    def measure(self, cell: Cell) -> list[Row]:
-        """Carry out one cell. Depends on ``cell.params`` alone; bitwise reproducible."""
+    def measuring(self, cell: Cell) -> Measurement:
+        """Whose ``measure`` does the work of ``cell``: by default the experiment's own."""
+        return self
+
+    def drawings(self, case: Case) -> list[Cell]:
+        """Cells beside ``cells``, for what only a figure shows."""
+        return []
 
     def rows(self, case: Case, measured: Sequence[list[Row]]) -> list[Row]:
         """The case's rows from its cells' rows, in the order of ``cells``: by default all of them, as they are."""
@@ -60,3 +76,17 @@ class Experiment(ABC):
     @abstractmethod
     def conclude(self, case: Case, claim: Claim, rows: Sequence[Row]) -> Conclusion:
         """The verdict on ``claim``."""
+
+    def drawn(self, case: Case, figures: Sequence[Figure], measured: Sequence[list[Row]]) -> list[Figure]:
+        """The conclusion's figures with those of ``drawings``, in the order in which a reader sees them."""
+        return list(figures)
+
+    def finish(self, case: Case, claim: Claim, measured: Sequence[list[Row]]) -> tuple[list[Row], Conclusion]:
+        """The case's rows, and its conclusion with all figures, from the rows of ``cells`` and then ``drawings``."""
+        count = len(self.cells(case))
+        rows = self.rows(case, measured[:count])
+        conclusion = self.conclude(case, claim, rows)
+        if len(measured) == count:
+            return rows, conclusion
+        figures = self.drawn(case, conclusion.details.get("figures", []), measured[count:])
+        return rows, replace(conclusion, details=conclusion.details | {"figures": figures})

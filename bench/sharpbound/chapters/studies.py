@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
 
-from sharpbound.chapters.base import Cell, Experiment
+from sharpbound.chapters.base import Cell, Experiment, Measurement
 from sharpbound.errors import InputError
 from sharpbound.records.document import Conclusion, Row
+from sharpbound.records.figures import Figure
 
 if TYPE_CHECKING:
     from sharpbound.suite.case import Case
@@ -23,19 +24,32 @@ class Studies(Experiment):
     def validate(self, case: Case, claim: Claim) -> None:
         self._study(case).validate(case, claim)
 
+    def check(self, case: Case) -> None:
+        self._study(case).check(case)
+
     def cells(self, case: Case) -> list[Cell]:
-        name = self._name(case)
-        cells = self.studies[name].cells(case)
-        return [Cell(self.kind, {"study": name, **cell.params}) for cell in cells]
+        return self._named(case, self._study(case).cells(case))
+
+    def drawings(self, case: Case) -> list[Cell]:
+        return self._named(case, self._study(case).drawings(case))
+
+    def measuring(self, cell: Cell) -> Measurement:
+        return self.studies[cell.params["study"]].measuring(cell)
 
     def measure(self, cell: Cell) -> list[Row]:
-        return self.studies[cell.params["study"]].measure(cell)
+        return self.measuring(cell).measure(cell)
 
     def rows(self, case: Case, measured: Sequence[list[Row]]) -> list[Row]:
         return self._study(case).rows(case, measured)
 
     def conclude(self, case: Case, claim: Claim, rows: Sequence[Row]) -> Conclusion:
         return self._study(case).conclude(case, claim, rows)
+
+    def drawn(self, case: Case, figures: Sequence[Figure], measured: Sequence[list[Row]]) -> list[Figure]:
+        return self._study(case).drawn(case, figures, measured)
+
+    def _named(self, case: Case, cells: Sequence[Cell]) -> list[Cell]:
+        return [Cell(self.kind, {"study": self._name(case), **cell.params}) for cell in cells]
 
     def _name(self, case: Case) -> str:
         name = case.options.get("study", next(iter(self.studies)))

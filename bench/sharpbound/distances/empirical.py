@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
-import ot
 import torch
 
 from sharpbound.distances.base import FloorKind, Law, Measured
@@ -41,6 +40,8 @@ def _cost(x: Array, y: Array, power: int) -> float:
         gap = np.abs(np.sort(x[:, 0]) - np.sort(y[:, 0]))
         return float((gap**power).mean())
     metric = "euclidean" if power == 1 else "sqeuclidean"
+    import ot  # slow to import
+
     return float(ot.emd2([], [], ot.dist(x, y, metric=metric), numItermax=_MAX_ITERATIONS))
 
 

@@ -19,7 +19,6 @@ import numpy as np
 import torch
 import torch.autograd.forward_ad as forward_ad
 from scipy.special import ndtri
-from scipy.stats import qmc
 from torch import Tensor
 
 from sharpbound.distances.sampled import RatioSample
@@ -84,6 +83,8 @@ def _starts(
         x = a * target.sample(points, generator) + sigma * noise
         log_r = target.log_density(x, a, sigma)
         return x, log_r, torch.zeros_like(log_r)
+    from scipy.stats import qmc  # slow to import
+
     sobol = qmc.Sobol(target.dim, scramble=True, rng=np.random.default_rng(seed))
     # scipy's scrambled points have 30 bits: moved to the middle of their cell they stay off 0 and 1
     z = torch.from_numpy(ndtri(sobol.random(points) + 0.5**31))

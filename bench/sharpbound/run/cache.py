@@ -2,24 +2,30 @@
 
 One small JSON file per cell, ``<folder>/<first two digits of key>/<key>.json``. Entries are written
 whole or not at all and carry a checksum, so any number of runs may share a folder and be killed at
-any moment. Floats are kept to the last bit (Python's shortest repr), NaN and infinities included.
+any moment. They say what they are of, and are used for nothing else. Floats are kept to the last bit
+(Python's shortest repr), NaN and infinities included.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sharpbound.errors import InputError
 from sharpbound.records.files import write_atomically
-from sharpbound.run.fingerprint import cell_key
+from sharpbound.run.fingerprint import cell_key, versions
 
 if TYPE_CHECKING:
     from sharpbound.chapters.base import Cell
     from sharpbound.records.document import Row
+
+
+MOST_BYTES = 2**26
+"""The largest file that may be an entry; rows of a cell take some kilobytes."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +41,7 @@ class Cache:
 
     def __init__(self, folder: Path | None) -> None:
         self.folder = folder
+        self._told = False
         if folder is not None:
             try:
                 folder.mkdir(parents=True, exist_ok=True)
@@ -46,25 +53,39 @@ class Cache:
                 ) from None
 
     def get(self, cell: Cell) -> Entry | None:
-        """The stored entry, or None where there is none or it is damaged (it is then computed anew)."""
+        """The stored entry; None where there is none, or what lies there is not this cell's (it is computed anew)."""
         if self.folder is None:
             return None
+        path = self._path(self.folder, cell)
         try:
-            stored = json.loads(self._path(self.folder, cell).read_bytes())
-            body = stored["body"]
-            if stored["sha256"] != _digest(body):
+            if path.stat().st_size > MOST_BYTES:
                 return None
-            return Entry(body["rows"], body["seconds"])
-        except (OSError, ValueError, KeyError, TypeError):
+            stored = json.loads(path.read_bytes())
+            body = stored["body"]
+            told = {name: body[name] for name in ("key", "kind", "params", "versions")}
+            if stored["sha256"] != _digest(body) or _canonical(told) != _canonical(_identity(cell)):
+                return None
+            rows, seconds = body["rows"], float(body["seconds"])
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
             return None
+        whole = isinstance(rows, list) and all(isinstance(row, dict) for row in rows)
+        return Entry(rows, seconds) if whole else None
 
     def put(self, cell: Cell, entry: Entry) -> None:
-        """Store ``entry``; the last of several writers of one cell wins, and all write the same rows."""
+        """Store ``entry``; the last of several writers of one cell wins, and all write the same rows.
+
+        Where it cannot be stored, one line on stderr says so, and the run goes on.
+        """
         if self.folder is None:
             return
-        body = {"kind": cell.kind, "params": cell.params, "rows": entry.rows, "seconds": entry.seconds}
+        body = _identity(cell) | {"rows": entry.rows, "seconds": entry.seconds}
         text = json.dumps({"sha256": _digest(body), "body": body})
-        write_atomically(self._path(self.folder, cell), text)
+        try:
+            write_atomically(self._path(self.folder, cell), text)
+        except OSError as error:
+            if not self._told:
+                self._told = True
+                print(f"{self.folder}: results are not kept ({error.strerror})", file=sys.stderr)
 
     @staticmethod
     def _path(folder: Path, cell: Cell) -> Path:
@@ -72,5 +93,14 @@ class Cache:
         return folder / name[:2] / f"{name}.json"
 
 
+def _identity(cell: Cell) -> dict[str, Any]:
+    """Whose rows an entry holds."""
+    return {"key": cell_key(cell), "kind": cell.kind, "params": cell.params, "versions": versions()}
+
+
+def _canonical(value: Any) -> str:
+    return json.dumps(value, sort_keys=True)
+
+
 def _digest(body: Any) -> str:
-    return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
+    return hashlib.sha256(_canonical(body).encode()).hexdigest()

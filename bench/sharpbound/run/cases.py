@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 from sharpbound.errors import InputError
 from sharpbound.records.document import Document, document
 from sharpbound.run.cache import Cache, Entry
-from sharpbound.run.execute import Failure, Observer, Result, failure, run_cells
+from sharpbound.run.execute import Failure, Observer, Result, entries, failure, run_cells
 from sharpbound.run.fingerprint import cell_key
 from sharpbound.suite.loading import find_claim
 from sharpbound.suite.validation import shown
 
 if TYPE_CHECKING:
-    from sharpbound.chapters.base import Cell
+    from sharpbound.chapters.base import Cell, Experiment
     from sharpbound.suite.case import Case
     from sharpbound.suite.claim import Claim
 
@@ -52,14 +52,22 @@ def measure_cases(
 
     Raises BadCases before anything is computed, and `sharpbound.run.execute.Stopped` on Ctrl-C.
     """
-    planned = _plan(cases, theory)
-    results = run_cells(
-        [cell for cells in planned for cell in cells], cache, workers=workers, observer=observer
-    )
+    planned, mistakes = _plan(cases, theory)
+    cells = [cell for plan in planned for cell in plan.cells]
+    stored = entries(cells, cache)
+    for plan in planned:
+        if any(cell_key(cell) not in stored for cell in plan.cells):
+            try:
+                plan.experiment.check(plan.case)
+            except InputError as mistake:
+                mistakes += mistake.at(where=str(plan.case.file)).mistakes
+    if mistakes:
+        raise BadCases(mistakes)
+    results = run_cells(cells, cache, stored=stored, workers=workers, observer=observer)
     outcome = Outcome()
-    for case, cells in zip(cases, planned, strict=True):
-        claim = theory[case.claim]
-        concluded = _conclude(case, claim, [results[cell_key(cell)] for cell in cells])
+    for plan in planned:
+        case, claim = plan.case, theory[plan.case.claim]
+        concluded = _conclude(plan, claim, [results[cell_key(cell)] for cell in plan.cells])
         if isinstance(concluded, Failure):
             if concluded.mistake:
                 outcome.mistakes += concluded.mistake.at(where=str(case.file)).mistakes
@@ -70,39 +78,45 @@ def measure_cases(
     return outcome
 
 
-def _plan(cases: Sequence[Case], theory: Mapping[str, Claim]) -> list[list[Cell]]:
-    """The cells of each case; BadCases names every case that is wrong."""
+@dataclass(frozen=True)
+class _Plan:
+    """A valid case with its cells, those of its drawings behind the others."""
+
+    case: Case
+    experiment: Experiment
+    cells: list[Cell]
+
+
+def _plan(cases: Sequence[Case], theory: Mapping[str, Claim]) -> tuple[list[_Plan], list[InputError]]:
+    """The cells of each valid case, and what is wrong with the others."""
     from sharpbound import chapters
 
-    planned: list[list[Cell]] = []
+    planned: list[_Plan] = []
     mistakes: list[InputError] = []
     for case in cases:
         try:
-            validate_case(case, theory)
-            cells = chapters.get(case.kind).cells(case)
-            planned.append([replace(cell, home=case.home) for cell in cells] if case.home else cells)
+            _validated(case, theory)
+            experiment = chapters.get(case.kind)
+            cells = [*experiment.cells(case), *experiment.drawings(case)]
+            if case.home:
+                cells = [replace(cell, home=case.home) for cell in cells]
+            planned.append(_Plan(case, experiment, cells))
         except InputError as mistake:
             mistakes.append(mistake.at(where=str(case.file)))
-    if mistakes:
-        raise BadCases(mistakes)
-    return planned
+    return planned, mistakes
 
 
-def _conclude(case: Case, claim: Claim, results: Sequence[Result]) -> Document | Failure:
-    from sharpbound import chapters
-
+def _conclude(plan: _Plan, claim: Claim, results: Sequence[Result]) -> Document | Failure:
     entries: list[Entry] = []
     for result in results:
         if isinstance(result, Failure):
             return result
         entries.append(result)
-    experiment = chapters.get(case.kind)
     try:
-        rows = experiment.rows(case, [entry.rows for entry in entries])
-        conclusion = experiment.conclude(case, claim, rows)
+        rows, conclusion = plan.experiment.finish(plan.case, claim, [entry.rows for entry in entries])
     except Exception as error:
         return failure(error)
-    return document(case, claim, rows, conclusion, sum(entry.seconds for entry in entries))
+    return document(plan.case, claim, rows, conclusion, sum(entry.seconds for entry in entries))
 
 
 def _failed(case: Case, claim: Claim, failure: Failure) -> Document:
@@ -120,8 +134,16 @@ def validate_case(case: Case, theory: Mapping[str, Claim]) -> Claim:
     from sharpbound import chapters  # experiments know cases, so they are imported late
 
     try:
-        claim = find_claim(theory, case.claim)
-        chapters.get(case.kind).validate(case, claim)
+        claim = _validated(case, theory)
+        chapters.get(case.kind).check(case)
     except InputError as error:
         raise error.at(where=shown(case.file)) from None
+    return claim
+
+
+def _validated(case: Case, theory: Mapping[str, Claim]) -> Claim:
+    from sharpbound import chapters
+
+    claim = find_claim(theory, case.claim)
+    chapters.get(case.kind).validate(case, claim)
     return claim

@@ -15,7 +15,7 @@ import threading
 import time
 import traceback
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, ProcessPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -73,7 +73,7 @@ def measure(cell: Cell) -> list[Row]:
     from sharpbound import chapters
 
     foreign.remember(cell.home)
-    return chapters.get(cell.kind).measure(cell)
+    return chapters.get(cell.kind).measuring(cell).measure(cell)
 
 
 def cost(cell: Cell) -> float:
@@ -89,21 +89,20 @@ def run_cells(
     cells: Sequence[Cell],
     cache: Cache,
     *,
+    stored: Mapping[str, Entry] | None = None,
     workers: int | None = None,
     observer: Observer | None = None,
     measure: Measure = measure,
 ) -> dict[str, Result]:
     """The result of every distinct cell, by its key; what the cache holds is not computed again.
 
+    ``stored`` is what the cache holds of them, where it was already asked (`entries`).
     ``workers`` processes do the work; 1 means this one; None means this one for the first moments and,
     if work is left then, as many as there are cores. A cell that raises is a Failure, as is one whose
     process dies twice; the others go on. Raises Stopped on Ctrl-C, with no process left behind.
     """
     distinct = {cell_key(cell): cell for cell in cells}
-    results: dict[str, Result] = {}
-    for key, cell in distinct.items():
-        if entry := cache.get(cell):
-            results[key] = entry
+    results: dict[str, Result] = dict(entries(cells, cache) if stored is None else stored)
     missing = deque(sorted((cell for key, cell in distinct.items() if key not in results), key=cost))
 
     def done(cell: Cell, result: Result) -> None:
@@ -128,6 +127,12 @@ def run_cells(
     except KeyboardInterrupt:
         raise Stopped(len(results), len(distinct)) from None
     return results
+
+
+def entries(cells: Sequence[Cell], cache: Cache) -> dict[str, Entry]:
+    """What the cache holds of ``cells``, by key."""
+    distinct = {cell_key(cell): cell for cell in cells}
+    return {key: entry for key, cell in distinct.items() if (entry := cache.get(cell))}
 
 
 def attempt(measure: Measure, cell: Cell) -> Result:

@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.signal import fftconvolve
 
 from sharpbound.marginals.panels import log_density, tensor
 from sharpbound.numerics.lattice import _on_lattice
@@ -79,5 +78,7 @@ def _power(law: Array, count: int) -> Array:
 
 def _sum(one: Array, other: Array) -> Array:
     """The law of the sum of two, on the same lattice."""
+    from scipy.signal import fftconvolve  # slow to import
+
     found: Array = fftconvolve(one, other)
     return found[: max(len(one), len(other))]

@@ -35,8 +35,10 @@ def make(claim, error, metric, sweep, target=NORMAL, sampler="ddpm", schedule=OU
 def conclude(case):
     experiment, claim = ScoreError(), THEORY[case.claim]
     experiment.validate(case, claim)
-    rows = experiment.rows(case, [experiment.measure(cell) for cell in experiment.cells(case)])
-    return rows, experiment.conclude(case, claim, rows)
+    experiment.check(case)
+    cells = [*experiment.cells(case), *experiment.drawings(case)]
+    measured = [experiment.measuring(cell).measure(cell) for cell in cells]
+    return experiment.finish(case, claim, measured)
 
 
 @pytest.mark.parametrize(
@@ -190,6 +192,11 @@ def test_bad_cases_are_refused(change, key):
         "sweep": {"T": [16], "eps": EPS},
     }
     case = make(**(settings | change))
-    with pytest.raises(InputError) as caught:
+
+    def validate_and_check():
         ScoreError().validate(case, THEORY[case.claim])
+        ScoreError().check(case)
+
+    with pytest.raises(InputError) as caught:
+        validate_and_check()
     assert caught.value.key == key

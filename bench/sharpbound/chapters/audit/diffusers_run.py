@@ -81,8 +81,8 @@ def uniform_log_snr(levels: int = 5120, low: float = 0.02, high: float = 20.0) -
     return {"num_train_timesteps": levels, "trained_betas": betas.tolist()}
 
 
-def build_scheduler(name: str, schedule: str, options: Mapping[str, Any]) -> Any:
-    """A scheduler of diffusers; InputError where it cannot be driven, or refuses its options."""
+def check_scheduler(name: str) -> None:
+    """Raise InputError without diffusers, and for a scheduler that the adapter does not drive."""
     if not available():
         raise InputError(EXTRA, key="audit.scheduler")
     if name not in CONVENTIONS:
@@ -90,6 +90,11 @@ def build_scheduler(name: str, schedule: str, options: Mapping[str, Any]) -> Any
             f"the audit does not drive {name!r}; choose one of {', '.join(CONVENTIONS)}",
             key="audit.scheduler",
         )
+
+
+def build_scheduler(name: str, schedule: str, options: Mapping[str, Any]) -> Any:
+    """A scheduler of diffusers; InputError where it cannot be driven, or refuses its options."""
+    check_scheduler(name)
     key = name, schedule, repr(sorted(options.items()))
     if key not in _BUILT:
         with quiet():

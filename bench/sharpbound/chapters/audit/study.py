@@ -67,6 +67,10 @@ class Audit(Experiment):
         for key, known in (("schedule", SCHEDULES), ("final", diffusers_run.FINALS)):
             if table[key] not in known:
                 raise InputError(f"choose one of {', '.join(known)}, not {table[key]!r}", key=f"audit.{key}")
+        diffusers_run.check_scheduler(table["scheduler"])
+
+    def check(self, case: Case) -> None:
+        table = read_options(case.options, OPTIONS, "audit")
         diffusers_run.build_scheduler(table["scheduler"], table["schedule"], table["options"])
 
     def cells(self, case: Case) -> list[Cell]:

@@ -7,11 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sharpbound import processes, samplers, scores, targets
-from sharpbound.chapters.score_error import counter_examples
+from sharpbound import samplers
 from sharpbound.chapters.score_error.budget import COLUMNS
-from sharpbound.chapters.score_error.response import Response
-from sharpbound.marginals.panels import tensor
+from sharpbound.chapters.score_error.curves import curves_of
 from sharpbound.records.document import Row
 
 if TYPE_CHECKING:
@@ -20,22 +18,14 @@ if TYPE_CHECKING:
 Figure = dict[str, Any]
 
 LABELS = {"eps": "score error eps_score", "T": "steps T", "omega": "frequency omega", "d": "dimension d"}
-BULK = (0.002, 0.998)
-"""Quantiles between which a field is drawn."""
-
-VISIBLE = 1.0
-"""The largest eps_score at which a field is drawn."""
 
 
 def figures(case: Case, rows: Sequence[Row]) -> list[Figure]:
-    """All figures that the case's sweep and field allow."""
+    """All figures of the rows that the case's sweep and field allow."""
     field = (case.score_error or {}).get("field")
     out: list[Figure] = []
     if field == "worst":
-        out += worst_figures(case)
         out.append(worst_curve(case, rows))
-    elif field not in (*counter_examples.FIELDS, "iid-noise"):
-        out.append(field_figure(case))
     if {"eps", "T"} <= {name for name, values in case.sweep.items() if len(values) > 2}:
         out.append(heatmap(case, rows))
     if "versus" in (case.score_error or {}):
@@ -68,37 +58,26 @@ def tables(case: Case, rows: Sequence[Row]) -> list[dict[str, Any]]:
     return out
 
 
-def field_figure(case: Case) -> Figure:
+def curve_figures(case: Case, measured: Sequence[list[Row]]) -> list[Figure]:
+    """The figures of the error itself, from the rows of `curves.Curves`."""
+    if not measured:
+        return []
+    (wanted,), (rows,) = curves_of(case), measured
+    return worst_figures(wanted, rows) if wanted["draw"] == "worst" else [field_figure(wanted, rows)]
+
+
+def field_figure(wanted: dict[str, Any], rows: Sequence[Row]) -> Figure:
     """The error beside the true score at three times, for the first coordinate and the coarsest ladder."""
-    point = {name: values[len(values) // 2] for name, values in case.sweep.items()} | {
-        "T": case.sweep["T"][0]
-    }
-    if "eps" in point:  # large enough to be seen
-        point["eps"] = max((eps for eps in case.sweep["eps"] if eps <= VISIBLE), default=point["eps"])
-    spec = {k: v for k, v in (case.score_error or {}).items() if k not in ("versus", "budget")}
-    spec |= {key: point[key] for key in ("eps", "omega", "delta") if key in point}
-    target = targets.build(case.target | ({"dim": point["d"]} if "d" in point else {}))
-    ladder = processes.build(case.forward, point["T"])
-    part = scores.build(spec, target, ladder).parts[0]
-    assert part.error is not None
-    active = [t for t in range(1, ladder.T + 1) if part.error.active(t)] or [1, ladder.T]
-    true_scores: list[dict[str, Any]] = []
-    errors: list[dict[str, Any]] = []
-    for t in dict.fromkeys((active[0], active[len(active) // 2], active[-1])):
-        frame = part.error.frames[t]
-        low, high = (_standard(frame, frame.quantile(p)) for p in BULK)
-        z = np.linspace(low, high, 161)
-        x = tensor(frame.centre + frame.spread * z)
-        curves = part.target.derivative(x, frame.a, frame.sigma, 1), part.error.derivative(t, x, 0)
-        for series, values in zip((true_scores, errors), curves, strict=True):
-            series.append(
-                {"label": f"t = {t}", "x": z.tolist(), "y": (frame.spread * values).tolist(), "style": "line"}
-            )
+    true_scores, errors = (
+        [{"label": f"t = {row['t']}", "x": row["x"], "y": row[key], "style": "line"} for row in rows]
+        for key in ("score", "error")
+    )
     return {
         "name": "field",
         "type": "panels",
-        "title": f"The error beside the true score, {ladder.T} steps",
-        "caption": f"The true score and the error that is added to it at three times, eps_score = {spec['eps']:g}, "
+        "title": f"The error beside the true score, {wanted['T']} steps",
+        "caption": "The true score and the error that is added to it at three times, "
+        f"eps_score = {wanted['error']['eps']:g}, "
         "in units of the marginal at each time.",
         "panels": [
             [_lines("true score times standard deviation", true_scores)],
@@ -115,10 +94,6 @@ def _lines(label: str, series: list[dict[str, Any]]) -> Figure:
         "y": {"label": label},
         "series": series,
     }
-
-
-def _standard(frame: Any, x: float) -> float:
-    return (x - frame.centre) / frame.spread
 
 
 def heatmap(case: Case, rows: Sequence[Row]) -> Figure:
@@ -225,29 +200,17 @@ def worst_curve(case: Case, rows: Sequence[Row]) -> Figure:
     }
 
 
-def worst_figures(case: Case) -> list[Figure]:
+def worst_figures(wanted: dict[str, Any], rows: Sequence[Row]) -> list[Figure]:
     """The worst field at three times, and how it shares its budget among the levels."""
-    ladder = processes.build(case.forward, case.sweep["T"][0])
-    target: Any = targets.build(case.target)
-    sampler = samplers.build(case.sampler)
-    response = Response(target, ladder, sampler, case.sampler.get("init", "normal"))
-    worst = response.worst()
-    series = []
-    asked = [i for i, step in enumerate(response.steps) if step.gain]
-    for i in (asked[-1], asked[len(asked) // 2], asked[0]):
-        step = response.steps[i]
-        keep = step.true > 1e-4 * step.true.max()
-        label = f"t = {step.t}"
-        series.append(
-            {"label": label, "x": step.points.x[keep].tolist(), "y": worst[i][keep].tolist(), "style": "line"}
-        )
-    times = [response.steps[i].t / ladder.T for i in asked]
-    density = response.shares(worst)[asked] * ladder.T
+    *fields, shares = rows
+    series = [
+        {"label": f"t = {row['t']}", "x": row["x"], "y": row["error"], "style": "line"} for row in fields
+    ]
     return [
         {
             "name": "worst-field",
             "type": "lines",
-            "title": f"The field that does most harm, {ladder.T} steps",
+            "title": f"The field that does most harm, {wanted['T']} steps",
             "caption": "The worst error of unit eps_score at three times.",
             "x": {"label": "x"},
             "y": {"label": "e_t(x)/eps_score"},
@@ -260,7 +223,7 @@ def worst_figures(case: Case) -> list[Figure]:
             "caption": "How the worst field shares its budget: E e_t^2/eps_score^2, 1 for an even share.",
             "x": {"label": "t/T"},
             "y": {"label": "E e_t^2/eps_score^2", "scale": "log"},
-            "series": [{"label": "worst field", "x": times, "y": density.tolist(), "style": "line"}],
+            "series": [{"label": "worst field", "x": shares["x"], "y": shares["share"], "style": "line"}],
             "hlines": [{"at": 1.0, "label": "even share"}],
         },
     ]

@@ -6,14 +6,16 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from sharpbound import processes, samplers
-from sharpbound.chapters.base import Cell, Experiment
+from sharpbound.chapters.base import Cell, Experiment, Measurement
 from sharpbound.chapters.options import sweep_points
 from sharpbound.chapters.sampling import at_dimension
-from sharpbound.chapters.score_error.figures import figures, tables
+from sharpbound.chapters.score_error.curves import Curves, curves_of
+from sharpbound.chapters.score_error.figures import curve_figures, figures, tables
 from sharpbound.chapters.score_error.problem import Problem, allowed_metrics
 from sharpbound.chapters.score_error.verdict import conclude_ordering, conclude_sweep
 from sharpbound.errors import InputError
 from sharpbound.records.document import Conclusion, Row
+from sharpbound.records.figures import Figure
 
 if TYPE_CHECKING:
     from sharpbound.suite.case import Case
@@ -51,6 +53,9 @@ class ScoreError(Experiment):
                 raise InputError(
                     f"unknown metric {metric!r}; choose from {', '.join(allowed)}", key="measure.metric"
                 )
+
+    def check(self, case: Case) -> None:
+        points = sweep_points(case.sweep, SWEEPABLE)
         smallest = min(points, key=lambda point: (point["T"], point.get("d", 1)))
         for point in [*points[:1], smallest, points[-1]]:
             for name in sampler_names(case):
@@ -65,6 +70,15 @@ class ScoreError(Experiment):
 
     def measure(self, cell: Cell) -> list[Row]:
         return [Problem.of(cell.params).row()]
+
+    def drawings(self, case: Case) -> list[Cell]:
+        return [Cell(self.kind, params) for params in curves_of(case)]
+
+    def measuring(self, cell: Cell) -> Measurement:
+        return Curves() if "draw" in cell.params else self
+
+    def drawn(self, case: Case, figures: Sequence[Figure], measured: Sequence[list[Row]]) -> list[Figure]:
+        return [*curve_figures(case, measured), *figures]
 
     def rows(self, case: Case, measured: Sequence[list[Row]]) -> list[Row]:
         names = sampler_names(case)

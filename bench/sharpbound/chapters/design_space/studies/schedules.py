@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sharpbound import targets
-from sharpbound.chapters.base import Cell, Experiment
+from sharpbound.chapters.base import Cell, Experiment, Measurement
 from sharpbound.chapters.design_space.schedules import named, optimal, optimal_constant
+from sharpbound.chapters.design_space.studies.optimal_ladder import OptimalLadder
 from sharpbound.chapters.options import read_options, sweep_points
 from sharpbound.errors import InputError
 from sharpbound.laws.path_kl_parts import discretisation_error, variances
@@ -17,7 +18,7 @@ from sharpbound.marginals.divergence import initialisation_error
 from sharpbound.marginals.fisher import tabulated
 from sharpbound.rates import judge_ordering
 from sharpbound.records.document import Conclusion, Row
-from sharpbound.records.figures import axis, lines, series, table
+from sharpbound.records.figures import Figure, axis, lines, series, table
 
 if TYPE_CHECKING:
     from sharpbound.suite.case import Case
@@ -71,6 +72,18 @@ class Schedules(Experiment):
             rows.append(row)
         return rows
 
+    def drawings(self, case: Case) -> list[Cell]:
+        options = read_options(case.options, DEFAULTS, "design")
+        ends = [options["sigma_min"], options["sigma_max"]]
+        return [Cell(self.kind, {"draw": "ladder", "target": case.target, "ends": ends, "steps": SHOWN})]
+
+    def measuring(self, cell: Cell) -> Measurement:
+        return OptimalLadder() if "draw" in cell.params else self
+
+    def drawn(self, case: Case, figures: Sequence[Figure], measured: Sequence[list[Row]]) -> list[Figure]:
+        ((row,),) = measured
+        return [*figures, _ladders(case, row["levels"])]
+
     def conclude(self, case: Case, claim: Claim, rows: Sequence[Row]) -> Conclusion:
         names = read_options(case.options, DEFAULTS, "design")["schedules"]
         best = np.array([row["discretisation"] for row in rows])
@@ -90,10 +103,6 @@ class Schedules(Experiment):
 
 def _shown(case: Case, rows: Sequence[Row], names: Sequence[str]) -> dict[str, Any]:
     steps = [row["T"] for row in rows]
-    options = read_options(case.options, DEFAULTS, "design")
-    ends = options["sigma_min"], options["sigma_max"]
-    info = tabulated(case.target, ends[0] ** 2, ends[1] ** 2, tolerance=1e-4)  # of a figure
-    ladders = {"optimal": optimal(info, SHOWN, *ends)} | {name: named(name, SHOWN, *ends) for name in names}
     limit = [row["T"] * row["limit"] for row in rows]
     costs = [
         series("optimal", steps, [row["T"] * row["discretisation"] for row in rows]),
@@ -111,20 +120,7 @@ def _shown(case: Case, rows: Sequence[Row], names: Sequence[str]) -> dict[str, A
                 costs,
                 "E_D, the discretisation part of the path KL, times the number of steps T, which settles to a "
                 "constant.",
-            ),
-            lines(
-                "ladders",
-                f"{case.title}: where the {SHOWN} steps are laid",
-                axis("step"),
-                axis("noise level σ/a", "log"),
-                [
-                    series(name, range(SHOWN + 1), np.sqrt(variances(ladder)))
-                    for name, ladder in ladders.items()
-                ],
-                "All ladders run between the same two noise levels; the optimal one is computed from the "
-                "target's "
-                "Fisher information.",
-            ),
+            )
         ],
         "tables": [
             table(
@@ -135,3 +131,18 @@ def _shown(case: Case, rows: Sequence[Row], names: Sequence[str]) -> dict[str, A
             )
         ],
     }
+
+
+def _ladders(case: Case, best: Sequence[float]) -> Figure:
+    options = read_options(case.options, DEFAULTS, "design")
+    ends = options["sigma_min"], options["sigma_max"]
+    levels = {name: np.sqrt(variances(named(name, SHOWN, *ends))) for name in options["schedules"]}
+    return lines(
+        "ladders",
+        f"{case.title}: where the {SHOWN} steps are laid",
+        axis("step"),
+        axis("noise level σ/a", "log"),
+        [series(name, range(SHOWN + 1), each) for name, each in {"optimal": best, **levels}.items()],
+        "All ladders run between the same two noise levels; the optimal one is computed from the target's "
+        "Fisher information.",
+    )
