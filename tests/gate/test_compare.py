@@ -10,9 +10,16 @@ import pytest
 
 from gate_documents import document
 from sharpbound.errors import InputError
-from sharpbound.gate import Finding, compare, record
+from sharpbound.gate import Finding, Record, compare
+from sharpbound.gate import record as record_of
+from sharpbound.records.document import CaseDocument
 
 Document = dict[str, Any]
+
+
+def record(document: Document) -> Record:
+    """The record of a document's JSON."""
+    return record_of(CaseDocument.read(document))
 
 
 def findings(change: Callable[[Document], object], **options: Any) -> list[Finding]:

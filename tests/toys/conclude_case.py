@@ -20,7 +20,7 @@ def conclude_text(folder: Path, text: str) -> tuple[list[Row], Conclusion]:
     experiment, claim = chapters.get(case.kind), THEORY[case.claim]
     experiment.validate(case, claim)
     rows = experiment.rows(case, [experiment.measure(cell) for cell in experiment.cells(case)])
-    conclusion = experiment.conclude(case, claim, rows)
+    conclusion = experiment.conclude(case, claim, rows).drawn()
     json.dumps([rows, conclusion.details], allow_nan=False)
     return rows, conclusion
 

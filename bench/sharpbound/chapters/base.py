@@ -12,11 +12,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from sharpbound import targets
+from sharpbound.errors import InputError
 from sharpbound.records.document import Conclusion, Row
+from sharpbound.suite.hypotheses import CheckedAssumption, check_assumptions
 
 if TYPE_CHECKING:
     from sharpbound.suite.case import Case
     from sharpbound.suite.claim import Claim
+    from sharpbound.targets.base import Target
 
 
 @dataclass(frozen=True)
@@ -54,4 +58,22 @@ class Experiment(ABC):
 
     @abstractmethod
     def conclude(self, case: Case, claim: Claim, rows: Sequence[Row]) -> Conclusion:
-        """The verdict on ``claim``."""
+        """The verdict on ``claim``. Figures and tables are left to the conclusion's ``draw``."""
+
+    def target(self, case: Case) -> Target | None:
+        """The law that the theorem's assumptions are held against; None where the case names none.
+
+        At the dimension that the verdict is on: the first of a sweep over d, the last of a further sweep.
+        """
+        if not case.target:
+            return None
+        dims = case.sweep.get("d", [])
+        dim = {"dim": dims[0 if case.swept == "d" else -1]} if dims else {}
+        try:
+            return targets.build(case.target | dim)
+        except InputError:  # a table that this kind reads in its own way
+            return None
+
+    def assumptions(self, case: Case, claim: Claim) -> list[CheckedAssumption]:
+        """The claim's assumptions, each with what became of it on this case."""
+        return check_assumptions(claim, self.target(case))

@@ -12,6 +12,7 @@ from sharpbound.records.document import Conclusion, Row
 if TYPE_CHECKING:
     from sharpbound.suite.case import Case
     from sharpbound.suite.claim import Claim
+    from sharpbound.targets.base import Target
 
 
 class Studies(Experiment):
@@ -36,6 +37,9 @@ class Studies(Experiment):
 
     def conclude(self, case: Case, claim: Claim, rows: Sequence[Row]) -> Conclusion:
         return self._study(case).conclude(case, claim, rows)
+
+    def target(self, case: Case) -> Target | None:
+        return self._study(case).target(case)
 
     def _name(self, case: Case) -> str:
         name = case.options.get("study", next(iter(self.studies)))

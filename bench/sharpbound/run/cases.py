@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from sharpbound.errors import InputError
-from sharpbound.records.document import Document, document
+from sharpbound.records.document import CaseDocument, Conclusion, Row, document
 from sharpbound.run.cache import Cache, Entry
 from sharpbound.run.execute import Failure, Observer, Result, failure, run_cells
 from sharpbound.run.fingerprint import cell_key
@@ -32,8 +32,8 @@ class BadCases(Exception):
 class Outcome:
     """What became of the cases."""
 
-    documents: list[Document] = field(default_factory=list)
-    """In the order of the cases; a case that failed has the verdict ``failed`` and no rows."""
+    documents: list[CaseDocument] = field(default_factory=list)
+    """In the order of the cases; a case that failed has the verdict ``failed``, and the rows that it measured."""
     failures: dict[str, Failure] = field(default_factory=dict)
     """By case id: why it failed."""
     mistakes: list[InputError] = field(default_factory=list)
@@ -52,6 +52,8 @@ def measure_cases(
 
     Raises BadCases before anything is computed, and `sharpbound.run.execute.Stopped` on Ctrl-C.
     """
+    from sharpbound import chapters
+
     planned = _plan(cases, theory)
     results = run_cells(
         [cell for cells in planned for cell in cells], cache, workers=workers, observer=observer
@@ -59,14 +61,15 @@ def measure_cases(
     outcome = Outcome()
     for case, cells in zip(cases, planned, strict=True):
         claim = theory[case.claim]
-        concluded = _conclude(case, claim, [results[cell_key(cell)] for cell in cells])
+        rows, seconds, concluded = _conclude(case, claim, [results[cell_key(cell)] for cell in cells])
         if isinstance(concluded, Failure):
             if concluded.mistake:
                 outcome.mistakes.append(concluded.mistake.at(where=str(case.file)))
                 continue
             outcome.failures[case.id] = concluded
-            concluded = _failed(case, claim, concluded)
-        outcome.documents.append(concluded)
+            concluded = Conclusion("failed", None, None, {"reason": concluded.reason})
+        checked = chapters.get(case.kind).assumptions(case, claim)
+        outcome.documents.append(document(case, claim, rows, concluded, seconds, checked))
     return outcome
 
 
@@ -87,27 +90,24 @@ def _plan(cases: Sequence[Case], theory: Mapping[str, Claim]) -> list[list[Cell]
     return planned
 
 
-def _conclude(case: Case, claim: Claim, results: Sequence[Result]) -> Document | Failure:
+def _conclude(
+    case: Case, claim: Claim, results: Sequence[Result]
+) -> tuple[Sequence[Row], float, Conclusion | Failure]:
+    """Rows and their seconds, and what they say. A conclusion that fails takes no row with it."""
     from sharpbound import chapters
 
     entries: list[Entry] = []
     for result in results:
         if isinstance(result, Failure):
-            return result
+            return [], 0.0, result
         entries.append(result)
-    experiment = chapters.get(case.kind)
+    experiment, seconds = chapters.get(case.kind), sum(entry.seconds for entry in entries)
+    rows: Sequence[Row] = []
     try:
         rows = experiment.rows(case, [entry.rows for entry in entries])
-        conclusion = experiment.conclude(case, claim, rows)
+        return rows, seconds, experiment.conclude(case, claim, rows)
     except Exception as error:
-        return failure(error)
-    return document(case, claim, rows, conclusion, sum(entry.seconds for entry in entries))
-
-
-def _failed(case: Case, claim: Claim, failure: Failure) -> Document:
-    from sharpbound.records.document import Conclusion
-
-    return document(case, claim, [], Conclusion("failed", None, None, {"reason": failure.reason}), 0.0)
+        return rows, seconds, failure(error)
 
 
 def validate_case(case: Case, theory: Mapping[str, Claim]) -> Claim:

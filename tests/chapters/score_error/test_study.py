@@ -36,7 +36,7 @@ def conclude(case):
     experiment, claim = ScoreError(), THEORY[case.claim]
     experiment.validate(case, claim)
     rows = experiment.rows(case, [experiment.measure(cell) for cell in experiment.cells(case)])
-    return rows, experiment.conclude(case, claim, rows)
+    return rows, experiment.conclude(case, claim, rows).drawn()
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from sharpbound import samplers
 from sharpbound.chapters.base import Cell, Experiment
+from sharpbound.chapters.columns import floors
 from sharpbound.chapters.diffusion_time.auxiliary import FITS, ModelStart
 from sharpbound.chapters.diffusion_time.elbo import gap, optimal_time
 from sharpbound.chapters.options import line_target, read_options, sweep_points
@@ -205,8 +206,9 @@ def _models(case: Case, rows: Sequence[Row], options: dict[str, Any]) -> Conclus
     steps = {row["horizon"]: row["steps"] for row in rows}
     verdicts, lines_of_table = [], [["noise", float(time[at]), steps[time[at]], goal, 0.0]]
     for name in names:
-        both = _measured(rows, f"{name}-error", "noise-error", f"{name}-error_floor", "noise-error_floor")
-        verdicts.append((name, judge_ordering(*both)))
+        pair = (f"{name}-error", "noise-error")
+        both = [row for row in rows if all(row[key] is not None for key in pair)]
+        verdicts.append((name, judge_ordering(*_measured(both, *pair), *(floors(both, key) for key in pair))))
         t, value = _measured(rows, "horizon", f"{name}-error")
         reached = np.flatnonzero(value <= goal * (1 + 1e-9))
         if len(reached):
