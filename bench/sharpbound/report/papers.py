@@ -20,7 +20,7 @@ _TEX = {
     "_": r"\_", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}",
     ">": r"\textgreater{}", "–": "--", "—": "---", "‘": "`", "’": "'", "“": "``", "”": "''", "…": r"\ldots{}",
     "\u00a0": "~", "ß": r"\ss{}", "ø": r"\o{}", "Ø": r"\O{}", "ł": r"\l{}", "Ł": r"\L{}", "æ": r"\ae{}",
-    "ı": r"\i{}",
+    "ı": r"\i{}", "\u2044": "/",
 }  # fmt: skip
 _MATHS = {
     "×": r"\times", "·": r"\cdot", "±": r"\pm", "−": "-", "≤": r"\leq", "≥": r"\geq", "≠": r"\neq",
@@ -91,17 +91,20 @@ def bibliography(documents: Iterable[Document]) -> str:
     return "\n\n".join(found[key] for key in sorted(found)) + ("\n" if found else "")
 
 
-_WIDTHS = (0.18, 0.24, 0.09, 0.08, 0.17, 0.18)
+_WIDTHS = (0.175, 0.205, 0.1, 0.115, 0.15, 0.195)
 """Of the columns in lines; the gaps between them take the rest."""
 
 
 def latex_table(documents: Sequence[Document]) -> str:
     r"""A ``longtable`` of all verdicts, as wide as the text; what it needs stands in its first line."""
     head = r"Claim & Case & Metric & Predicted & Measured & Verdict \\"
-    columns = "".join(rf">{{\raggedright\arraybackslash}}p{{{width}\linewidth}}" for width in _WIDTHS)
+    columns = "".join(
+        rf">{{\raggedright\arraybackslash\hspace{{0pt}}}}p{{{width}\linewidth}}" for width in _WIDTHS
+    )
     lines = [
         r"% Needs \usepackage{array,booktabs,longtable} and \bibliography{references}.",
         rf"% Run {run_id(documents)}: {len(documents)} cases.",
+        r"\providecommand{\sbhyphen}{\nobreak\hspace{0pt}-\hspace{0pt}}% TeX divides no word with a bare hyphen",
         r"\begingroup\footnotesize\setlength{\tabcolsep}{2pt}",
         rf"\begin{{longtable}}{{@{{}}{columns}@{{}}}}",
         rf"\caption{{Predicted and measured rates (run {run_id(documents)}).}}\label{{tab:sharpbound}}\\",
@@ -118,16 +121,19 @@ def latex_table(documents: Sequence[Document]) -> str:
             chapter = d.chapter
         cells = [
             _breakable(tex(d.claim.id)) + cite(d.claim),
-            _breakable(tex(d.title)),
-            *map(tex, (d.metric, number(d.predicted), estimate(d.exponent, d.interval), _said(d))),
+            *map(_breakable, map(tex, (d.title, d.metric))),
+            *map(tex, (number(d.predicted, 3), estimate(d.exponent, d.interval), _said(d))),
         ]
         lines.append(" & ".join(cells) + r" \\")
     return "\n".join([*lines, r"\end{longtable}\endgroup", ""])
 
 
 def _breakable(text: str) -> str:
-    """A line may break after a dot, an underscore, a slash or a comma within a word too."""
-    return re.sub(r"(\\_|(?<!\\)[./,])(?=[A-Za-z0-9(\[])", r"\1\\allowbreak{}", text)
+    """A line may break after a dot, comma or slash within a word, and in the parts of a long hyphenated one."""
+    text = re.sub(r"(\\_|(?<!\\)[./,])(?=[A-Za-z(])", r"\1\\hspace{0pt}", text)
+    return re.sub(
+        r"[a-z]{9,}(-[a-z]+)+|([a-z]+-)+[a-z]{9,}", lambda word: word[0].replace("-", r"\sbhyphen{}"), text
+    )
 
 
 def _said(d: Document) -> str:
