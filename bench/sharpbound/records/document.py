@@ -39,7 +39,7 @@ VERSIONS = ("numpy", "scipy", "torch")
 class Quantity(BaseModel):
     """A measured number. ``floor`` bounds its numerical error and is None where no bound is known; ``kind`` says
     what sort of bound it is (closed-form, quadrature, statistical); ``noise`` is the standard error of a number
-    that was sampled; ``note`` why there is no value.
+    that was sampled; ``engine`` names what computed it; ``note`` says why there is no value.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -48,6 +48,7 @@ class Quantity(BaseModel):
     floor: float | None = None
     kind: str | None = None
     noise: float | None = None
+    engine: str | None = None
     note: str | None = None
 
 
@@ -75,6 +76,7 @@ class MeasuredRow(BaseModel):
                 floor=finite_number(told("floor")),
                 kind=_text(told("floor_kind") or columns.get("floor_kind")),
                 noise=finite_number(columns.get(f"{metric}_noise")),
+                engine=_text(columns.get(f"{metric}_engine", columns.get("engine"))),
                 note=_text(told("note")),
             )
         there = {name: columns[name] for name in dict.fromkeys(point) if name in columns}
@@ -202,7 +204,9 @@ def document(
     if checked:
         details = details | {"assumptions": [asdict(assumption) for assumption in checked]}
     file = relative(case.file)
-    engines = sorted({str(row["engine"]) for row in rows if row.get("engine")})
+    engines = sorted(
+        {str(v) for row in rows for k, v in row.items() if v and (k == "engine" or k.endswith("_engine"))}
+    )
     return CaseDocument.read(
         finite(
             {

@@ -74,7 +74,7 @@ def _records(document: CaseDocument) -> Iterator[dict[str, Any]]:
                 "value": found.value,
                 "floor": found.floor,
                 "floor_kind": found.kind,
-                "engine": row.engine,
+                "engine": found.engine,
             } | {name: value for name, value in row.point.items() if name != document.swept}
 
 

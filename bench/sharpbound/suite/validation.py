@@ -105,7 +105,8 @@ def _explain(model: type[BaseModel], fault: Any) -> tuple[Key, str]:
     if fault["type"] == "literal_error":
         choices = re.findall(r"'([^']*)'", fault["ctx"]["expected"])
         return key, f"unknown value {brief(fault['input'])}{did_you_mean(str(fault['input']), choices)}"
-    message = fault["msg"][0].lower() + fault["msg"][1:]
+    said = fault["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, ")
+    message = said[:1].lower() + said[1:]
     return key, f"{message}, got {brief(fault['input'])}"
 
 

@@ -121,8 +121,10 @@ class PathParts(Experiment):
             values, other = (columns.values(rows, key) for key in pair)
             verdict = judge_ordering(values, other, *(columns.floors(rows, key) for key in pair))
             details: dict[str, Any] = {"reason": _where(case, rows) + verdict.reason}
-            details |= {"ratio": (values / other).tolist(), "figures": [_duel(case, rows, values, other)]}
-            return Conclusion(verdict.verdict, None, None, details)
+            details |= {"ratio": (values / other).tolist()}
+            return Conclusion(
+                verdict.verdict, None, None, details, lambda: {"figures": [_duel(case, rows, values, other)]}
+            )
         moments = targets.build(case.target).moments()
         known = {"d": float(len(moments.mean)), "m2": math.sqrt(moments.second_moment)}
         known = {name: value for name, value in known.items() if name != case.swept}

@@ -127,12 +127,15 @@ class SongOrKarras(Experiment):
             reason += f"with the exact score exponential beats edm below a data scale of {crossover:.4f}; "
         ratio = [r if np.isfinite(r) else None for r in (a / b).tolist()]
         details: dict[str, Any] = {"reason": reason + judged.reason, "ratio": ratio}
-        several = len(case.sweep["sigma"]) > 1
-        figures = maps(case, rows, options) if several and len(case.sweep["score_error"]) > 1 else []
-        figures += [cuts(case, rows, a / b, options, crossover)] if several or not churns(options) else []
-        figures += [against_churn(case, rows, options)] if churns(options) else []
-        details["figures"] = figures
-        return Conclusion(judged.verdict, None, None, details)
+
+        def draw() -> dict[str, Any]:
+            several = len(case.sweep["sigma"]) > 1
+            figures = maps(case, rows, options) if several and len(case.sweep["score_error"]) > 1 else []
+            figures += [cuts(case, rows, a / b, options, crossover)] if several or not churns(options) else []
+            figures += [against_churn(case, rows, options)] if churns(options) else []
+            return {"figures": figures}
+
+        return Conclusion(judged.verdict, None, None, details, draw)
 
 
 # -- losses ------------------------------------------------------------------------------------

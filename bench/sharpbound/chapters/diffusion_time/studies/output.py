@@ -178,22 +178,34 @@ def _best_time(case: Case, rows: Sequence[Row], options: dict[str, Any]) -> Conc
     if above:  # it is a bound on the stochastic process with infinitely many steps
         reason += f"the output KL exceeds the bound at {above} of {len(wrong)} times: it does not cover this sampler; "
     reason += judged.reason
-    figure = lines(
-        "output",
-        case.title,
-        axis("diffusion time T", "log"),
-        axis("KL divergence (nats)", "log"),
-        [
-            series("bound: gap + KL[p_T | noise]", time, bound, "dashed"),
-            series(f"output KL, score error {eps:g}", time, wrong),
-            series("output KL, exact score", time, exact),
-        ],
-        f"{rows[0]['steps']} steps at every T. The bound, for the stochastic process in continuous time, adds up "
-        "the score error over all times; a stochastic sampler forgets most of it.",
-        vlines=[{"at": promised, "label": "T* of the bound"}, {"at": best, "label": "best for the samples"}],
+    details = {"reason": reason, "best_time": best, "bound_time": promised}
+    return Conclusion(
+        judged.verdict,
+        None,
+        None,
+        details,
+        lambda: {
+            "figures": [
+                lines(
+                    "output",
+                    case.title,
+                    axis("diffusion time T", "log"),
+                    axis("KL divergence (nats)", "log"),
+                    [
+                        series("bound: gap + KL[p_T | noise]", time, bound, "dashed"),
+                        series(f"output KL, score error {eps:g}", time, wrong),
+                        series("output KL, exact score", time, exact),
+                    ],
+                    f"{rows[0]['steps']} steps at every T. The bound, for the stochastic process in continuous "
+                    "time, adds up the score error over all times; a stochastic sampler forgets most of it.",
+                    vlines=[
+                        {"at": promised, "label": "T* of the bound"},
+                        {"at": best, "label": "best for the samples"},
+                    ],
+                )
+            ]
+        },
     )
-    details = {"reason": reason, "best_time": best, "bound_time": promised, "figures": [figure]}
-    return Conclusion(judged.verdict, None, None, details)
 
 
 def _models(case: Case, rows: Sequence[Row], options: dict[str, Any]) -> Conclusion:
@@ -235,21 +247,30 @@ def _models(case: Case, rows: Sequence[Row], options: dict[str, Any]) -> Conclus
         curves.append(series(name, x, y))
         x, y = _measured(rows, "horizon", f"{name}-bound")
         curves.append(series(f"{name}, bound", x, y, "dashed", like=name))
-    figures = [
-        lines(
-            "models",
-            case.title,
-            axis("diffusion time T", "log"),
-            axis("KL divergence (nats)", "log"),
-            curves,
-            f"Output KL with score error {options['eps_score']:g} when the sampler starts from each law, "
-            f"and the loss of "
-            "the ELBO that is promised (dashed).",
-            hlines=[{"at": goal, "label": "noise law at its best"}],
-        )
-    ]
     columns = ["start", "shortest T", "steps", "output KL there", "steps saved"]
-    tables = [
-        table("saved", "How far the diffusion time shrinks at equal output KL", columns, lines_of_table)
-    ]
-    return Conclusion(verdict, None, None, {"reason": reason, "figures": figures, "tables": tables})
+    return Conclusion(
+        verdict,
+        None,
+        None,
+        {"reason": reason},
+        lambda: {
+            "figures": [
+                lines(
+                    "models",
+                    case.title,
+                    axis("diffusion time T", "log"),
+                    axis("KL divergence (nats)", "log"),
+                    curves,
+                    f"Output KL with score error {options['eps_score']:g} when the sampler starts from each law, "
+                    f"and the loss of "
+                    "the ELBO that is promised (dashed).",
+                    hlines=[{"at": goal, "label": "noise law at its best"}],
+                )
+            ],
+            "tables": [
+                table(
+                    "saved", "How far the diffusion time shrinks at equal output KL", columns, lines_of_table
+                )
+            ],
+        },
+    )
