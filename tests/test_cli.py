@@ -91,7 +91,7 @@ def test_the_table_shows_rows_slopes_and_the_verdict(command: Command) -> None:
     status, out, _ = command("run", "plain")
     assert status == 0
     lines = [line.split() for line in out.splitlines()]
-    assert ["T", "tv", "floor", "slope"] in lines
+    assert ["T", "tv", "floor", "slope", "in", "T"] in lines
     assert ["128", "0.0078125", "1e-15", "1"] in lines
     assert "sharp  exponent 1 in [0.99, 1.01], predicted 1 (in T)" in out
     assert "error/bound is flat" in out
@@ -121,11 +121,40 @@ def test_a_failing_case_is_told_and_the_others_go_on(suite: Path, command: Comma
     status, out, err = command("run", "failing", "plain", "--json")
     assert status == 1
     failing, plain = map(strict, out.splitlines())
-    assert (failing["verdict"], failing["rows"]) == ("failed", [])
+    assert failing["verdict"] == "failed"
+    assert len(failing["rows"]) == (0 if do == "bug" else 3), "a conclusion that fails takes no row with it"
     assert plain["verdict"] == "sharp"
     assert err.startswith("error: failing: ")
     assert err.count("\n") == 1
     assert "Traceback" in (suite / "cache" / "failures.log").read_text()
+
+
+def test_a_figure_that_fails_takes_neither_rows_nor_verdict(suite: Path, command: Command) -> None:
+    write_case(suite, "plain-drawn", "no-figure")
+    status, out, err = command("run", "plain-drawn", "--json")
+    assert (status, err) == (0, "")
+    document = strict(out)
+    assert (document["verdict"], document["exponent"], len(document["rows"])) == ("sharp", 1.0, 3)
+    assert document["details"]["figures_note"] == "not drawn, ZeroDivisionError: division by zero"
+    assert document["details"]["reason"] == "error/bound is flat"
+
+
+def test_verify_prints_and_writes_as_run_does(suite: Path, command: Command) -> None:
+    write_case(suite, "another")
+    status, out, err = command("verify", "toy.ode", "--json", "--output", suite / "here")
+    assert (status, err) == (0, "")
+    documents = [strict(line) for line in out.splitlines()]
+    assert [document["case"] for document in documents] == ["another", "plain"]
+    assert json.loads((suite / "here" / "cases.json").read_text()) == documents
+
+
+def test_a_document_says_what_made_it_and_whether_the_theorem_speaks_of_it(command: Command) -> None:
+    document = strict(command("run", "plain", "--json")[1])
+    assert set(document["provenance"]["versions"]) == {"sharpbound", "python", "numpy", "scipy", "torch"}
+    assert document["hypotheses"] == "unchecked"  # a toy has no law to check
+    assert document["details"]["assumptions"] == [
+        {"text": "finite first moment", "check": "first-moment", "outcome": None}
+    ]
 
 
 def test_a_mistake_found_while_measuring_names_the_file(suite: Path, command: Command) -> None:

@@ -17,6 +17,7 @@ from sharpbound.run.cases import BadCases
 from sharpbound.run.execute import Stopped
 
 if TYPE_CHECKING:
+    from sharpbound.records.document import CaseDocument
     from sharpbound.run.cases import Outcome
     from sharpbound.suite import Case, Theory
 
@@ -66,6 +67,11 @@ TheoryFolders = Annotated[
     list[Path] | None,
     typer.Option("--theory", metavar="DIR", help="Claims of your own; those in ./theory are read anyway."),
 ]
+Json = Annotated[bool, typer.Option("--json", help="One JSON document per case on standard output.")]
+Output = Annotated[
+    Path | None,
+    typer.Option("--output", metavar="DIR", help="Write cases.json, rows.parquet, rows.csv here."),
+]
 NoCache = Annotated[bool, typer.Option("--no-cache", help="Compute all anew and keep nothing.")]
 
 
@@ -109,16 +115,11 @@ def run(
         list[str] | None, typer.Argument(metavar="[FILE|ID]...", help="Case files, or ids.")
     ] = None,
     every: Annotated[bool, typer.Option("--all", help=f"Every case, into {RESULTS}.")] = False,
-    json: Annotated[
-        bool, typer.Option("--json", help="One JSON document per case on standard output.")
-    ] = False,
+    json: Json = False,
     workers: Workers = None,
     cache: CacheFolder = None,
     no_cache: NoCache = False,
-    output: Annotated[
-        Path | None,
-        typer.Option("--output", metavar="DIR", help="Write cases.json, rows.parquet, rows.csv here."),
-    ] = None,
+    output: Output = None,
     profile: Annotated[
         Profile, typer.Option("--profile", help="full: larger sweeps, as the case files say.")
     ] = Profile.default,
@@ -138,7 +139,7 @@ def run(
         write_results(output, outcome.documents)
     if json:
         for document in outcome.documents:
-            print(strict_json(document))
+            print(strict_json(document.as_json()))
     else:
         _show(outcome.documents, summary=every)
         if output:
@@ -149,23 +150,36 @@ def run(
 @app.command()
 def verify(
     claim: Annotated[str, typer.Argument(help="Id of a claim.")],
+    json: Json = False,
     workers: Workers = None,
     cache: CacheFolder = None,
     no_cache: NoCache = False,
     theory: TheoryFolders = None,
+    output: Output = None,
 ) -> None:
     """Measure every case of a claim, and print the verdicts with the numbers that decided them."""
+    from sharpbound.records.files import strict_json
+    from sharpbound.run.results import write_results
+
     known = _theory(theory)
     if claim not in known:
         raise InputError(f"there is no claim {claim!r}{did_you_mean(claim, known)}")
     cases = [case for case in _every_case() if case.claim == claim]
     if not cases:
         raise InputError(f"no case tests {claim}; add one to cases/")
-    outcome = _measure(cases, workers, cache, no_cache, None, theory)
+    outcome = _measure(cases, workers, cache, no_cache, output, theory)
+    if output:
+        write_results(output, outcome.documents)
+    if json:
+        for document in outcome.documents:
+            print(strict_json(document.as_json()))
+        raise typer.Exit(_status(outcome))
     _show(outcome.documents, summary=False)
     if len(outcome.documents) > 1:
         print()
         _show(outcome.documents, summary=True)
+    if output:
+        print(f"written to {output}", file=sys.stderr)
     raise typer.Exit(_status(outcome))
 
 
@@ -378,7 +392,7 @@ def _status(outcome: Outcome) -> int:
     return BAD_INPUT if outcome.mistakes else FAILED if outcome.failures else MEASURED
 
 
-def _show(documents: list[dict[str, Any]], summary: bool) -> None:
+def _show(documents: list[CaseDocument], summary: bool) -> None:
     from sharpbound.run.screen import show_document, show_summary
 
     if summary:

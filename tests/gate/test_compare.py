@@ -10,9 +10,16 @@ import pytest
 
 from gate_documents import document
 from sharpbound.errors import InputError
-from sharpbound.gate import Finding, compare, record
+from sharpbound.gate import Finding, Record, compare
+from sharpbound.gate import record as record_of
+from sharpbound.records.document import CaseDocument
 
 Document = dict[str, Any]
+
+
+def record(document: Document) -> Record:
+    """The record of a document's JSON."""
+    return record_of(CaseDocument.read(document))
 
 
 def findings(change: Callable[[Document], object], **options: Any) -> list[Finding]:
@@ -166,3 +173,34 @@ def test_further_swept_variables_are_told() -> None:
     found = record(document(rows=rows, swept="d", sweep={"T": [64], "d": [2, 8]}))
     assert found["first"]["at"] == {"d": 2, "T": 64}
     assert found["last"]["at"] == {"d": 8, "T": 64}
+
+
+def test_a_value_without_a_floor_may_not_move() -> None:
+    def unknown(found: Document) -> None:
+        found["rows"][-1].update(tv_floor=None, floor=None)
+
+    def nudge(new: Document) -> None:
+        new["rows"][-1]["tv"] *= 1 + 2e-6
+
+    old, new = document(floor=1e-4), document(floor=1e-4)
+    unknown(old)
+    unknown(new)
+    assert compare({"a": record(old)}, {"a": record(new)}) == []
+    nudge(new)
+    assert [f.kind for f in compare({"a": record(old)}, {"a": record(new)})] == ["value"]
+
+
+def test_a_trained_network_is_held_to_its_standard_error() -> None:
+    """No other machine trains it to the same digits: it may move by what seeds move it, and no further."""
+
+    def trained(factor: float) -> Document:
+        found = document()
+        for row in found["rows"]:
+            row.update(
+                {"tv": row["tv"] * factor, "tv_noise": 0.02 * row["tv"], "tv_floor": None, "floor": None}
+            )
+        return found
+
+    old = record(trained(1.0))
+    assert compare({"a": old}, {"a": record(trained(1.03))}) == []
+    assert {f.kind for f in compare({"a": old}, {"a": record(trained(1.05))})} == {"value"}

@@ -22,7 +22,7 @@ from sharpbound.report.style import BOUND, PALETTE, PAPER, encode, styled
 
 @pytest.fixture
 def cases(documents: list[dict[str, Any]]) -> dict[str, Document]:
-    return {d["case"]: Document(json.loads(json.dumps(d))) for d in documents}
+    return {d["case"]: Document.of(json.loads(json.dumps(d))) for d in documents}
 
 
 def draw(document: Document) -> Figure:
@@ -117,25 +117,25 @@ def test_slopes_panel_shows_prediction_and_intervals(cases: dict[str, Document])
 
 
 def test_rows_without_a_place_are_counted(cases: dict[str, Document]) -> None:
-    data = cases["pf-ode-mixture"].data
+    data = cases["pf-ode-mixture"].record.as_json()
     for row, value in zip(data["rows"], (None, 0.0, -1.0), strict=False):
         row["tv"] = value
-    assert "3 rows without a positive value: not drawn" in legend_texts(draw(Document(data)))
+    assert "3 rows without a positive value: not drawn" in legend_texts(draw(Document.of(data)))
 
 
 def test_no_drawable_row_gives_no_figure(cases: dict[str, Document]) -> None:
-    data = cases["pf-ode-mixture"].data
+    data = cases["pf-ode-mixture"].record.as_json()
     for row in data["rows"]:
         row["tv"] = None
-    assert rate_figure(Document(data)) is None
+    assert rate_figure(Document.of(data)) is None
 
 
 def test_further_variables_of_a_sweep_are_lines_of_their_own(cases: dict[str, Document]) -> None:
-    data = cases["ode-sign-change"].data
+    data = cases["ode-sign-change"].record.as_json()
     rows = [row | {"d": d} for d in (1, 4) for row in data["rows"]]
     data |= {"rows": rows, "spec": data["spec"] | {"sweep": {"T": [], "d": []}}}
     data["details"]["bound"] *= 2
-    joined = [line for line in draw(Document(data)).axes[0].get_lines() if line.get_linestyle() == "-"]
+    joined = [line for line in draw(Document.of(data)).axes[0].get_lines() if line.get_linestyle() == "-"]
     curves = [line for line in joined if line.get_gid() != "slope-triangle"]
     assert [len(line.get_xdata()) for line in curves] == [8, 8]
 
@@ -207,13 +207,13 @@ def test_declared_bars_are_grouped(documents: list[dict[str, Any]]) -> None:
 
 @pytest.mark.parametrize("name", ["pf-ode-mixture", "ode-laplace-floor", "vp-diffusion-time"])
 def test_nothing_overlaps_or_leaves_the_figure(cases: dict[str, Document], name: str) -> None:
-    data = cases[name].data
+    data = cases[name].record.as_json()
     data["title"] = "A title that is long enough to need two lines " * 4
     data["details"]["excluded"] = [
         {"x": data["rows"][0][data["swept"]], "reason": "a long reason that has to be wrapped"}
     ]
     with styled():
-        figure = draw(Document(data))
+        figure = draw(Document.of(data))
         encode(figure, "png", name)
         renderer = figure.canvas.get_renderer()  # type: ignore[attr-defined]
         boxes = [axes.get_legend().get_window_extent(renderer) for axes in figure.axes]
@@ -252,21 +252,21 @@ def test_counts_have_no_ticks_in_between() -> None:
 
 
 def test_only_the_judged_run_is_shown_as_fitted(cases: dict[str, Document]) -> None:
-    data = cases["ode-sign-change"].data
+    data = cases["ode-sign-change"].record.as_json()
     rows = [row | {"d": d} for d in (1, 4) for row in data["rows"]]
     data |= {"rows": rows, "spec": data["spec"] | {"sweep": {"T": [], "d": []}}}
     data["details"] |= {"judged": {"d": 4}}
-    points = Document(data).points
+    points = Document.of(data).points
     assert not any(point.fitted for point in points[:8])
     assert any(point.fitted for point in points[8:])
 
 
 def test_without_an_estimate_every_local_slope_is_in_view(cases: dict[str, Document]) -> None:
-    data = cases["ode-sign-change"].data
+    data = cases["ode-sign-change"].record.as_json()
     data |= {"exponent": None, "interval": None}
     data["details"] |= {"window": None}
     slopes = [s["slope"] for s in data["details"]["local_slopes"]]
-    low, high = draw(Document(data)).axes[1].get_ylim()
+    low, high = draw(Document.of(data)).axes[1].get_ylim()
     assert low < min(slopes) <= max(slopes) < high
 
 

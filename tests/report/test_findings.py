@@ -22,7 +22,7 @@ def document(case: str, metric: str, verdict: str, exponent: float | None) -> Do
         "details": {"predicted": 0.5},
         "claim_info": {"id": "li2024.ddpm"},
     }
-    return Document(data)
+    return Document.of(data)
 
 
 def test_one_claim_can_be_loose_in_one_metric_and_sharp_in_another():

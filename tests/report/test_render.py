@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import json
 import re
+import shutil
+import subprocess
 import sys
 from html.parser import HTMLParser
 from pathlib import Path
@@ -14,6 +16,7 @@ import pytest
 
 from sharpbound.errors import InputError
 from sharpbound.report import render
+from sharpbound.report.papers import tex
 from sharpbound.report.style import FORMATS
 
 VOID = {"meta", "input", "br", "hr", "img", "link"}
@@ -302,6 +305,106 @@ def test_latex_table_is_well_formed(output: Path) -> None:
     cited = set(re.findall(r"\\cite\{([^}]*)\}", text))
     keys = re.findall(r"^@\w+\{([^,]+),", (output / "references.bib").read_text(encoding="utf-8"), re.M)
     assert cited == set(keys)
+
+
+HARD = {
+    "γ, ε, δ, λ, σ² and T⁻⁴": r"\ensuremath{\gamma}, \ensuremath{\varepsilon}, \ensuremath{\delta}, "
+    r"\ensuremath{\lambda}, \ensuremath{\sigma}\textsuperscript{2} and "
+    r"T\textsuperscript{\ensuremath{-}}\textsuperscript{4}",
+    "50 % of $a_b & #c^~ {\\x}": r"50 \% of \$a\_b \& \#c\textasciicircum{}\textasciitilde{} "
+    r"\{\textbackslash{}x\}",
+    "Erdős – Fréchet’s ﬁne ≤ ½": r"Erd\H{o}s -- Fr\'{e}chet's fine \ensuremath{\leq} 1/2",
+    "Ω Α数\u0007x₁": r"\ensuremath{\Omega} A? x\textsubscript{1}",
+}
+MACROS = {
+    "toprule", "midrule", "endfirsthead", "endhead", "bottomrule", "endfoot", "begin", "end", "caption",
+    "label", "linewidth", "raggedright", "arraybackslash", "hspace", "providecommand", "sbhyphen", "nobreak",
+    "begingroup", "endgroup", "footnotesize", "setlength", "tabcolsep", "multicolumn", "emph",
+    "addlinespace", "cite", "detokenize", "ensuremath", "textsuperscript", "textsubscript", "gamma",
+    "varepsilon", "delta", "lambda", "sigma", "times", "textless", "textgreater", "leq", "Omega",
+    "textbackslash", "textasciicircum", "textasciitilde", "H",
+}  # fmt: skip
+"""Of LaTeX itself, booktabs and longtable."""
+
+
+@pytest.mark.parametrize("text", HARD)
+def test_text_of_any_script_becomes_ascii_that_latex_reads(text: str) -> None:
+    assert tex(text) == HARD[text]
+
+
+def hard_run(documents: list[dict[str, Any]], folder: Path) -> Path:
+    """A run with hard titles, a key that TeX reads in its own way, and a case outside the hypotheses."""
+    cases = [json.loads(json.dumps(documents[0])) | {"case": f"hard-{k}"} for k in range(len(HARD))]
+    for case, title in zip(cases, HARD, strict=True):
+        case["title"] = title
+        case["claim_info"]["bibtex"] = case["claim_info"]["bibtex"].replace("li2024towards", "li_2024#a")
+        case["claim_info"]["id"] = case["claim"] = "li2024.a-rather-overlong-denomination"
+        case["hypotheses"] = "not met: bounded support"
+    render(write(folder, [*documents, *cases]), folder / "out", formats=())
+    return folder / "out"
+
+
+def test_latex_table_is_ascii_of_known_commands(documents: list[dict[str, Any]], tmp_path: Path) -> None:
+    text = (hard_run(documents, tmp_path) / "table.tex").read_text(encoding="utf-8")
+    assert text.isascii()
+    assert set(re.findall(r"\\([A-Za-z]+)", re.sub(r"^%.*$", "", text, flags=re.M))) <= MACROS
+    assert r"\cite{\detokenize{li_2024#a}}" in text
+    assert text.count("sharp, outside the theorem's hypotheses (bounded support)") == len(HARD)
+
+
+def test_latex_table_compiles_within_the_text(documents: list[dict[str, Any]], tmp_path: Path) -> None:
+    if shutil.which("pdflatex") is None:
+        pytest.skip("pdflatex is not installed: texlive-latex-base, texlive-latex-recommended")
+    folder = hard_run(documents, tmp_path)
+    (folder / "paper.tex").write_text(
+        r"\documentclass{article}\usepackage{array,booktabs,longtable}\begin{document}\input{table.tex}"
+        r"\bibliographystyle{plain}\bibliography{references}\end{document}"
+    )
+    for _ in range(2):  # a longtable knows its columns the second time
+        done = subprocess.run(
+            ["pdflatex", "-interaction=nonstopmode", "paper.tex"],
+            cwd=folder, capture_output=True, text=True, errors="replace", timeout=120, check=False,
+        )  # fmt: skip
+    assert done.returncode == 0, done.stdout[-2000:]
+    assert not re.findall(r"^!.*", done.stdout, re.M)
+    too_wide = [float(points) for points in re.findall(r"Overfull \\hbox \(([\d.]+)pt", done.stdout)]
+    assert max(too_wide, default=0.0) <= 4.0, "more than the gap between two columns"
+
+
+def test_figures_hold_outlines_that_journals_take(output: Path) -> None:
+    """Type 42 is TrueType; Type 3 fonts are refused by arXiv's and IEEE's checks."""
+    for path in (output / "figures").glob("*.pdf"):
+        content = path.read_bytes()
+        assert b"/Type3" not in content
+        assert b"/CIDFontType2" in content or b"/TrueType" in content
+
+
+def test_what_the_theorem_does_not_speak_of_is_told_and_counted_apart(
+    documents: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    cases = [json.loads(json.dumps(documents[k])) for k in (0, 3)]
+    cases[0]["hypotheses"] = "not met: bounded support"
+    cases[0]["details"]["assumptions"] = [
+        {"text": "bounded", "check": "bounded-support", "outcome": False},
+        {"text": "smooth", "check": "bounded-support", "outcome": True},
+    ]
+    render(write(tmp_path, cases), tmp_path / "out", formats=())
+    page = Page((tmp_path / "out" / "index.html").read_text(encoding="utf-8"))
+    told = "outside the theorem's hypotheses (bounded support)"
+    assert page.words.count(told) == 3  # in the table, on the section's line and beside the reason
+    assert re.search(r"bounded – *checked by bounded-support *: does not hold", page.words)
+    assert re.search(r"smooth – *checked by bounded-support *: holds", page.words)
+    assert {b["data-verdict"] for b in page.all("button", class_="tile")} == {"outside", "loose"}
+    assert "sharp, outside the hypotheses" in page.words
+    for name in ("table.tex", "verdicts.md"):
+        text = (tmp_path / "out" / name).read_text()
+        assert f"sharp, {told}" in text
+        assert "loose, unverified wording" in text
+    with (tmp_path / "out" / "verdicts.csv").open(newline="") as file:
+        assert [record["hypotheses"] for record in csv.DictReader(file)] == [
+            "not met: bounded support",
+            "unchecked",
+        ]
 
 
 def test_csv_has_full_precision(output: Path, documents: list[dict[str, Any]]) -> None:

@@ -10,10 +10,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from sharpbound.records.document import CaseDocument
 from sharpbound.records.files import finite, strict_json, write_atomically
 from sharpbound.run.results import environment, tidy, write_results
 
-DOCUMENT = {
+DATA = {
     "case": "c",
     "claim": "p.claim",
     "metric": "tv",
@@ -30,6 +31,7 @@ DOCUMENT = {
         "sweep": {"T": [64, 128], "d": [2]},
     },
 }
+DOCUMENT = CaseDocument.read(DATA)
 
 
 def test_tidy_rows_have_one_metric_each() -> None:
@@ -52,12 +54,15 @@ def test_files_hold_the_same_rows_to_the_last_bit(tmp_path: Path) -> None:
         lines = list(csv.DictReader(file))
     assert [float(line["value"]) for line in lines if line["value"]] == values
     assert list(lines[0]) == list(frame.columns)
-    assert json.loads((tmp_path / "cases.json").read_text()) == [DOCUMENT]
+    assert json.loads((tmp_path / "cases.json").read_text()) == [DOCUMENT.as_json()]
+    assert DOCUMENT.as_json() == DOCUMENT.as_json() | DATA, (
+        "what was written is read and written again as it was"
+    )
 
 
 def test_a_case_without_kinds_of_its_own_is_written_too(tmp_path: Path) -> None:
     """No sampler, no rows: as a failed case, or a kind that has no forward process."""
-    write_results(tmp_path, [DOCUMENT | {"rows": [], "spec": {}}])
+    write_results(tmp_path, [CaseDocument.read(DATA | {"rows": [], "spec": {}})])
     assert len(pd.read_parquet(tmp_path / "rows.parquet")) == 0
 
 

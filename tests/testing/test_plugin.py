@@ -223,3 +223,15 @@ def test_the_plugin_is_an_entry_point() -> None:
 
     project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
     assert project["entry-points"]["pytest11"] == {"sharpbound": "sharpbound.testing.plugin"}
+
+
+def test_tests_in_several_processes_record_together(project: pytest.Pytester) -> None:
+    """Each worker sends its records to the session that started it, which writes them once."""
+    pytest.importorskip("xdist")
+    body = "\n".join(f"{MARK}\ndef test_rate_{k}(rate):\n    rate.check()" for k in range(6))
+    project.makepyfile(test_rates=f"import pytest\n{body}\n")
+    plugin = ("-p", "no:sharpbound", "-p", "sharpbound.testing.plugin", "-p", "no:cacheprovider")
+    shared = ("--rate-reference", "rates", "--rate-cache", "cells")
+    project.runpytest_inprocess(*plugin, *shared, "-n", "2", "--rate-update").assert_outcomes(passed=6)
+    assert set(read_reference(project.path / "rates")) == {f"test_rates.py::test_rate_{k}" for k in range(6)}
+    project.runpytest_inprocess(*plugin, *shared).assert_outcomes(passed=6)

@@ -12,6 +12,13 @@ from sharpbound.suite import load_case, load_theory
 THEORY = load_theory()
 
 
+def measured_case(experiment, case):
+    """The case's rows, then what each cell of its drawings gave."""
+    cells, drawings = experiment.cells(case), experiment.drawings(case)
+    measured = [experiment.measuring(cell).measure(cell) for cell in [*cells, *drawings]]
+    return experiment.rows(case, measured[: len(cells)]), *measured[len(cells) :]
+
+
 def conclude_text(folder: Path, text: str) -> tuple[list[Row], Conclusion]:
     """Rows and conclusion of a case file with this text; both must be JSON without NaN."""
     path = folder / "case.toml"
@@ -20,9 +27,8 @@ def conclude_text(folder: Path, text: str) -> tuple[list[Row], Conclusion]:
     experiment, claim = chapters.get(case.kind), THEORY[case.claim]
     experiment.validate(case, claim)
     experiment.check(case)
-    cells = [*experiment.cells(case), *experiment.drawings(case)]
-    measured = [experiment.measuring(cell).measure(cell) for cell in cells]
-    rows, conclusion = experiment.finish(case, claim, measured)
+    rows, *drawings = measured_case(experiment, case)
+    conclusion = experiment.finish(case, claim, rows, drawings).drawn()
     json.dumps([rows, conclusion.details], allow_nan=False)
     return rows, conclusion
 

@@ -12,12 +12,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from sharpbound import targets
+from sharpbound.errors import InputError
 from sharpbound.records.document import Conclusion, Row
 from sharpbound.records.figures import Figure
+from sharpbound.suite.hypotheses import CheckedAssumption, check_assumptions
 
 if TYPE_CHECKING:
     from sharpbound.suite.case import Case
     from sharpbound.suite.claim import Claim
+    from sharpbound.targets.base import Target
 
 
 @dataclass(frozen=True)
@@ -75,18 +79,40 @@ class Experiment(Measurement):
 
     @abstractmethod
     def conclude(self, case: Case, claim: Claim, rows: Sequence[Row]) -> Conclusion:
-        """The verdict on ``claim``."""
+        """The verdict on ``claim``. Figures and tables are left to the conclusion's ``draw``."""
 
     def drawn(self, case: Case, figures: Sequence[Figure], measured: Sequence[list[Row]]) -> list[Figure]:
         """The conclusion's figures with those of ``drawings``, in the order in which a reader sees them."""
         return list(figures)
 
-    def finish(self, case: Case, claim: Claim, measured: Sequence[list[Row]]) -> tuple[list[Row], Conclusion]:
-        """The case's rows, and its conclusion with all figures, from the rows of ``cells`` and then ``drawings``."""
-        count = len(self.cells(case))
-        rows = self.rows(case, measured[:count])
+    def finish(
+        self, case: Case, claim: Claim, rows: Sequence[Row], drawings: Sequence[list[Row]]
+    ) -> Conclusion:
+        """The conclusion from the case's rows, which draws what the cells of ``drawings`` gave too."""
         conclusion = self.conclude(case, claim, rows)
-        if len(measured) == count:
-            return rows, conclusion
-        figures = self.drawn(case, conclusion.details.get("figures", []), measured[count:])
-        return rows, replace(conclusion, details=conclusion.details | {"figures": figures})
+        if not drawings:
+            return conclusion
+
+        def draw() -> dict[str, Any]:
+            own = conclusion.draw() if conclusion.draw else {}
+            return own | {"figures": self.drawn(case, own.get("figures", []), drawings)}
+
+        return replace(conclusion, draw=draw)
+
+    def target(self, case: Case) -> Target | None:
+        """The law that the theorem's assumptions are held against; None where the case names none.
+
+        At the dimension that the verdict is on: the first of a sweep over d, the last of a further sweep.
+        """
+        if not case.target:
+            return None
+        dims = case.sweep.get("d", [])
+        dim = {"dim": dims[0 if case.swept == "d" else -1]} if dims else {}
+        try:
+            return targets.build(case.target | dim)
+        except InputError:  # a table that this kind reads in its own way
+            return None
+
+    def assumptions(self, case: Case, claim: Claim) -> list[CheckedAssumption]:
+        """The claim's assumptions, each with what became of it on this case."""
+        return check_assumptions(claim, self.target(case))

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sharpbound.chapters import columns
 from sharpbound.distances import second_order
 from sharpbound.errors import InputError
 from sharpbound.rates import RateEstimate, Verdict, estimate, judge_bound, judge_equality, raw_slope
@@ -18,6 +18,10 @@ from sharpbound.records.document import Conclusion, Row
 
 if TYPE_CHECKING:
     from sharpbound.suite.claim import Claim
+
+
+NO_FLOOR = "no floor is known: its error has no bound"
+"""Why a measured row is not fitted where its engine gives no bound on its error."""
 
 
 def conclude_rate(
@@ -31,7 +35,6 @@ def conclude_rate(
     axis_logs: float = 0.0,
     slow_log: bool = False,
     values: Mapping[str, float] | None = None,
-    assumptions: Mapping[str, bool | None] | None = None,
 ) -> Conclusion:
     """Verdict on ``claim`` from the column ``metric`` of ``rows`` along ``swept``.
 
@@ -39,29 +42,34 @@ def conclude_rate(
     axis, axis_logs : its name, and the power of the logarithm it carries (1 for log T / T).
     slow_log : whether the error may carry a further factor A log T + B.
     values : further variables that the formula needs; rows may hold them too.
-    assumptions : which of the claim's checks the target meets, for the record.
+
+    A row without a floor is not fitted, for nothing is known of its error; nor is one whose step is 0, the limit
+    itself, which has no place on a logarithmic axis.
     """
     x = np.array([row[swept] for row in rows], dtype=float)
     h = 1.0 / x if step is None else np.asarray(step, dtype=float)
-    error = np.array([_number(row.get(metric)) for row in rows])
-    floor = np.array([_number(row.get(f"{metric}_floor"), 0.0) for row in rows])
+    error, floor = columns.values(rows, metric), columns.floors(rows, metric)
     order = np.argsort(-h, kind="stable")
     details: dict[str, Any] = {"axis": axis or swept}
-    if assumptions:
-        details["assumptions"] = dict(assumptions)
     try:
         transfer = claim.transfer(metric)
         predicted, logs = claim.decay(swept, metric, **_constants(rows, swept, values))
     except InputError as unspoken:
         transfer, predicted, logs = None, None, 0.0
         details["reason"] = f"measured, not judged: {unspoken.message}"
-    usable = order[np.isfinite(error[order])]
-    if len(usable) < len(rows):
+    measured = order[np.isfinite(error[order])]
+    usable = measured[np.isfinite(floor[measured]) & (h[measured] > 0)]
+    if len(measured) < len(rows):
         notes = sorted({str(row["note"]) for row in rows if row.get("note")})
         details["note"] = "; ".join(notes)
     slow = np.log(x[usable]) if slow_log else None
     found = _estimate(h[usable], error[usable], floor[usable], slow, power=2 if second_order(metric) else 1)
     details |= _fit_details(found, x, h, usable)
+    details["excluded"] += [
+        {"x": float(x[i]), "reason": NO_FLOOR if h[i] > 0 else "the limit itself has no logarithm"}
+        for i in measured
+        if i not in usable
+    ]
     if found.window is not None:
         fitted = usable[found.window[0] : found.window[1] + 1]
         details["raw_exponent"] = -raw_slope(x[fitted], error[fitted])
@@ -78,10 +86,6 @@ def conclude_rate(
     else:
         name = "inconclusive"
     return Conclusion(name, found.exponent, found.interval, details)
-
-
-def _number(value: Any, default: float = math.nan) -> float:
-    return default if value is None else float(value)
 
 
 def _constants(rows: Sequence[Row], swept: str, values: Mapping[str, float] | None) -> dict[str, float]:
@@ -156,7 +160,7 @@ def _bound(
     fitted: Any,
     values: Mapping[str, float] | None,
 ) -> dict[str, Any]:
-    """The bound at each row with the smallest constant that covers the fitted rows."""
+    """The bound at each row with the smallest constant that covers the fitted rows; no row, no constant."""
     try:
         bare = np.array(
             [
@@ -166,7 +170,8 @@ def _bound(
         )
     except InputError as missing:
         return {"bound_note": missing.message}
-    ratio = error / bare
+    with np.errstate(divide="ignore", invalid="ignore"):  # in the limit itself a bound may be 0
+        ratio = error / bare
     covered = ratio[fitted][np.isfinite(ratio[fitted])]
     if not len(covered) or not covered.max() > 0:
         return {}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from sharpbound import laws, processes, samplers, targets
 from sharpbound.chapters.rate_verdict import conclude_rate
@@ -12,7 +12,6 @@ from sharpbound.laws import LAW_METRICS, METRICS, NotMeasured, chains, finite_or
 from sharpbound.laws.black_box import cannot_measure, measured_w2
 from sharpbound.records.document import Conclusion, Row
 from sharpbound.samplers import ExactScore, PlainSampler, Sampler
-from sharpbound.suite.assumptions import check_assumption
 from sharpbound.targets import Target1D
 
 if TYPE_CHECKING:
@@ -129,32 +128,43 @@ def case_row(point: dict[str, Any], metrics: Sequence[str], measured: Sequence[l
     return row
 
 
-def conclude_sweep(case: Case, claim: Claim, rows: Sequence[Row]) -> Conclusion:
-    """Verdict along the swept variable; a second swept variable gives further curves, judged at its last value."""
-    swept = case.swept
-    others = [name for name in case.sweep if name != swept]
-    last = {name: case.sweep[name][-1] for name in others}
-    curve = [row for row in rows if all(row[name] == value for name, value in last.items())]
-    target = targets.build(at_dimension(case.target, curve[0].get("d")))
-    metric = case.metrics[0]
-    values = {"d": float(target.dim)} if "d" not in case.sweep else {}
-    assumptions: dict[str, bool | None] = {
-        a.check: check_assumption(a.check, target) for a in claim.assumptions
-    }
-    if swept != "T":
-        return conclude_rate(claim, curve, swept=swept, metric=metric, values=values, assumptions=assumptions)
+def judged_curve(case: Case, rows: Sequence[Row]) -> list[Row]:
+    """The rows along the swept variable at the last value of every further one: those that the verdict is on."""
+    last = {name: values[-1] for name, values in case.sweep.items() if name != case.swept}
+    return [row for row in rows if all(row[name] == value for name, value in last.items())]
+
+
+class Axis(TypedDict):
+    """How an error expands along T: arguments of `conclude_rate`."""
+
+    step: list[float]
+    axis: str
+    axis_logs: float
+    slow_log: bool
+
+
+def steps_axis(case: Case, curve: Sequence[Row], metric: str) -> Axis:
+    """The small parameter of each ladder of ``curve``, its logarithms, and whether the error may carry more.
+
+    Where the horizon grows like log T, a flow that does not contract adds up its errors over it, as the
+    chain rule does in path space; the output law of a contracting chain forgets them.
+    """
     ladders = [processes.build(case.forward, row["T"]) for row in curve]
-    return conclude_rate(
-        claim,
-        curve,
-        swept="T",
-        metric=metric,
+    adds_up = metric.startswith("path-") or samplers.build(case.sampler).deterministic
+    return Axis(
         step=[ladder.step_size for ladder in ladders],
         axis=ladders[0].axis,
         axis_logs=ladders[0].axis_logs,
-        # a flow that does not contract adds up its errors over a growing horizon, as the chain rule does in
-        # path space
-        slow_log=ladders[0].slow_log and (metric == "path-kl" or samplers.build(case.sampler).deterministic),
-        values=values,
-        assumptions=assumptions,
+        slow_log=ladders[0].slow_log and adds_up,
     )
+
+
+def conclude_sweep(case: Case, claim: Claim, rows: Sequence[Row]) -> Conclusion:
+    """Verdict along the swept variable; a second swept variable gives further curves, judged at its last value."""
+    curve, metric = judged_curve(case, rows), case.metrics[0]
+    target = targets.build(at_dimension(case.target, curve[0].get("d")))
+    values = {"d": float(target.dim)} if "d" not in case.sweep else {}
+    if case.swept != "T":
+        return conclude_rate(claim, curve, swept=case.swept, metric=metric, values=values)
+    axis = steps_axis(case, curve, metric)
+    return conclude_rate(claim, curve, swept="T", metric=metric, values=values, **axis)

@@ -13,6 +13,7 @@ from sharpbound.records.figures import Figure
 if TYPE_CHECKING:
     from sharpbound.suite.case import Case
     from sharpbound.suite.claim import Claim
+    from sharpbound.targets.base import Target
 
 
 class Studies(Experiment):
@@ -50,6 +51,9 @@ class Studies(Experiment):
 
     def _named(self, case: Case, cells: Sequence[Cell]) -> list[Cell]:
         return [Cell(self.kind, {"study": self._name(case), **cell.params}) for cell in cells]
+
+    def target(self, case: Case) -> Target | None:
+        return self._study(case).target(case)
 
     def _name(self, case: Case) -> str:
         name = case.options.get("study", next(iter(self.studies)))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sharpbound.chapters import columns
 from sharpbound.rates.verdict import judge_values
 from sharpbound.records.document import Conclusion, Row
 
@@ -17,10 +18,9 @@ if TYPE_CHECKING:
 def conclude_values(
     claim: Claim, rows: Sequence[Row], metric: str, tolerance: float, **fixed: float
 ) -> Conclusion:
-    """Whether the column ``metric`` is what ``claim`` says, row by row."""
-    measured = np.array([row[metric] for row in rows], dtype=float)
+    """Whether the column ``metric`` is what ``claim`` says, row by row; a row without a floor decides nothing."""
+    measured = columns.values(rows, metric)
     predicted = np.array([claim.predict({**fixed, **row}, metric) for row in rows])
-    doubt = np.array([row.get(f"{metric}_floor", 0.0) for row in rows], dtype=float)
-    judged = judge_values(measured, predicted, tolerance, doubt)
+    judged = judge_values(measured, predicted, tolerance, columns.floors(rows, metric))
     details: dict[str, Any] = {"reason": judged.reason, "ratio": (measured / predicted).tolist()}
     return Conclusion(judged.verdict, None, None, details)

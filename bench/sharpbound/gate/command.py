@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
-from typing import Any
 
 from sharpbound.errors import InputError
 from sharpbound.gate.compare import compare
 from sharpbound.gate.record import measured
 from sharpbound.gate.reference import NAME, differences, read_reference, records, write_reference
+from sharpbound.records.document import CaseDocument
 
 
 def judge(
     folder: Path,
-    documents: Iterable[Mapping[str, Any]],
+    documents: Iterable[CaseDocument],
     *,
     partial: bool,
     strict: bool,
@@ -56,7 +56,7 @@ def _unmeasurable(absent: Collection[str], unavailable: Callable[[str], str | No
     return left_out
 
 
-def rewrite(folder: Path, documents: Iterable[Mapping[str, Any]], *, partial: bool) -> bool:
+def rewrite(folder: Path, documents: Iterable[CaseDocument], *, partial: bool) -> bool:
     """Rewrite the reference and print what moved; whether every case had something to record.
 
     ``partial``: only the records of ``documents`` are rewritten, the others stay. A case that measured

@@ -94,6 +94,7 @@ def _value_changes(old: Record | None, new: Record | None) -> Iterable[tuple[str
             yield "value", f"{metric} at {at} was {'gained' if metric in new else 'lost'}"
             continue
         (was, floor), (now, new_floor) = old[metric], new[metric]
+        floor, new_floor = floor or 0.0, new_floor or 0.0  # unknown ones allow nothing
         tolerance = floor + min(floor, new_floor) + RELATIVE * abs(was)
         if abs(now - was) > tolerance:
             change = f" ({(now - was) / abs(was):+.2g} relative)" if was else ""

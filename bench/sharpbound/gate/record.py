@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sharpbound.errors import InputError
+from sharpbound.records.document import CaseDocument, MeasuredRow
 
 Record = dict[str, Any]
 """case, claim, metric, spec (digest), verdict, exponent, interval, window, and ``first`` and ``last``: the
@@ -16,35 +17,31 @@ ends of the sweep as {"at": {"T": 64}, "tv": [value, floor], ...}; None for ends
 
 COSMETIC = ("title", "note")
 """Keys of [case] that change no number."""
+NEEDED = frozenset(("case", "claim", "metric", "metrics", "verdict", "rows", "swept", "spec"))
 DIGITS = 12
 """Significant digits kept: far finer than the gate compares, and the same on every machine's printer."""
 
 
-def record(document: Mapping[str, Any]) -> Record:
-    """The record of a case document (the entries of a run's ``cases.json``).
-
-    Raises InputError where ``document`` is no case document.
-    """
-    try:
-        metrics = document["metrics"]
-        ends = _ends(document, metrics)
-        return {
-            "case": document["case"],
-            "claim": document["claim"],
-            "metric": document["metric"],
-            "spec": spec_digest(document["spec"]),
-            "verdict": document["verdict"],
-            "exponent": _rounded(document["exponent"]),
-            "interval": _pair(document["interval"]),
-            "window": _pair(document["details"].get("window")),
-            "first": ends[0],
-            "last": ends[1],
-        }
-    except (KeyError, TypeError, AttributeError) as error:
-        name = document.get("case") if isinstance(document, Mapping) else None
+def record(document: CaseDocument) -> Record:
+    """The record of a case document; InputError where it lacks what is remembered."""
+    if missing := NEEDED - document.model_fields_set:
         raise InputError(
-            f"the document of case {name!r} is damaged ({type(error).__name__}: {error}); measure it again"
-        ) from None
+            f"the document of case {document.case!r} is damaged (it lacks {', '.join(sorted(missing))}); "
+            "measure it again"
+        )
+    first, last = _ends(document)
+    return {
+        "case": document.case,
+        "claim": document.claim,
+        "metric": document.metric,
+        "spec": spec_digest(document.spec),
+        "verdict": document.verdict,
+        "exponent": _rounded(document.exponent),
+        "interval": _pair(document.interval),
+        "window": _pair(document.details.get("window")),
+        "first": first,
+        "last": last,
+    }
 
 
 def measured(found: Record) -> bool:
@@ -62,22 +59,23 @@ def spec_digest(spec: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(essential, sort_keys=True).encode()).hexdigest()[:12]
 
 
-def _ends(document: Mapping[str, Any], metrics: list[str]) -> tuple[Record | None, Record | None]:
+def _ends(document: CaseDocument) -> tuple[Record | None, Record | None]:
     """First and last row with a value of the first metric."""
-    rows = [row for row in document["rows"] if _rounded(row.get(document["metric"])) is not None]
-    if not rows:
-        return None, None
-    swept = [document["swept"], *document["spec"].get("sweep", {})]
-    return _end(rows[0], swept, metrics, document), _end(rows[-1], swept, metrics, document)
+    rows = [row for row in document.rows if row.measured[document.metric].value is not None]
+    return (_end(rows[0]), _end(rows[-1])) if rows else (None, None)
 
 
-def _end(row: Mapping[str, Any], swept: list[str], metrics: list[str], document: Mapping[str, Any]) -> Record:
-    end: Record = {"at": {name: row[name] for name in dict.fromkeys(swept) if name in row}}
-    for metric in metrics:
-        value = _rounded(row.get(metric))
-        if value is not None:
-            own = row.get("floor") if metric == document["metric"] else None
-            end[metric] = [value, _rounded(row.get(f"{metric}_floor", own), digits=3) or 0.0]
+def _end(row: MeasuredRow) -> Record:
+    """The values there, each with its floor; null where none is known, and nothing may move.
+
+    A value of trained networks is reproduced to the last digit by no other machine: rounding decides which way
+    training goes. It is known to its standard error over seeds, which takes the place of the floor.
+    """
+    end: Record = {"at": dict(row.point)}
+    for metric, found in row.measured.items():
+        if found.value is not None:
+            allowed = found.noise if found.noise is not None else found.floor
+            end[metric] = [_rounded(found.value), _rounded(allowed, digits=3)]
     return end
 
 

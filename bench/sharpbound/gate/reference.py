@@ -5,17 +5,17 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
 
 from sharpbound.errors import InputError
 from sharpbound.gate.compare import exponent
 from sharpbound.gate.record import Record, record
+from sharpbound.records.document import CaseDocument
 
 NAME = "slopes.jsonl"
 UPDATE = "write it with: sharpbound gate --update"
 
 
-def read_documents(folder: Path) -> list[dict[str, Any]]:
+def read_documents(folder: Path) -> list[CaseDocument]:
     """The case documents of a result folder; InputError where there are none or they cannot be read."""
     path = folder / "cases.json"
     if not path.is_file():
@@ -26,10 +26,13 @@ def read_documents(folder: Path) -> list[dict[str, Any]]:
         raise InputError(f"is not JSON ({error}); run again", where=str(path)) from None
     if not isinstance(documents, list) or not all(isinstance(document, dict) for document in documents):
         raise InputError("is not a list of case documents; run again", where=str(path))
-    return documents
+    try:
+        return [CaseDocument.read(document) for document in documents]
+    except InputError as mistake:
+        raise mistake.at(where=str(path)) from None
 
 
-def records(documents: Iterable[Mapping[str, Any]]) -> dict[str, Record]:
+def records(documents: Iterable[CaseDocument]) -> dict[str, Record]:
     """Records of documents, by case."""
     return {found["case"]: found for found in map(record, documents)}
 

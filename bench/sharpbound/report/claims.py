@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from sharpbound.report.values import entries, finite, table
+from sharpbound.records.values import entries, finite, table
 from sharpbound.suite.claim import TRUST
 
 

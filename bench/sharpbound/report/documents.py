@@ -7,14 +7,17 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from sharpbound.errors import InputError
+from sharpbound.records.document import CaseDocument, Quantity
+from sharpbound.records.values import entries, finite, pair, slug, table
 from sharpbound.report.claims import Claim
-from sharpbound.report.values import entries, finite, pair, slug, table
+from sharpbound.suite.hypotheses import CheckedAssumption, outside
 
 REMEDY = "make some with: sharpbound run --all"
 
@@ -57,27 +60,19 @@ class Point:
 
 
 @dataclass(frozen=True)
-class Assumption:
-    """An assumption of the theorem and what became of it: a check's name and outcome, or ``unchecked``."""
-
-    text: str
-    check: str
-    outcome: str
-
-    @property
-    def checked(self) -> bool:
-        return self.check not in ("", "unchecked")
-
-
-@dataclass(frozen=True)
 class Document:
-    """One case of a run: the JSON document that ``sharpbound run`` prints."""
+    """One case of a run as the page tells it."""
 
-    data: dict[str, Any] = field(repr=False)
+    record: CaseDocument = field(repr=False)
+
+    @classmethod
+    def of(cls, data: Mapping[str, Any]) -> Document:
+        """Of a document's JSON; InputError where a value has the wrong type."""
+        return cls(CaseDocument.read(data))
 
     @property
     def id(self) -> str:
-        return str(self.data.get("case") or "case")
+        return self.record.case
 
     @property
     def anchor(self) -> str:
@@ -85,35 +80,48 @@ class Document:
 
     @property
     def title(self) -> str:
-        return str(self.data.get("title") or self.id)
+        return self.record.title or self.id
 
     @property
     def kind(self) -> str:
-        return str(self.data.get("kind") or "other")
+        return self.record.kind
 
     @property
     def verdict(self) -> str:
-        return str(self.data.get("verdict") or "inconclusive")
+        return self.record.verdict
+
+    @property
+    def outside(self) -> str:
+        """``outside the theorem's hypotheses (bounded support)``, or nothing."""
+        return outside(self.record.hypotheses)
+
+    @property
+    def hypotheses(self) -> str:
+        return self.record.hypotheses
+
+    @property
+    def remarks(self) -> Sequence[str]:
+        return self.record.remarks
 
     @property
     def metric(self) -> str:
-        return str(self.data.get("metric") or "")
+        return self.record.metric
 
     @property
     def swept(self) -> str:
-        return str(self.data.get("swept") or "")
+        return self.record.swept
 
     @property
     def command(self) -> str:
-        return str(self.data.get("command") or f"sharpbound run {self.data.get('file') or self.id}")
+        return self.record.command or f"sharpbound run {self.record.file or self.id}"
 
     @property
     def seconds(self) -> float | None:
-        return finite(self.data.get("seconds"))
+        return self.record.seconds
 
     @property
     def exponent(self) -> float | None:
-        return finite(self.data.get("exponent"))
+        return self.record.exponent
 
     @property
     def predicted(self) -> float | None:
@@ -121,7 +129,7 @@ class Document:
 
     @property
     def interval(self) -> tuple[float, float] | None:
-        return pair(self.data.get("interval"))
+        return self.record.interval
 
     @property
     def window(self) -> tuple[float, float] | None:
@@ -131,22 +139,27 @@ class Document:
     def reason(self) -> str:
         return str(self.details.get("reason") or "")
 
-    @cached_property
+    @property
     def details(self) -> dict[str, Any]:
-        return table(self.data.get("details"))
+        return self.record.details
 
-    @cached_property
+    @property
     def spec(self) -> dict[str, Any]:
-        return table(self.data.get("spec"))
+        return self.record.spec
+
+    @property
+    def provenance(self) -> dict[str, Any]:
+        return self.record.provenance
 
     @cached_property
     def claim(self) -> Claim:
-        info = table(self.data.get("claim_info"))
-        return Claim(info, str(self.data.get("claim") or info.get("id") or "no claim"))
+        info = self.record.claim_info
+        return Claim(info, self.record.claim or str(info.get("id") or "no claim"))
 
     @cached_property
     def rows(self) -> list[dict[str, Any]]:
-        return [row for row in entries(self.data.get("rows")) if isinstance(row, dict)]
+        """The rows as they are written."""
+        return [row.columns for row in self.record.rows]
 
     @cached_property
     def columns(self) -> list[str]:
@@ -171,17 +184,22 @@ class Document:
         )
 
     @cached_property
-    def assumptions(self) -> list[Assumption]:
-        """Assumptions of the claim, with the outcomes of their checks where ``details`` has them."""
-        outcomes = table(self.details.get("assumptions"))
+    def assumptions(self) -> list[CheckedAssumption]:
+        """Assumptions of the claim with what became of them, as the details tell it; else each as unchecked.
+
+        Documents of earlier versions tell outcomes by the check's name.
+        """
+        told = self.details.get("assumptions")
+        known = table(told)
+        items = entries(told) or entries(self.claim.info.get("assumptions"))
         found = []
-        for item in entries(self.claim.info.get("assumptions")):
-            item = item if isinstance(item, dict) else {"text": str(item)}
+        for item in (table(item) or {"text": str(item)} for item in items):
             check = str(item.get("check") or "unchecked")
-            outcome = outcomes.get(check, "")
-            words = {True: "holds", False: "does not hold"}
+            outcome = item.get("outcome", known.get(check))
             found.append(
-                Assumption(str(item.get("text") or ""), check, words.get(outcome, str(outcome or "")))
+                CheckedAssumption(
+                    str(item.get("text") or ""), check, outcome if isinstance(outcome, bool) else None
+                )
             )
         return found
 
@@ -201,14 +219,14 @@ class Document:
         judged = table(self.details.get("judged"))
         others = [name for name in table(self.spec.get("sweep")) if name != self.swept]
         points = []
-        for row, bound in zip(self.rows, bounds, strict=True):
-            x, value = finite(row.get(self.swept)), finite(row.get(self.metric))
-            floor = finite(row.get(f"{self.metric}_floor", row.get("floor")))
+        for measured, bound in zip(self.record.rows, bounds, strict=True):
+            row, found = measured.columns, measured.measured.get(self.metric, Quantity())
+            x, value = finite(row.get(self.swept)), found.value
             points.append(
                 Point(
                     x,
                     value,
-                    floor,
+                    found.floor,
                     finite(bound),
                     self._reason(x, value, excluded)
                     if all(row.get(name) == kept for name, kept in judged.items())
@@ -256,7 +274,10 @@ def load(directory: Path) -> tuple[list[Document], dict[str, Any]]:
         raise InputError(f"is not a list of case documents; {REMEDY}", where=str(path))
     if not content:
         raise InputError(f"holds no case; {REMEDY}", where=str(path))
-    documents = [Document(item) for item in content]
+    try:
+        documents = [Document.of(item) for item in content]
+    except InputError as mistake:
+        raise mistake.at(where=str(path)) from None
     seen: dict[str, str] = {}
     for document in documents:
         if document.anchor in seen:

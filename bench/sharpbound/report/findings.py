@@ -7,6 +7,9 @@ from dataclasses import dataclass
 
 from sharpbound.report.documents import Document
 
+OUTSIDE = "outside the hypotheses"
+"""Of a verdict that the theorem does not speak of: counted apart."""
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -33,7 +36,7 @@ def findings(documents: Sequence[Document]) -> list[Finding]:
     found = []
     for (claim, swept, metric, predicted), members in groups.items():
         decided = [d.exponent for d in members if d.exponent is not None and d.verdict != "inconclusive"]
-        verdicts = [d.verdict for d in members]
+        verdicts = [d.verdict if not d.outside else f"{d.verdict}, {OUTSIDE}" for d in members]
         found.append(
             Finding(
                 claim=claim,

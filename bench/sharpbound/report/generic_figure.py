@@ -32,9 +32,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator
 
 from sharpbound.errors import InputError
+from sharpbound.records.values import entries, finite, table
 from sharpbound.report.scales import decade_ticks
 from sharpbound.report.style import INK, MARKERS, MUTED, PALETTE, headline, legend, new_figure
-from sharpbound.report.values import entries, finite, table
 from sharpbound.report.wording import number, plain
 
 SCALES = ("linear", "log", "symlog")

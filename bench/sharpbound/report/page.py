@@ -11,13 +11,14 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from sharpbound.records.values import entries, flatten, table
 from sharpbound.report.claims import Claim
 from sharpbound.report.documents import CHAPTERS, CONTROLS, SOURCES, Document
 from sharpbound.report.findings import findings
 from sharpbound.report.papers import bibliography
 from sharpbound.report.typeset import formula, prose
-from sharpbound.report.values import entries, flatten, table
 from sharpbound.report.wording import METRICS, VERDICTS, estimate, inequality, named, number, setting
+from sharpbound.suite.claim import TRUST
 
 
 @dataclass(frozen=True)
@@ -73,8 +74,8 @@ def arrange(documents: Sequence[Document]) -> list[Chapter]:
 
 
 def count_verdicts(documents: Sequence[Document]) -> list[tuple[str, int]]:
-    """Verdicts that occur, from good to bad, with their numbers."""
-    counts = Counter(d.verdict for d in documents)
+    """Verdicts that occur where the theorem may speak of the case, from good to bad, with their numbers."""
+    counts = Counter(d.verdict for d in documents if not d.outside)
     return sorted(
         counts.items(),
         key=lambda item: (VERDICTS.index(item[0]) if item[0] in VERDICTS else len(VERDICTS), item[0]),
@@ -130,7 +131,7 @@ def build_page(
     filters: dict[str, Callable[..., Any]] = {
         "cell": cell, "displayed": displayed, "entries": entries, "estimate": estimate,
         "metric": metric_markup, "number": number, "prose": prose, "row_table": row_table,
-        "settings": settings, "table": table,
+        "setting": setting, "settings": settings, "table": table,
     }  # fmt: skip
     jinja = Environment(
         loader=PackageLoader("sharpbound.report"),
@@ -147,6 +148,9 @@ def build_page(
         controls=controls,
         counts=count_verdicts(tests),
         control_counts=count_verdicts(controls),
+        outside=[d for d in tests if d.outside],
+        outside_counts=Counter(d.verdict for d in tests if d.outside).most_common(),
+        trust=TRUST,
         findings=findings(tests),
         claims=len({d.claim.id for d in documents}),
         papers=len({d.claim.key or d.claim.citation for d in documents}),

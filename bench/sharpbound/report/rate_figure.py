@@ -10,11 +10,11 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from sharpbound.records.values import entries, finite, table
 from sharpbound.report.documents import Document, Point
 from sharpbound.report.scales import Scale, decade_ticks, place_ticks, scale_of
 from sharpbound.report.slopes_panel import draw_slopes
 from sharpbound.report.style import BOUND, FLOOR, INK, MARKERS, MEASURED, PAPER, headline, legend, new_figure
-from sharpbound.report.values import entries, finite, table
 from sharpbound.report.wording import (
     estimate,
     metric_label,
@@ -62,6 +62,7 @@ def rate_figure(document: Document) -> Figure | None:
 
 def _subtitle(document: Document) -> str:
     parts = [plain(document.claim.id), f"verdict: {plain(document.verdict)}"]
+    parts += [plain(remark) for remark in document.remarks]
     if document.exponent is not None:
         factor = plain(str(document.details.get("log_factor") or ""))
         beside = f" beside a factor {factor}" if factor else ""

@@ -15,6 +15,7 @@ from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from sharpbound.errors import InputError
+from sharpbound.records.values import entries, slug, table
 from sharpbound.report.documents import Document, load
 from sharpbound.report.generic_figure import generic_figure
 from sharpbound.report.overview_figure import overview_figures
@@ -22,7 +23,6 @@ from sharpbound.report.page import ClaimGroup, Shown, arrange, build_page, label
 from sharpbound.report.papers import bibliography, csv_table, latex_table, markdown_table
 from sharpbound.report.rate_figure import rate_figure
 from sharpbound.report.style import FORMATS, Glyphs, encode, styled
-from sharpbound.report.values import entries, slug, table
 
 Subject = Document | ClaimGroup
 Encoded = tuple[str, str, dict[str, bytes]]

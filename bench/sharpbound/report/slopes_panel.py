@@ -9,10 +9,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
+from sharpbound.records.values import finite
 from sharpbound.report.documents import Document
 from sharpbound.report.scales import Scale
 from sharpbound.report.style import BOUND, INK, MEASURED, MUTED, legend
-from sharpbound.report.values import finite
 from sharpbound.report.wording import number
 
 Array = NDArray[np.float64]

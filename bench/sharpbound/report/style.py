@@ -57,7 +57,7 @@ STYLE: Any = {
     "lines.linewidth": 1.6,
     "lines.markersize": 6,
     "svg.fonttype": "path",
-    "pdf.fonttype": 3,
+    "pdf.fonttype": 42,
     "path.simplify": True,
 }
 

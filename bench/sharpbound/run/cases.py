@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from sharpbound.errors import InputError
-from sharpbound.records.document import Document, document
+from sharpbound.records.document import CaseDocument, Conclusion, Row, document
 from sharpbound.run.cache import Cache, Entry
 from sharpbound.run.execute import Failure, Observer, Result, entries, failure, run_cells
 from sharpbound.run.fingerprint import cell_key
@@ -32,8 +32,8 @@ class BadCases(Exception):
 class Outcome:
     """What became of the cases."""
 
-    documents: list[Document] = field(default_factory=list)
-    """In the order of the cases; a case that failed has the verdict ``failed`` and no rows."""
+    documents: list[CaseDocument] = field(default_factory=list)
+    """In the order of the cases; a case that failed has the verdict ``failed``, and the rows that it measured."""
     failures: dict[str, Failure] = field(default_factory=dict)
     """By case id: why it failed."""
     mistakes: list[InputError] = field(default_factory=list)
@@ -67,14 +67,15 @@ def measure_cases(
     outcome = Outcome()
     for plan in planned:
         case, claim = plan.case, theory[plan.case.claim]
-        concluded = _conclude(plan, claim, [results[cell_key(cell)] for cell in plan.cells])
+        rows, seconds, concluded = _conclude(plan, claim, [results[cell_key(cell)] for cell in plan.cells])
         if isinstance(concluded, Failure):
             if concluded.mistake:
                 outcome.mistakes += concluded.mistake.at(where=str(case.file)).mistakes
                 continue
             outcome.failures[case.id] = concluded
-            concluded = _failed(case, claim, concluded)
-        outcome.documents.append(concluded)
+            concluded = Conclusion("failed", None, None, {"reason": concluded.reason})
+        checked = plan.experiment.assumptions(case, claim)
+        outcome.documents.append(document(case, claim, rows, concluded, seconds, checked))
     return outcome
 
 
@@ -85,6 +86,7 @@ class _Plan:
     case: Case
     experiment: Experiment
     cells: list[Cell]
+    drawings: int
 
 
 def _plan(cases: Sequence[Case], theory: Mapping[str, Claim]) -> tuple[list[_Plan], list[InputError]]:
@@ -97,32 +99,33 @@ def _plan(cases: Sequence[Case], theory: Mapping[str, Claim]) -> tuple[list[_Pla
         try:
             _validated(case, theory)
             experiment = chapters.get(case.kind)
-            cells = [*experiment.cells(case), *experiment.drawings(case)]
+            drawings = experiment.drawings(case)
+            cells = [*experiment.cells(case), *drawings]
             if case.home:
                 cells = [replace(cell, home=case.home) for cell in cells]
-            planned.append(_Plan(case, experiment, cells))
+            planned.append(_Plan(case, experiment, cells, len(drawings)))
         except InputError as mistake:
             mistakes.append(mistake.at(where=str(case.file)))
     return planned, mistakes
 
 
-def _conclude(plan: _Plan, claim: Claim, results: Sequence[Result]) -> Document | Failure:
+def _conclude(
+    plan: _Plan, claim: Claim, results: Sequence[Result]
+) -> tuple[Sequence[Row], float, Conclusion | Failure]:
+    """Rows and their seconds, and what they say. A conclusion that fails takes no row with it."""
     entries: list[Entry] = []
     for result in results:
         if isinstance(result, Failure):
-            return result
+            return [], 0.0, result
         entries.append(result)
+    seconds, measured = sum(entry.seconds for entry in entries), [entry.rows for entry in entries]
+    count = len(measured) - plan.drawings
+    rows: Sequence[Row] = []
     try:
-        rows, conclusion = plan.experiment.finish(plan.case, claim, [entry.rows for entry in entries])
+        rows = plan.experiment.rows(plan.case, measured[:count])
+        return rows, seconds, plan.experiment.finish(plan.case, claim, rows, measured[count:])
     except Exception as error:
-        return failure(error)
-    return document(plan.case, claim, rows, conclusion, sum(entry.seconds for entry in entries))
-
-
-def _failed(case: Case, claim: Claim, failure: Failure) -> Document:
-    from sharpbound.records.document import Conclusion
-
-    return document(case, claim, [], Conclusion("failed", None, None, {"reason": failure.reason}), 0.0)
+        return rows, seconds, failure(error)
 
 
 def validate_case(case: Case, theory: Mapping[str, Claim]) -> Claim:

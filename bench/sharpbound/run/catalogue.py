@@ -14,6 +14,7 @@ from rich.table import Table
 
 from sharpbound.places import relative
 from sharpbound.run.screen import screen
+from sharpbound.suite.claim import TRUST
 
 if TYPE_CHECKING:
     from sharpbound.suite import Case, Claim
@@ -129,7 +130,7 @@ def show_claim(claim: Claim, cases: Sequence[Case]) -> None:
         "LaTeX": claim.formula.latex,
         "leading powers": rates,
         "speaks of": ", ".join(f"{metric} ({how})" for metric, how in claim.metrics.items()),
-        "wording": f"{claim.status}, trust {claim.trust}",
+        "wording": f"{claim.status}, trust {claim.trust}: {TRUST[claim.trust]}",
         "note": claim.note or "",
         "cases": ", ".join(case.id for case in cases) or "none",
     }

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import sharpbound
 from sharpbound.places import CHECKOUT
-from sharpbound.records.document import Document
+from sharpbound.records.document import CaseDocument
 from sharpbound.records.files import strict_json, write_atomically
 from sharpbound.run.execute import Failure
 
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
     import pandas as pd
 
 COLUMNS = (
-    "case", "claim", "target", "sampler", "schedule", "swept", "x", "metric", "value", "floor",
+    "case", "claim", "target", "sampler", "schedule", "swept", "x", "metric", "value", "floor", "floor_kind", "engine",
 )  # fmt: skip
 PACKAGES = ("numpy", "scipy", "torch", "pot", "pandas", "sympy")
 """Those that numbers may depend on."""
 
 
-def write_results(folder: Path, documents: Sequence[Document]) -> None:
+def write_results(folder: Path, documents: Sequence[CaseDocument]) -> None:
     """Write cases.json, rows.parquet, rows.csv and environment.json, each whole or not at all."""
     frame = tidy(documents)
     parquet = io.BytesIO()
@@ -34,7 +34,9 @@ def write_results(folder: Path, documents: Sequence[Document]) -> None:
     write_atomically(folder / "rows.parquet", parquet.getvalue())
     write_atomically(folder / "rows.csv", frame.to_csv(index=False))
     write_atomically(folder / "environment.json", strict_json(environment(), indent=2) + "\n")
-    write_atomically(folder / "cases.json", strict_json(list(documents), indent=1) + "\n")
+    write_atomically(
+        folder / "cases.json", strict_json([document.as_json() for document in documents], indent=1) + "\n"
+    )
 
 
 def write_log(folder: Path, failures: Mapping[str, Failure]) -> Path:
@@ -47,7 +49,7 @@ def write_log(folder: Path, failures: Mapping[str, Failure]) -> Path:
     return path
 
 
-def tidy(documents: Sequence[Document]) -> pd.DataFrame:
+def tidy(documents: Sequence[CaseDocument]) -> pd.DataFrame:
     """One line per case, swept value and metric; further variables of a sweep in columns of their own."""
     import pandas as pd
 
@@ -56,24 +58,24 @@ def tidy(documents: Sequence[Document]) -> pd.DataFrame:
     return frame.astype({"x": float, "value": float, "floor": float})
 
 
-def _records(document: Document) -> Iterator[dict[str, Any]]:
-    spec, swept = document["spec"], document["swept"]
-    for row in document["rows"]:
-        for metric in document["metrics"]:
+def _records(document: CaseDocument) -> Iterator[dict[str, Any]]:
+    spec = document.spec
+    for row in document.rows:
+        for metric, found in row.measured.items():
             yield {
-                "case": document["case"],
-                "claim": document["claim"],
+                "case": document.case,
+                "claim": document.claim,
                 "target": spec.get("target", {}).get("family"),
                 "sampler": spec.get("sampler", {}).get("name"),
                 "schedule": spec.get("forward", {}).get("schedule"),
-                "swept": swept,
-                "x": row.get(swept),
+                "swept": document.swept,
+                "x": row.point.get(document.swept),
                 "metric": metric,
-                "value": row.get(metric),
-                "floor": row.get(
-                    f"{metric}_floor", row.get("floor") if metric == document["metric"] else None
-                ),
-            } | {name: row[name] for name in spec.get("sweep", {}) if name != swept and name in row}
+                "value": found.value,
+                "floor": found.floor,
+                "floor_kind": found.kind,
+                "engine": found.engine,
+            } | {name: value for name, value in row.point.items() if name != document.swept}
 
 
 def environment() -> dict[str, Any]:

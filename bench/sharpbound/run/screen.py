@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 from rich.console import Console, Group
@@ -10,7 +12,8 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from sharpbound.records.document import Document
+from sharpbound.records.document import CaseDocument
+from sharpbound.suite.hypotheses import outside
 
 COLOURS = {
     "sharp": "green", "confirmed": "green", "loose": "cyan", "violated": "red", "refuted": "red",
@@ -23,96 +26,106 @@ def screen() -> Console:
     return Console(highlight=False, width=None if sys.stdout.isatty() else 200)
 
 
-def show_document(document: Document) -> None:
+def show_document(document: CaseDocument) -> None:
     """Title, rows with floors and local slopes, and the verdict with what decided it."""
     screen().print(Group(_title(document), _rows(document), _verdict(document)))
 
 
-def _title(document: Document) -> str:
-    claim = document["claim_info"]
+def _title(document: CaseDocument) -> str:
+    claim = document.claim_info
     return (
-        f"[bold]{escape(document['title'])}[/bold]\n"
-        f"{escape(document['claim'])} ({claim['kind']} on {claim['metric']}): {escape(claim['formula'])}"
+        f"[bold]{escape(document.title)}[/bold]\n"
+        f"{escape(document.claim)} ({claim['kind']} on {claim['metric']}): {escape(claim['formula'])}"
     )
 
 
-def _rows(document: Document) -> Table:
-    swept, metrics = document["swept"], document["metrics"]
+def _rows(document: CaseDocument) -> Table:
+    swept, metrics = document.swept, document.metrics
     slopes = _slopes(document)
-    others = [name for name in document["spec"].get("sweep", {}) if name != swept]
+    others = [name for name in document.spec.get("sweep", {}) if name != swept]
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for name in [*others, swept, *metrics, "floor", *(["slope"] if slopes else [])]:
+    slope = [f"slope in {document.details.get('axis') or swept}"] if slopes else []
+    for name in [*others, swept, *metrics, "floor", *slope]:
         table.add_column(name, justify="right")
-    for i, row in enumerate(document["rows"]):
+    for i, row in enumerate(document.rows):
         cells = [
-            *(_number(row.get(name), 6) for name in [*others, swept, *metrics]),
-            _number(row.get("floor"), 2),
+            *(_number(row.point.get(name), 6) for name in [*others, swept]),
+            *(_number(row.measured[metric].value, 6) for metric in metrics),
+            _number(row.measured[metrics[0]].floor, 2),
         ]
         table.add_row(*cells, *([slopes.get(i, "")] if slopes else []))
     return table
 
 
-def _slopes(document: Document) -> dict[int, str]:
+def _slopes(document: CaseDocument) -> dict[int, str]:
     """Local slopes, each in the line of the row that it leads to."""
-    xs = [row.get(document["swept"]) for row in document["rows"]]
+    xs = [row.point.get(document.swept) for row in document.rows]
     found: dict[int, str] = {}
-    for slope in document["details"].get("local_slopes") or []:
+    for slope in document.details.get("local_slopes") or []:
         for i in range(1, len(xs)):
             if None not in (xs[i - 1], xs[i], slope["x"]) and xs[i - 1] < slope["x"] <= xs[i]:
                 found[i] = _number(slope["slope"], 4)
     return found
 
 
-def _verdict(document: Document) -> Text:
-    verdict, details = document["verdict"], document["details"]
+def _verdict(document: CaseDocument) -> Text:
+    verdict, details = document.verdict, document.details
     text = Text.assemble((verdict, f"bold {COLOURS.get(verdict, 'white')}"))
-    if document["exponent"] is not None:
-        text.append(f"  exponent {_number(document['exponent'], 4)}")
-        if document["interval"]:
-            low, high = document["interval"]
+    for remark in document.remarks:
+        text.append(f", {remark}", style="yellow")
+    if document.exponent is not None:
+        text.append(f"  exponent {_number(document.exponent, 4)}")
+        if document.interval:
+            low, high = document.interval
             text.append(f" in [{_number(low, 4)}, {_number(high, 4)}]")
         if details.get("predicted") is not None:
             text.append(f", predicted {_number(details['predicted'], 4)}")
         if details.get("axis"):
             text.append(f" (in {details['axis']})")
     if details.get("window"):
+        text.append(f", read on {document.swept} = {' to '.join(_number(x, 6) for x in details['window'])}")
+    if details.get("log_factor"):
         text.append(
-            f", read on {document['swept']} = {' to '.join(_number(x, 6) for x in details['window'])}"
+            f"\nthe exponent stands beside a factor {details['log_factor']}, which the slopes include"
         )
     if details.get("reason"):
         text.append(f"\n{details['reason']}")
     for item in details.get("excluded") or []:
-        text.append(f"\nnot fitted: {document['swept']} = {_number(item['x'], 6)}, {item['reason']}")
+        text.append(f"\nnot fitted: {document.swept} = {_number(item['x'], 6)}, {item['reason']}")
     return text
 
 
 def show_audit(found: dict[str, Any]) -> None:
     """The rows of an audited sampler, their local slopes, and its order."""
-    document = found | {
-        "title": found["sampler"],
-        "claim": "order of accuracy",
-        "claim_info": {"kind": "upper-bound", "metric": "w2", "formula": f"1/T**{found['nominal']:g}"},
-        "spec": {},
-    }
-    show_document(document)
+    claim = {"kind": "upper-bound", "metric": "w2", "formula": f"1/T**{found['nominal']:g}"}
+    words = {"title": found["sampler"], "claim": "order of accuracy", "claim_info": claim}
+    show_document(CaseDocument.read(found | words))
 
 
-def show_summary(documents: list[Document]) -> None:
-    """One line per case: for runs of many."""
+def show_summary(documents: Sequence[CaseDocument]) -> None:
+    """One line per case, and how often each verdict came out: for runs of many."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for name in ("case", "claim", "metric", "exponent", "interval", "verdict"):
         table.add_column(name, justify="right" if name in ("exponent", "interval") else "left")
     for document in documents:
-        interval, verdict = document["interval"], document["verdict"]
+        verdict = Text(document.verdict, style=COLOURS.get(document.verdict, "white"))
+        for remark in document.remarks:
+            verdict.append(f", {remark}", style="yellow")
         table.add_row(
-            escape(document["case"]),
-            escape(document["claim"]),
-            escape(document["metric"]),
-            _number(document["exponent"], 4),
-            " to ".join(_end(end) for end in interval) if interval and None not in interval else "",
-            Text(verdict, style=COLOURS.get(verdict, "white")),
+            escape(document.case),
+            escape(document.claim),
+            escape(document.metric),
+            _number(document.exponent, 4),
+            " to ".join(_end(end) for end in document.interval) if document.interval else "",
+            verdict,
         )
     screen().print(table)
+    inside = [document for document in documents if not outside(document.hypotheses)]
+    beyond = [document for document in documents if outside(document.hypotheses)]
+    for head, counted in (("verdicts", inside), ("outside the theorem's hypotheses", beyond)):
+        if counted:
+            counts = Counter(document.verdict for document in counted)
+            screen().print(f"{head}: " + ", ".join(f"{count} {verdict}" for verdict, count in counts.items()))
 
 
 def _end(value: float) -> str:

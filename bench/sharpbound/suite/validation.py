@@ -113,8 +113,8 @@ def _explain(model: type[BaseModel], fault: Any) -> tuple[Key, InputError]:
         choices = re.findall(r"'([^']*)'", fault["ctx"]["expected"])
         text = f"unknown value {brief(fault['input'])}{did_you_mean(str(fault['input']), choices)}"
         return key, InputError(text)
-    message = fault["msg"][0].lower() + fault["msg"][1:]
-    return key, InputError(f"{message}, got {brief(fault['input'])}")
+    said = fault["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, ")
+    return key, InputError(f"{said[:1].lower() + said[1:]}, got {brief(fault['input'])}")
 
 
 def _keys(model: type[BaseModel], key: Key) -> list[str]:

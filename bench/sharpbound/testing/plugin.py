@@ -16,12 +16,16 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from sharpbound.records.document import Document
-    from sharpbound.testing.rate import Rate
+    from sharpbound.testing.rate import Document, Rate
 
 MARKER = (
     "rate(claim, case, verdict=None): the case (an id, or a file) and its claim that the fixture measures"
 )
+
+RECORDED = pytest.StashKey[dict[str, Any]]()
+"""Records of this session by name, with ``--rate-update``."""
+SENT = "sharpbound_rates"
+"""Under which a worker sends them."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -38,6 +42,24 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Declare the marker."""
     config.addinivalue_line("markers", MARKER)
+    config.stash[RECORDED] = {}
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Take what a worker of pytest-xdist recorded."""
+    node.config.stash[RECORDED].update(getattr(node, "workeroutput", {}).get(SENT, {}))
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Write the recorded rates, all at once; workers of pytest-xdist send theirs to the one that started them."""
+    config, recorded = session.config, session.config.stash[RECORDED]
+    if hasattr(config, "workeroutput"):
+        config.workeroutput[SENT] = recorded
+    elif recorded:
+        from sharpbound.testing.rate import References
+
+        References(_folder(config), recorded).write()
 
 
 @pytest.fixture(scope="session")
@@ -92,15 +114,18 @@ def _from_test(request: pytest.FixtureRequest, case: str) -> str:
 def _references(config: pytest.Config) -> Any:
     from sharpbound.testing.rate import References
 
-    named, update = config.getoption("--rate-reference"), config.getoption("--rate-update")
-    folder = named or config.getini("rate_reference")
-    if not folder:
+    update = config.getoption("--rate-update")
+    if not (config.getoption("--rate-reference") or config.getini("rate_reference")):
         if update:
             pytest.fail(
                 "--rate-update needs a folder: --rate-reference DIR, or rate_reference", pytrace=False
             )
         return None
-    return References(config.rootpath / folder, update)
+    return References(_folder(config), config.stash[RECORDED] if update else None)
+
+
+def _folder(config: pytest.Config) -> Path:
+    return config.rootpath / (config.getoption("--rate-reference") or config.getini("rate_reference"))
 
 
 def _measured(case: Any, claim: Any, folder: str | None) -> Document:
@@ -113,4 +138,4 @@ def _measured(case: Any, claim: Any, folder: str | None) -> Document:
         pytest.fail(str(mistake), pytrace=False)
     for failure in outcome.failures.values():
         pytest.fail(f"{case.id}: {failure.reason}\n{failure.trace}", pytrace=False)
-    return outcome.documents[0]
+    return outcome.documents[0].as_json()

@@ -13,35 +13,48 @@ from sharpbound.errors import InputError
 from sharpbound.gate.compare import compare, exponent
 from sharpbound.gate.record import Record, record
 from sharpbound.gate.reference import NAME, read_reference, write_reference
+from sharpbound.records.document import CaseDocument
 
 if TYPE_CHECKING:
-    from sharpbound.records.document import Document, Row
+    from sharpbound.records.document import Row
     from sharpbound.samplers import Sampler
     from sharpbound.suite import Case, Claim
 
+Document = dict[str, Any]
+"""A case document as ``sharpbound run --json`` prints it."""
 HOLDS = ("sharp", "loose", "confirmed")
 """Verdicts with which a claim stands."""
 
 
 class References:
-    """The recorded rates of a project: read and compared, or with ``update`` rewritten one by one."""
+    """The recorded rates of a project.
 
-    def __init__(self, folder: Path, update: bool = False) -> None:
-        self.folder, self.update = folder, update
+    recorded : where new records are collected, by name, until `write`; None to compare with the old ones.
+    """
+
+    def __init__(self, folder: Path, recorded: dict[str, Record] | None = None) -> None:
+        self.folder, self.recorded = folder, recorded
 
     def hold(self, name: str, document: Document) -> None:
-        """Compare with the record ``name``, or write it; AssertionError with one line per difference."""
+        """Compare with the record ``name``, or collect it; AssertionError with one line per difference."""
         __tracebackhide__ = True
-        known = read_reference(self.folder) if (self.folder / NAME).is_file() else {}
-        new = record(document) | {"case": name}
-        if self.update:
-            write_reference(self.folder, known | {name: new})
+        new = record(CaseDocument.read(document)) | {"case": name}
+        if self.recorded is not None:
+            self.recorded[name] = new
             return
+        known = self._known()
         if name not in known:
             raise AssertionError(f"{name} is not in {self.folder / NAME}: record it with --rate-update")
         findings = compare({name: known[name]}, {name: new})
         if findings:
             raise AssertionError("\n".join(map(str, findings)))
+
+    def write(self) -> None:
+        """Put the collected records in the place of the old ones of their names."""
+        write_reference(self.folder, self._known() | (self.recorded or {}))
+
+    def _known(self) -> dict[str, Record]:
+        return read_reference(self.folder) if (self.folder / NAME).is_file() else {}
 
 
 @dataclass
@@ -102,7 +115,7 @@ class Rate:
         if found["verdict"] not in self.verdicts:
             raise AssertionError(
                 f"{self.claim.id} on {self.case.id}: {found['verdict']}, not {' or '.join(self.verdicts)}; "
-                f"exponent {exponent(record(found))}. {found['details'].get('reason', '')}".rstrip()
+                f"exponent {exponent(record(CaseDocument.read(found)))}. {found['details'].get('reason', '')}".rstrip()
             )
         if self.references is not None:
             self._checks += 1
@@ -145,6 +158,7 @@ def _theory() -> dict[str, Claim]:
 
 def measure_with(case: Case, claim: Claim, sampler: Any, arrays: str = "numpy") -> Document:
     """The document of a sampling-rate case with another sampler in its place: exact laws, as in a run."""
+    from sharpbound import chapters
     from sharpbound.chapters.sampling import conclude_sweep
     from sharpbound.records.document import document
 
@@ -152,7 +166,9 @@ def measure_with(case: Case, claim: Claim, sampler: Any, arrays: str = "numpy") 
         raise InputError(f"{case.id} is a {case.kind} case; a sampler is measured on sampling-rate cases")
     start = time.perf_counter()
     rows = _rows(case, as_sampler(sampler, arrays))
-    found = document(case, claim, rows, conclude_sweep(case, claim, rows), time.perf_counter() - start)
+    checked = chapters.get(case.kind).assumptions(case, claim)
+    seconds = time.perf_counter() - start
+    found = document(case, claim, rows, conclude_sweep(case, claim, rows), seconds, checked).as_json()
     # without the sampler's name: one that is only renamed, or rewritten, is held to the same numbers
     init = case.sampler.get("init", "normal")
     return found | {"spec": found["spec"] | {"sampler": {"init": init}}}

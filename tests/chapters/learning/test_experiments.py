@@ -29,7 +29,7 @@ def conclude(case):
     claim = THEORY[case.claim]
     experiment.validate(case, claim)
     rows = experiment.rows(case, [experiment.measure(cell) for cell in experiment.cells(case)])
-    return rows, experiment.conclude(case, claim, rows)
+    return rows, experiment.conclude(case, claim, rows).drawn()
 
 
 def sample_case(claim, metric, sweep, study, target=None, **learning):
@@ -263,7 +263,7 @@ def test_networks_that_fall_behind_a_bound_do_not_refute_it():
             for part, value in error.items()
         }
         rows.append({"m": m, **shape, **errors})
-    conclusion = experiment.conclude(case, claim, rows)
+    conclusion = experiment.conclude(case, claim, rows).drawn()
     assert conclusion.exponent == pytest.approx(0.2, abs=0.02)
     assert conclusion.verdict == "inconclusive"
     assert "no verdict on the claim" in conclusion.details["reason"]

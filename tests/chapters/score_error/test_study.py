@@ -4,7 +4,9 @@ import math
 
 import pytest
 
+from conclude_case import measured_case
 from sharpbound.chapters.score_error.study import ScoreError
+from sharpbound.chapters.score_error.verdict import conclude_ordering
 from sharpbound.errors import InputError
 from sharpbound.suite import load_theory
 from sharpbound.suite.case import Case
@@ -36,9 +38,8 @@ def conclude(case):
     experiment, claim = ScoreError(), THEORY[case.claim]
     experiment.validate(case, claim)
     experiment.check(case)
-    cells = [*experiment.cells(case), *experiment.drawings(case)]
-    measured = [experiment.measuring(cell).measure(cell) for cell in cells]
-    return experiment.finish(case, claim, measured)
+    rows, *drawings = measured_case(experiment, case)
+    return rows, experiment.finish(case, claim, rows, drawings).drawn()
 
 
 @pytest.mark.parametrize(
@@ -172,7 +173,7 @@ def test_budget_tables():
         ({"metric": "girsanov-bound"}, "measure.metric"),
         ({"metric": "path-kl", "sampler": "pf-ode"}, "measure.metric"),
         ({"metric": ["tv", "robust-bound"]}, "score_error.delta"),
-        ({"error": {"field": "linear", "versus": "nosuch"}}, "sampler.name"),
+        ({"error": {"field": "linear", "versus": "nosuch"}}, "score_error.versus"),
         ({"error": {"field": "linear", "budget": "yes"}}, "score_error.budget"),
         ({"error": {"field": "worst", "omega": 2.0}}, "score_error.omega"),
         ({"error": {"field": "iid-noise"}, "sampler": "heun"}, "sampler.name"),
@@ -200,3 +201,67 @@ def test_bad_cases_are_refused(change, key):
     with pytest.raises(InputError) as caught:
         validate_and_check()
     assert caught.value.key == key
+
+
+@pytest.mark.parametrize(
+    ("claim", "error", "metrics"),
+    [
+        ("score-error.linear", {"field": "linear"}, "tv-added"),
+        ("score-error.linear", {"field": "worst"}, ["tv-added", "girsanov-bound"]),
+    ],
+)
+def test_the_exact_score_in_a_sweep_over_eps_is_shown_and_not_fitted(claim, error, metrics):
+    """eps = 0 is the limit itself: it has no logarithm and no ratio, and takes nothing from the others."""
+    sweep = {"T": [20], "eps": [0, *EPS]}
+    rows, with_zero = conclude(make(claim, error, metrics, sweep))
+    _, without = conclude(make(claim, error, metrics, {"T": [20], "eps": EPS}))
+    assert rows[0]["tv-added"] == pytest.approx(0, abs=1e-13)
+    assert (with_zero.verdict, with_zero.exponent, with_zero.interval) == (
+        "confirmed",
+        without.exponent,
+        without.interval,
+    )
+    assert {"x": 0, "reason": "the limit itself has no logarithm"} in with_zero.details["excluded"]
+    figures = {figure["name"]: figure for figure in with_zero.details["figures"]}
+    for curve in figures.get("worst-curve", {"series": []})["series"]:
+        assert curve["x"] == EPS
+
+
+def test_a_heatmap_leaves_the_exact_score_out():
+    sweep = {"T": [16, 32, 64], "eps": [0, 0.003, 0.03]}
+    _, conclusion = conclude(make("score-error.plateau", {"field": "constant"}, "tv", sweep))
+    (heat,) = [figure for figure in conclusion.details["figures"] if figure["name"] == "heatmap"]
+    assert heat["y"]["values"] == [0.003, 0.03]
+    assert len(heat["z"]["values"]) == 2
+
+
+def test_an_ordering_needs_both_floors():
+    case = make(
+        "score-error.ddpm-forgives", {"field": "fourier", "versus": "pf-ode"}, "tv-added", {"T": [16]}
+    )
+    row = {
+        "T": 16,
+        "tv-added": 0.1,
+        "tv-added_floor": 1e-9,
+        "tv-added_versus": 0.2,
+        "tv-added_versus_floor": 1e-9,
+    }
+    assert conclude_ordering(case, [row]).verdict == "confirmed"
+    for name in ("tv-added_floor", "tv-added_versus_floor"):
+        assert conclude_ordering(case, [row | {name: None}]).verdict == "inconclusive"
+
+
+def test_the_other_sampler_has_parameters_of_its_own():
+    """The churn of the one is not that of the other; the start is one start."""
+    table = {"name": "edm-heun", "churn": 4.0, "init": "exact"}
+    for versus, other in (
+        ("pf-ode", {"name": "pf-ode", "init": "exact"}),
+        ({"name": "pf-ode"}, {"name": "pf-ode", "init": "exact"}),
+        ("edm-heun", {"name": "edm-heun", "init": "exact"}),
+        ({"name": "edm-heun", "churn": 2.0}, {"name": "edm-heun", "churn": 2.0, "init": "exact"}),
+        ({"name": "ddpm", "init": "normal"}, {"name": "ddpm", "init": "normal"}),
+    ):
+        error = {"field": "fourier", "eps": 0.02, "omega": 2.0, "versus": versus}
+        case = make("score-error.ddpm-forgives", error, "tv-added", {"T": [16]})
+        case = case.model_copy(update={"sampler": table})
+        assert [cell.params["sampler"] for cell in ScoreError().cells(case)] == [table, other]

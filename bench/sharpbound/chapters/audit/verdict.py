@@ -20,8 +20,10 @@ on integer timesteps, has no slopes as exact as those of an exact law."""
 def order_details(
     rows: Sequence[Mapping[str, Any]], nominal: float
 ) -> tuple[str, RateEstimate, dict[str, Any]]:
-    """Verdict, estimate and details of rows with T, w2 and w2_floor; rows without a value are left out."""
-    usable = [row for row in rows if row["w2"] is not None]
+    """Verdict, estimate and details of rows with T, w2 and w2_floor; rows without a value
+    or without a floor are left out.
+    """
+    usable = [row for row in rows if None not in (row["w2"], row["w2_floor"])]
     T = np.array([row["T"] for row in usable], dtype=float)
     found = estimate(1 / T, [row["w2"] for row in usable], [row["w2_floor"] for row in usable])
     verdict, reason = judge_order(found, nominal)

@@ -93,8 +93,9 @@ class Detection(Experiment):
             f"{len(mutants) - len(missed)} of {len(mutants)} mutants caught, "
             f"{len(runs) - len(alarms)} of {len(runs)} unmutated runs passed"
         )
-        details = {"reason": reason, "missed": missed, "alarms": alarms, "tables": [_table(mutants)]}
-        return Conclusion("refuted" if missed or alarms else "confirmed", None, None, details)
+        details = {"reason": reason, "missed": missed, "alarms": alarms}
+        verdict = "refuted" if missed or alarms else "confirmed"
+        return Conclusion(verdict, None, None, details, lambda: {"tables": [_table(mutants)]})
 
 
 def _check_doubling(T: Any, key: str) -> None:

@@ -98,7 +98,8 @@ def _lines(label: str, series: list[dict[str, Any]]) -> Figure:
 
 def heatmap(case: Case, rows: Sequence[Row]) -> Figure:
     """error(T, eps), with the line along which discretisation and score do equal harm."""
-    metric, steps, sizes = case.metrics[0], case.sweep["T"], case.sweep["eps"]
+    metric, steps = case.metrics[0], case.sweep["T"]
+    sizes = [eps for eps in case.sweep["eps"] if eps > 0]  # the exact score has no place on the axis
     at = {(row["T"], row["eps"]): row[metric] for row in rows}
     values = [[at[T, eps] for T in steps] for eps in sizes]
     crossover = crossover_line(steps, sizes, at)
@@ -118,7 +119,7 @@ def heatmap(case: Case, rows: Sequence[Row]) -> Figure:
 def crossover_line(
     steps: Sequence[int], sizes: Sequence[float], at: dict[Any, Any]
 ) -> dict[str, list[float]]:
-    """T*(eps) = A/(B eps), A = T error at the smallest eps and T, B = error/eps at the largest eps and T.
+    """T*(eps) = A/(B eps), A = T error at the smallest eps and T, B = error/eps at the largest eps and T; eps > 0.
 
     Points outside the sweep are left out.
     """
@@ -134,7 +135,8 @@ def panel(case: Case, rows: Sequence[Row]) -> Figure:
     """The sampler against the one it is compared with."""
     metric, swept = case.metrics[0], case.swept
     x = [row[swept] for row in rows]
-    names = (case.sampler["name"], case.score_error["versus"]) if case.score_error else ()
+    versus = (case.score_error or {})["versus"]
+    names = (case.sampler["name"], versus["name"] if isinstance(versus, dict) else versus)
     series = [
         {"label": samplers.build({"name": name}).title, "x": x, "y": [row[column] for row in rows]}
         for name, column in zip(names, (metric, f"{metric}_versus"), strict=True)
@@ -191,8 +193,8 @@ def worst_curve(case: Case, rows: Sequence[Row]) -> Figure:
         "series": [
             {
                 "label": names[name],
-                "x": [row["eps"] for row in rows],
-                "y": [row[name] / row["eps"] for row in rows],
+                "x": [row["eps"] for row in rows if row["eps"] > 0],
+                "y": [row[name] / row["eps"] for row in rows if row["eps"] > 0],
             }
             for name in case.metrics
         ],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from sharpbound import processes, samplers
@@ -23,8 +24,8 @@ if TYPE_CHECKING:
 
 SWEEPABLE = ("eps", "T", "omega", "d", "delta")
 OPTIONS = ("versus", "budget")
-"""Keys of [score_error] beside the field's own: a second sampler, measured as ``<metric>_versus``; whether to
-tabulate the error budget."""
+"""Keys of [score_error] beside the field's own: a second sampler, by name or as a [sampler] table, measured as
+``<metric>_versus``; whether to tabulate the error budget."""
 
 
 class ScoreError(Experiment):
@@ -46,7 +47,9 @@ class ScoreError(Experiment):
         check_options(case)
         for point in points:
             check_sweep(point)
-            samplers.build(case.sampler).check(processes.build(case.forward, point["T"]))
+            ladder = processes.build(case.forward, point["T"])
+            for spec in sampler_specs(case):
+                samplers.build(spec).check(ladder)
         for metric in case.metrics:
             allowed = allowed_metrics(error)
             if metric not in allowed:
@@ -58,14 +61,14 @@ class ScoreError(Experiment):
         points = sweep_points(case.sweep, SWEEPABLE)
         smallest = min(points, key=lambda point: (point["T"], point.get("d", 1)))
         for point in [*points[:1], smallest, points[-1]]:
-            for name in sampler_names(case):
-                Problem.of(params(case, {**point, "T": smallest["T"]}, name)).check()
+            for spec in sampler_specs(case):
+                Problem.of(params(case, {**point, "T": smallest["T"]}, spec)).check()
 
     def cells(self, case: Case) -> list[Cell]:
         return [
-            Cell(self.kind, params(case, point, name))
+            Cell(self.kind, params(case, point, spec))
             for point in sweep_points(case.sweep, SWEEPABLE)
-            for name in sampler_names(case)
+            for spec in sampler_specs(case)
         ]
 
     def measure(self, cell: Cell) -> list[Row]:
@@ -81,13 +84,13 @@ class ScoreError(Experiment):
         return [*curve_figures(case, measured), *figures]
 
     def rows(self, case: Case, measured: Sequence[list[Row]]) -> list[Row]:
-        names = sampler_names(case)
+        count = len(sampler_specs(case))
         out: list[Row] = []
         for i, point in enumerate(sweep_points(case.sweep, SWEEPABLE)):
-            (row,) = measured[i * len(names)]
+            (row,) = measured[i * count]
             merged: Row = {**point, **row, "floor": row[f"{case.metrics[0]}_floor"]}
-            if len(names) > 1:
-                (other,) = measured[i * len(names) + 1]
+            if count > 1:
+                (other,) = measured[i * count + 1]
                 for metric in case.metrics:
                     merged |= {
                         f"{metric}_versus": other[metric],
@@ -100,8 +103,9 @@ class ScoreError(Experiment):
         conclusion = (
             conclude_ordering(case, rows) if claim.kind == "ordering" else conclude_sweep(case, claim, rows)
         )
-        details = conclusion.details | {"figures": figures(case, rows), "tables": tables(case, rows)}
-        return Conclusion(conclusion.verdict, conclusion.exponent, conclusion.interval, details)
+        return replace(
+            conclusion, draw=lambda: {"figures": figures(case, rows), "tables": tables(case, rows)}
+        )
 
 
 # -- reading a case --------------------------------------------------------------------------------
@@ -111,25 +115,34 @@ def check_options(case: Case) -> None:
     """Raise InputError for a sampler to compare with that does not exist, or a ``budget`` that is no bool."""
     error = case.score_error or {}
     if "versus" in error:
-        samplers.build({"name": error["versus"]})
+        try:
+            samplers.build(sampler_specs(case)[1])
+        except InputError as mistake:
+            raise InputError(mistake.message, key="score_error.versus") from None
     if not isinstance(error.get("budget", False), bool):
         raise InputError(f"must be true or false, got {error['budget']!r}", key="score_error.budget")
 
 
-def sampler_names(case: Case) -> list[str]:
-    """The sampler under test, and the one it is compared with."""
+def sampler_specs(case: Case) -> list[dict[str, Any]]:
+    """The [sampler] table, and that of the sampler it is compared with.
+
+    The second one has parameters of its own, as given or by default, and the start of the first.
+    """
     versus = (case.score_error or {}).get("versus")
-    return [case.sampler["name"], *([versus] if versus else [])]
+    if versus is None:
+        return [case.sampler]
+    start = {key: case.sampler[key] for key in ("init",) if key in case.sampler}
+    return [case.sampler, start | (versus if isinstance(versus, dict) else {"name": versus})]
 
 
-def params(case: Case, point: dict[str, Any], sampler: str) -> dict[str, Any]:
+def params(case: Case, point: dict[str, Any], sampler: dict[str, Any]) -> dict[str, Any]:
     """Everything a cell depends on: swept values stand in the tables they belong to."""
     error = {key: value for key, value in (case.score_error or {}).items() if key not in OPTIONS}
     error |= {key: point[key] for key in ("eps", "omega", "delta") if key in point}
     return {
         "target": at_dimension(case.target, point.get("d")),
         "forward": case.forward,
-        "sampler": case.sampler | {"name": sampler},
+        "sampler": sampler,
         "error": error,
         "T": point["T"],
         "metrics": case.metrics,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -85,22 +86,26 @@ class Complexity(Experiment):
         d, steps, started, noise = (np.array([row[key] for row in rows], dtype=float) for key in keys)
         options = read_options(case.options, DEFAULTS, "design")
         cost = np.log(noise / options["sigma_min"]) ** 2
-        found.details["figures"] = [
-            lines(
-                "steps",
-                f"{case.title}: steps per dimension",
-                axis("dimension", "log"),
-                axis("steps / d"),
-                [
-                    series(f"exact law at σ = {options['sigma_max']:g}", d, steps / d),
-                    series("Gaussian start, half of the accuracy each", d, started / d),
-                    series("∝ log(σ_max/σ_min)²", d, started[-1] / d[-1] * cost / cost[-1], "dashed"),
-                ],
-                "With a Gaussian start the largest noise has to grow with the dimension, and the range of the "
-                "schedule with it: that is the logarithm by which the growth is only almost linear.",
-            )
-        ]
-        return found
+        return replace(
+            found,
+            draw=lambda: {
+                "figures": [
+                    lines(
+                        "steps",
+                        f"{case.title}: steps per dimension",
+                        axis("dimension", "log"),
+                        axis("steps / d"),
+                        [
+                            series(f"exact law at σ = {options['sigma_max']:g}", d, steps / d),
+                            series("Gaussian start, half of the accuracy each", d, started / d),
+                            series("∝ log(σ_max/σ_min)²", d, started[-1] / d[-1] * cost / cost[-1], "dashed"),
+                        ],
+                        "With a Gaussian start the largest noise has to grow with the dimension, and the range of the "
+                        "schedule with it: that is the logarithm by which the growth is only almost linear.",
+                    )
+                ]
+            },
+        )
 
 
 def _largest_noise(target: Target, options: dict[str, Any], goal: float) -> float:

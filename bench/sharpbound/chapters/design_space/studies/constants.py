@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -80,21 +81,25 @@ class Constants(Experiment):
             series("T = 32", x, [row["at-32-steps"] for row in rows], "dashed"),
         ]
         marks = {"hlines": [{"at": song, "label": "exponential schedule"}]} if case.swept == "rho" else {}
-        found.details["figures"] = [
-            lines(
-                "constants",
-                "What a step costs in the worst case: T times the discretisation part, per dimension",
-                axis(swept, "log"),
-                axis("T · E_D / d", "log"),
-                curves,
-                "A point mass under exact scores. The exponential schedule is the limit of large powers "
-                "and has the "
-                "least cost; small powers only reach their limit once the steps resolve the smallest "
-                "noise level.",
-                **marks,
-            )
-        ]
-        return found
+        return replace(
+            found,
+            draw=lambda: {
+                "figures": [
+                    lines(
+                        "constants",
+                        "What a step costs in the worst case: T times the discretisation part, per dimension",
+                        axis(swept, "log"),
+                        axis("T · E_D / d", "log"),
+                        curves,
+                        "A point mass under exact scores. The exponential schedule is the limit of large powers "
+                        "and has the "
+                        "least cost; small powers only reach their limit once the steps resolve the smallest "
+                        "noise level.",
+                        **marks,
+                    )
+                ]
+            },
+        )
 
 
 def _schedule(settings: dict[str, Any], steps: int) -> tuple[str, int, float, float]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from sharpbound import processes, samplers, targets
@@ -76,16 +77,20 @@ class Decomposition(Experiment):
             "discretisation": "E_D",
             "score": "E_S",
         }
-        found.details["figures"] = [
-            bars(
-                "parts",
-                case.title,
-                axis("steps T", values=[str(n) for n in steps]),
-                axis("KL divergence (nats)"),
-                [series(name, steps, [row[key] for row in rows]) for key, name in names.items()],
-                "The first bar is computed from the kernels of the two chains, the other three from the "
-                "Fisher "
-                "information; they add up to it.",
-            )
-        ]
-        return found
+        return replace(
+            found,
+            draw=lambda: {
+                "figures": [
+                    bars(
+                        "parts",
+                        case.title,
+                        axis("steps T", values=[str(n) for n in steps]),
+                        axis("KL divergence (nats)"),
+                        [series(name, steps, [row[key] for row in rows]) for key, name in names.items()],
+                        "The first bar is computed from the kernels of the two chains, the other three from the "
+                        "Fisher "
+                        "information; they add up to it.",
+                    )
+                ]
+            },
+        )

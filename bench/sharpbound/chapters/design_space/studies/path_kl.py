@@ -8,9 +8,8 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from sharpbound import targets
+from sharpbound.chapters import columns
 from sharpbound.chapters.base import Cell, Experiment
 from sharpbound.chapters.design_space import schedules
 from sharpbound.chapters.design_space.output import churned_law, gaussian_output
@@ -119,13 +118,13 @@ class PathParts(Experiment):
             rows = [row for row in rows if None not in (row[pair[0]], row[pair[1]])]
             if not rows:
                 return Conclusion("inconclusive", None, None, {"reason": "no row has both output laws"})
-            values, other, *floors = (
-                np.array([row[key] for row in rows]) for key in (*pair, *(f"{key}_floor" for key in pair))
-            )
-            verdict = judge_ordering(values, other, *floors)
+            values, other = (columns.values(rows, key) for key in pair)
+            verdict = judge_ordering(values, other, *(columns.floors(rows, key) for key in pair))
             details: dict[str, Any] = {"reason": _where(case, rows) + verdict.reason}
-            details |= {"ratio": (values / other).tolist(), "figures": [_duel(case, rows, values, other)]}
-            return Conclusion(verdict.verdict, None, None, details)
+            details |= {"ratio": (values / other).tolist()}
+            return Conclusion(
+                verdict.verdict, None, None, details, lambda: {"figures": [_duel(case, rows, values, other)]}
+            )
         moments = targets.build(case.target).moments()
         known = {"d": float(len(moments.mean)), "m2": math.sqrt(moments.second_moment)}
         known = {name: value for name, value in known.items() if name != case.swept}

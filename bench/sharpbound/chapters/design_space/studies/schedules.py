@@ -98,7 +98,7 @@ class Schedules(Experiment):
             f"({last[ranking[0]] / last['discretisation']:.3f} of the optimum), the worst {ranking[-1]} "
             f"({last[ranking[-1]] / last['discretisation']:.3g}); {judged.reason}"
         )
-        return Conclusion(judged.verdict, None, None, {"reason": reason} | _shown(case, rows, names))
+        return Conclusion(judged.verdict, None, None, {"reason": reason}, lambda: _shown(case, rows, names))
 
 
 def _shown(case: Case, rows: Sequence[Row], names: Sequence[str]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sharpbound import targets
+from sharpbound.chapters import columns
 from sharpbound.chapters.base import Cell, Experiment
 from sharpbound.chapters.design_space.output import churned_law
 from sharpbound.chapters.design_space.song_or_karras import crossover_scale, output_loss, path_loss
@@ -112,8 +113,8 @@ class SongOrKarras(Experiment):
     def conclude(self, case: Case, claim: Claim, rows: Sequence[Row]) -> Conclusion:
         options = read_options(case.options, DEFAULTS, "design")
         first, second = options["first"], options["second"]
-        columns = (first, second, f"{first}_floor", f"{second}_floor")
-        a, b, *floors = (np.array([row[name] for row in rows], dtype=float) for name in columns)
+        a, b = columns.values(rows, first), columns.values(rows, second)
+        floors = columns.floors(rows, first), columns.floors(rows, second)
         known = np.isfinite(a) & np.isfinite(b)  # where the engine has both laws
         if not known.any():
             return Conclusion("inconclusive", None, None, {"reason": "no output law of the two was measured"})
@@ -126,12 +127,15 @@ class SongOrKarras(Experiment):
             reason += f"with the exact score exponential beats edm below a data scale of {crossover:.4f}; "
         ratio = [r if np.isfinite(r) else None for r in (a / b).tolist()]
         details: dict[str, Any] = {"reason": reason + judged.reason, "ratio": ratio}
-        several = len(case.sweep["sigma"]) > 1
-        figures = maps(case, rows, options) if several and len(case.sweep["score_error"]) > 1 else []
-        figures += [cuts(case, rows, a / b, options, crossover)] if several or not churns(options) else []
-        figures += [against_churn(case, rows, options)] if churns(options) else []
-        details["figures"] = figures
-        return Conclusion(judged.verdict, None, None, details)
+
+        def draw() -> dict[str, Any]:
+            several = len(case.sweep["sigma"]) > 1
+            figures = maps(case, rows, options) if several and len(case.sweep["score_error"]) > 1 else []
+            figures += [cuts(case, rows, a / b, options, crossover)] if several or not churns(options) else []
+            figures += [against_churn(case, rows, options)] if churns(options) else []
+            return {"figures": figures}
+
+        return Conclusion(judged.verdict, None, None, details, draw)
 
 
 # -- losses ------------------------------------------------------------------------------------

@@ -69,18 +69,27 @@ class Gap(Experiment):
             f"the gap grows from {gaps[0]:.4g} to {gaps[-1]:.4g}; with KL[p_T|noise] the ELBO loses least at "
             f"T = {time[loss.argmin()]:g} of this sweep; {judged.reason}"
         )
-        figure = lines(
-            "terms",
-            "The two terms that the diffusion time trades, for the class of diffused Gaussians",
-            axis("diffusion time T", "log"),
-            axis("KL divergence (nats)", "log"),
-            [
-                series("optimal gap G*(T)", time, gaps),
-                series("KL[p_T | noise]", time, noise),
-                series("sum", time, loss),
-            ],
-            "The gap of the best score of the class, which has two parameters for all times. It saturates "
-            "where p_T "
-            "has become Gaussian: a longer time then costs nothing.",
+        return Conclusion(
+            judged.verdict,
+            None,
+            None,
+            {"reason": reason},
+            lambda: {
+                "figures": [
+                    lines(
+                        "terms",
+                        "The two terms that the diffusion time trades, for the class of diffused Gaussians",
+                        axis("diffusion time T", "log"),
+                        axis("KL divergence (nats)", "log"),
+                        [
+                            series("optimal gap G*(T)", time, gaps),
+                            series("KL[p_T | noise]", time, noise),
+                            series("sum", time, loss),
+                        ],
+                        "The gap of the best score of the class, which has two parameters for all times. It saturates "
+                        "where p_T "
+                        "has become Gaussian: a longer time then costs nothing.",
+                    )
+                ]
+            },
         )
-        return Conclusion(judged.verdict, None, None, {"reason": reason, "figures": [figure]})

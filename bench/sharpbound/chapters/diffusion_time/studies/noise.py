@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -117,8 +118,13 @@ class Noise(Experiment):
         if claim.kind == "ordering":
             model = np.array([row["model-kl"] for row in rows])
             judged = judge_ordering(model, values, RELATIVE_FLOOR * np.abs(model), floors)
-            figures = [_against_noise(case, x, values, model)]
-            return Conclusion(judged.verdict, None, None, {"reason": judged.reason, "figures": figures})
+            return Conclusion(
+                judged.verdict,
+                None,
+                None,
+                {"reason": judged.reason},
+                lambda: {"figures": [_against_noise(case, x, values, model)]},
+            )
         if swept == "eps_score":
             # VP: T* = 2 log(1/eps) + const is the power law exp(-T*) ~ eps^2, with its coefficient as the
             # power; VE: 1/T* ~ eps
@@ -130,8 +136,13 @@ class Noise(Experiment):
             x = x[order]
             details = rate_details(found, x, swept, predicted, judged.reason)
             del details["axis"]  # T* is a logarithm: its figure is not that of a power law
-            details["figures"] = _optima(case, rows)
-            return Conclusion(judged.verdict, found.exponent, found.interval, details)
+            return Conclusion(
+                judged.verdict,
+                found.exponent,
+                found.interval,
+                details,
+                lambda: {"figures": _optima(case, rows)},
+            )
         elif claim.kind == "exponential":
             found = estimate_exponential(x, values, floors)
             predicted = -math.log(claim.predict({swept: 1.0}))
@@ -140,10 +151,11 @@ class Noise(Experiment):
             moments = targets.build(case.target).moments()
             known = {"d": 1.0, "m2": math.sqrt(moments.second_moment)}
             conclusion = conclude_rate(claim, rows, swept=swept, metric=metric, values=known)
-            conclusion.details["figures"] = [_decay(case, rows)]
-            return conclusion
-        details = rate_details(found, x, swept, predicted, judged.reason) | {"figures": [_decay(case, rows)]}
-        return Conclusion(judged.verdict, found.exponent, found.interval, details)
+            return replace(conclusion, draw=lambda: {"figures": [_decay(case, rows)]})
+        details = rate_details(found, x, swept, predicted, judged.reason)
+        return Conclusion(
+            judged.verdict, found.exponent, found.interval, details, lambda: {"figures": [_decay(case, rows)]}
+        )
 
 
 def _smallness(claim: Claim, options: dict[str, Any], eps_score: float) -> float:

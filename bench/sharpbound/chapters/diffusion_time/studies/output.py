@@ -11,6 +11,7 @@ import torch
 
 from sharpbound import samplers
 from sharpbound.chapters.base import Cell, Experiment
+from sharpbound.chapters.columns import floors
 from sharpbound.chapters.diffusion_time.auxiliary import FITS, ModelStart
 from sharpbound.chapters.diffusion_time.elbo import gap, optimal_time
 from sharpbound.chapters.options import line_target, read_options, sweep_points
@@ -172,22 +173,34 @@ def _best_time(case: Case, rows: Sequence[Row], options: dict[str, Any]) -> Conc
     if above:  # it is a bound on the stochastic process with infinitely many steps
         reason += f"the output KL exceeds the bound at {above} of {len(wrong)} times: it does not cover this sampler; "
     reason += judged.reason
-    figure = lines(
-        "output",
-        case.title,
-        axis("diffusion time T", "log"),
-        axis("KL divergence (nats)", "log"),
-        [
-            series("bound: gap + KL[p_T | noise]", time, bound, "dashed"),
-            series(f"output KL, score error {eps:g}", time, wrong),
-            series("output KL, exact score", time, exact),
-        ],
-        f"{rows[0]['steps']} steps at every T. The bound, for the stochastic process in continuous time, adds up "
-        "the score error over all times; a stochastic sampler forgets most of it.",
-        vlines=[{"at": promised, "label": "T* of the bound"}, {"at": best, "label": "best for the samples"}],
+    details = {"reason": reason, "best_time": best, "bound_time": promised}
+    return Conclusion(
+        judged.verdict,
+        None,
+        None,
+        details,
+        lambda: {
+            "figures": [
+                lines(
+                    "output",
+                    case.title,
+                    axis("diffusion time T", "log"),
+                    axis("KL divergence (nats)", "log"),
+                    [
+                        series("bound: gap + KL[p_T | noise]", time, bound, "dashed"),
+                        series(f"output KL, score error {eps:g}", time, wrong),
+                        series("output KL, exact score", time, exact),
+                    ],
+                    f"{rows[0]['steps']} steps at every T. The bound, for the stochastic process in continuous "
+                    "time, adds up the score error over all times; a stochastic sampler forgets most of it.",
+                    vlines=[
+                        {"at": promised, "label": "T* of the bound"},
+                        {"at": best, "label": "best for the samples"},
+                    ],
+                )
+            ]
+        },
     )
-    details = {"reason": reason, "best_time": best, "bound_time": promised, "figures": [figure]}
-    return Conclusion(judged.verdict, None, None, details)
 
 
 def _models(case: Case, rows: Sequence[Row], options: dict[str, Any]) -> Conclusion:
@@ -200,8 +213,9 @@ def _models(case: Case, rows: Sequence[Row], options: dict[str, Any]) -> Conclus
     steps = {row["horizon"]: row["steps"] for row in rows}
     verdicts, lines_of_table = [], [["noise", float(time[at]), steps[time[at]], goal, 0.0]]
     for name in names:
-        both = _measured(rows, f"{name}-error", "noise-error", f"{name}-error_floor", "noise-error_floor")
-        verdicts.append((name, judge_ordering(*both)))
+        pair = (f"{name}-error", "noise-error")
+        both = [row for row in rows if all(row[key] is not None for key in pair)]
+        verdicts.append((name, judge_ordering(*_measured(both, *pair), *(floors(both, key) for key in pair))))
         t, value = _measured(rows, "horizon", f"{name}-error")
         reached = np.flatnonzero(value <= goal * (1 + 1e-9))
         if len(reached):
@@ -228,21 +242,30 @@ def _models(case: Case, rows: Sequence[Row], options: dict[str, Any]) -> Conclus
         curves.append(series(name, x, y))
         x, y = _measured(rows, "horizon", f"{name}-bound")
         curves.append(series(f"{name}, bound", x, y, "dashed", like=name))
-    figures = [
-        lines(
-            "models",
-            case.title,
-            axis("diffusion time T", "log"),
-            axis("KL divergence (nats)", "log"),
-            curves,
-            f"Output KL with score error {options['eps_score']:g} when the sampler starts from each law, "
-            f"and the loss of "
-            "the ELBO that is promised (dashed).",
-            hlines=[{"at": goal, "label": "noise law at its best"}],
-        )
-    ]
     columns = ["start", "shortest T", "steps", "output KL there", "steps saved"]
-    tables = [
-        table("saved", "How far the diffusion time shrinks at equal output KL", columns, lines_of_table)
-    ]
-    return Conclusion(verdict, None, None, {"reason": reason, "figures": figures, "tables": tables})
+    return Conclusion(
+        verdict,
+        None,
+        None,
+        {"reason": reason},
+        lambda: {
+            "figures": [
+                lines(
+                    "models",
+                    case.title,
+                    axis("diffusion time T", "log"),
+                    axis("KL divergence (nats)", "log"),
+                    curves,
+                    f"Output KL with score error {options['eps_score']:g} when the sampler starts from each law, "
+                    f"and the loss of "
+                    "the ELBO that is promised (dashed).",
+                    hlines=[{"at": goal, "label": "noise law at its best"}],
+                )
+            ],
+            "tables": [
+                table(
+                    "saved", "How far the diffusion time shrinks at equal output KL", columns, lines_of_table
+                )
+            ],
+        },
+    )

@@ -118,8 +118,13 @@ class ErmFailure(Experiment):
         details = rate_details(found, m, "m", predicted, judged.reason + simulated)
         del details["axis"]  # an exponential in m: its own figure shows it
         details["ratio"] = (value / formula).tolist()
-        details |= failure_report(options, case.metrics, rows)
-        return Conclusion(judged.verdict, found.exponent, found.interval, details)
+        return Conclusion(
+            judged.verdict,
+            found.exponent,
+            found.interval,
+            details,
+            lambda: failure_report(options, case.metrics, rows),
+        )
 
 
 def _in_units(found: RateEstimate, unit: float) -> RateEstimate:

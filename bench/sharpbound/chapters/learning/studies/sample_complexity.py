@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -11,13 +10,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sharpbound.chapters import columns
 from sharpbound.chapters.base import Cell, Experiment
 from sharpbound.chapters.learning.intervals import slope_over_range
 from sharpbound.chapters.learning.quantities import STUDIES, Study
 from sharpbound.chapters.learning.studies.sample_complexity_figures import learning_report
 from sharpbound.chapters.options import line_target, read_options, sweep_points
+from sharpbound.chapters.rate_verdict import NO_FLOOR
 from sharpbound.errors import InputError
-from sharpbound.rates import RateEstimate, estimate, judge_bound, judge_equality, raw_slope
+from sharpbound.rates import RateEstimate, Verdict, estimate, judge_bound, judge_equality, raw_slope
 from sharpbound.rates.details import rate_details
 from sharpbound.records.document import Conclusion, Row
 
@@ -92,8 +93,13 @@ class SampleComplexity(Experiment):
         axis, h, predicted = _axis(swept, x, 1 / formula if rises else formula)
         error = 1 / value if rises else value
         scale = (1 / value) ** 2 if rises else np.ones_like(value)
-        floor, noise = (_column(rows, f"{metric}_{name}") for name in ("floor", "noise"))
+        noise = np.nan_to_num(columns.values(rows, f"{metric}_noise"))
+        floor = columns.floors(rows, metric)
+        floor[(noise > 0) & np.isinf(floor)] = 0.0  # sampled, not computed: all of the doubt is in the noise
         order = np.argsort(-h)
+        last = order[-1]
+        unknown = [{"x": float(x[i]), "reason": NO_FLOOR} for i in order if not np.isfinite(floor[i])]
+        order = order[np.isfinite(floor[order])]
         found = estimate(
             h[order] ** study.expansion, error[order], (floor * scale)[order], (noise * scale)[order]
         )
@@ -102,7 +108,7 @@ class SampleComplexity(Experiment):
         if claim.kind == "equality":
             judged = judge_equality(found, predicted)
             verdict, reason = judged.verdict, judged.reason
-            off = abs(ratio[order[-1]] - 1)
+            off = abs(ratio[last] - 1)
             if verdict == "confirmed" and off > AGREEMENT:
                 verdict = "inconclusive"
             reason += f"; the metric is {off:.2%} off the formula at the end of the sweep, {AGREEMENT:.0%} are allowed"
@@ -110,8 +116,8 @@ class SampleComplexity(Experiment):
             # an upper bound on a metric is a lower bound on its reciprocal
             upper = (claim.kind == "upper-bound") != rises
             judged = judge_bound(found, predicted, "upper-bound" if upper else "lower-bound")
-            verdict, reason = judged.verdict, judged.reason
-            reason = _of_reciprocal(reason) if rises else reason
+            verdict = judged.verdict
+            reason = _said_of_metric(judged, found, predicted, claim.kind) if rises else judged.reason
             if study.trained and verdict == "violated":
                 verdict = "inconclusive"
                 reason += (
@@ -122,14 +128,18 @@ class SampleComplexity(Experiment):
             fit = slope_over_range(x, value, noise)
             reason += f"; over these runs the slope is {fit.value:.3f} [{fit.low:.3f}, {fit.high:.3f}] (95 %, seeds)"
         details = rate_details(found, x[order], axis, predicted, reason, h=h[order])
+        details["excluded"] += unknown
         if noise.any():
             del details["axis"]  # its own figure shows the intervals over seeds
         details["raw_exponent"] = raw_slope(x, value)
         details["ratio"] = ratio.tolist()
         details["constant"] = float(ratio.max())
         details["bound"] = (formula * ratio.max()).tolist()
-        details |= learning_report(case.options["study"], {**options, "swept": swept}, rows)
-        return Conclusion(verdict, found.exponent, found.interval, details)
+
+        def draw() -> dict[str, Any]:
+            return learning_report(case.options["study"], {**options, "swept": swept}, rows)
+
+        return Conclusion(verdict, found.exponent, found.interval, details, draw)
 
 
 def _read(case: Case) -> tuple[Study, dict[str, Any]]:
@@ -151,11 +161,19 @@ def _axis(swept: str, x: Array, formula: Array) -> tuple[str, Array, float]:
     return "formula", np.exp(log_f), 1.0
 
 
-def _of_reciprocal(reason: str) -> str:
-    """A judgement of 1/metric, said of the metric."""
-    swaps = {"error/bound": "metric/bound", "falls": "grows", "grows": "falls"}
-    swaps |= {"lower-bound": "upper-bound", "upper-bound": "lower-bound"}
-    return re.sub("|".join(swaps), lambda found: swaps[found[0]], reason)
+def _said_of_metric(judged: Verdict, found: RateEstimate, predicted: float, kind: str) -> str:
+    """Why a bound on a rising metric, judged on its reciprocal, is sharp, loose or violated, in the metric's words."""
+    if judged.verdict == "inconclusive" or found.interval is None or found.window is None:
+        return judged.reason  # it compares exponents, and names no direction
+    (low, high), (first, last) = found.interval, found.window
+    exponent, low, high = (
+        round(rate or 0.0, 4) + 0.0 for rate in (found.exponent, low, high)
+    )  # no minus before 0
+    numbers = f"measured {exponent:.4f} in [{low:.4f}, {high:.4f}] over rows {first} to {last}, predicted {predicted:g}"
+    if judged.verdict == "sharp":
+        return f"{numbers}: metric/bound tends to a constant"
+    way = "falls" if (judged.verdict == "loose") == (kind == "upper-bound") else "grows"
+    return f"{numbers}: metric/bound {way} as a power, the {kind} is {judged.verdict}"
 
 
 def _rescaled(found: RateEstimate, power: float) -> RateEstimate:

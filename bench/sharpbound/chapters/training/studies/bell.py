@@ -81,42 +81,49 @@ class Bell(Experiment):
             f"the weights that equalise the levels' rates of training are no bell, they are a curve that "
             f"{shape}"
         )
-        figures = [
-            lines(
-                "bell",
-                "The weighting of Karras et al. in three measures",
-                axis("noise level σ", "log"),
-                axis("weight / its maximum"),
-                [series(name, sigma, [row[f"{name}-weight"] for row in rows]) for name in MEASURES],
-                "log-sigma and sigma: on |σS + ξ|² per d log σ and per dσ; network: on the loss of the "
-                "preconditioned "
-                "network per d log σ, where it is the lognormal density itself.",
-            ),
-            lines(
-                "levels",
-                "What an untrained network asks for",
-                axis("noise level σ", "log"),
-                axis("value", "log"),
-                [
-                    series(
-                        "loss of the level at initialisation", sigma, [row["untrained-loss"] for row in rows]
-                    ),
-                    series("weight that equalises the rates", sigma, equal),
-                ],
-                "The equalising weight is 1/(σ² tr K), K the tangent kernel of the level.",
-            ),
-        ]
         columns = ["measure", "peak at σ", "inner maxima"]
-        tables = [
-            table(
-                "peaks",
-                "Where the bell peaks",
-                columns,
-                list(zip(MEASURES, peaks.values(), modes, strict=True)),
-            )
-        ]
         return Conclusion(
-            judged.verdict, None, None, {"reason": reason, "figures": figures, "tables": tables}
+            judged.verdict,
+            None,
+            None,
+            {"reason": reason},
+            lambda: {
+                "figures": [
+                    lines(
+                        "bell",
+                        "The weighting of Karras et al. in three measures",
+                        axis("noise level σ", "log"),
+                        axis("weight / its maximum"),
+                        [series(name, sigma, [row[f"{name}-weight"] for row in rows]) for name in MEASURES],
+                        "log-sigma and sigma: on |σS + ξ|² per d log σ and per dσ; network: on the loss of the "
+                        "preconditioned "
+                        "network per d log σ, where it is the lognormal density itself.",
+                    ),
+                    lines(
+                        "levels",
+                        "What an untrained network asks for",
+                        axis("noise level σ", "log"),
+                        axis("value", "log"),
+                        [
+                            series(
+                                "loss of the level at initialisation",
+                                sigma,
+                                [row["untrained-loss"] for row in rows],
+                            ),
+                            series("weight that equalises the rates", sigma, equal),
+                        ],
+                        "The equalising weight is 1/(σ² tr K), K the tangent kernel of the level.",
+                    ),
+                ],
+                "tables": [
+                    table(
+                        "peaks",
+                        "Where the bell peaks",
+                        columns,
+                        list(zip(MEASURES, peaks.values(), modes, strict=True)),
+                    )
+                ],
+            },
         )
 
 

@@ -136,9 +136,10 @@ class Descent(Experiment):
             "predicted_window_rate": linear.exponent,
             "kernel_drift": last[-1]["kernel-drift"],
             "judged": {name: last[-1][name] for name in case.sweep if name != "t"},
-            "figures": _figures(case, rows),
         }
-        return Conclusion(verdict, found.exponent, found.interval, details)
+        return Conclusion(
+            verdict, found.exponent, found.interval, details, lambda: {"figures": _figures(case, rows)}
+        )
 
 
 def _figures(case: Case, rows: Sequence[Row]) -> list[Figure]:

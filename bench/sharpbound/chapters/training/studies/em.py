@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -69,22 +70,26 @@ class ExpectationMaximisation(Experiment):
         x = [row["R"] for row in rows]
         starts = [_warm_start(separation, options) for separation in x]
         doubt = np.exp([-0.5 * (theta @ mu) ** 2 / (theta @ theta) for mu, theta in starts])
-        found.details["figures"] = [
-            lines(
-                "steps",
-                f"{case.title}: one step from a warm start",
-                axis("R, half of the distance of the centres"),
-                axis("|ratio of the steps - 1|", "log"),
-                [
-                    series("measured", x, far, "points"),
-                    series("∝ exp(-m²/2)", x, far[-1] * doubt / doubt[-1], "dashed"),
-                ],
-                "Descent with learning rate 1/2 against EM; what they differ by is the part of the data in "
-                "doubt between the classes, m being the distance of μ to the border that the start draws.",
-            ),
-            _race(case, options, float(x[len(x) // 2])),
-        ]
-        return found
+        return replace(
+            found,
+            draw=lambda: {
+                "figures": [
+                    lines(
+                        "steps",
+                        f"{case.title}: one step from a warm start",
+                        axis("R, half of the distance of the centres"),
+                        axis("|ratio of the steps - 1|", "log"),
+                        [
+                            series("measured", x, far, "points"),
+                            series("∝ exp(-m²/2)", x, far[-1] * doubt / doubt[-1], "dashed"),
+                        ],
+                        "Descent with learning rate 1/2 against EM; what they differ by is the part of the data in "
+                        "doubt between the classes, m being the distance of μ to the border that the start draws.",
+                    ),
+                    _race(case, options, float(x[len(x) // 2])),
+                ]
+            },
+        )
 
 
 def _warm_start(separation: float, options: dict[str, Any]) -> tuple[Any, Any]:

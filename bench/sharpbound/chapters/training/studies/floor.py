@@ -105,13 +105,22 @@ class Floor(Experiment):
             series("Bayes loss", n, least, "dashed"),
         ]
         options = read_options(case.options, DEFAULTS, "training")
-        figure = lines(
-            "floor",
-            f"{case.title}: loss after {options['iterations']} iterations",
-            axis("data points n", "log"),
-            axis("loss", "log"),
-            curves,
-            "The Bayes loss Σβ(1 - vI(v))/2, I the Fisher information of the noised data, is the least on fresh "
-            "noise; fixed noise can be learnt by heart as long as there are few points.",
+        return Conclusion(
+            judged.verdict,
+            None,
+            None,
+            {"reason": reason},
+            lambda: {
+                "figures": [
+                    lines(
+                        "floor",
+                        f"{case.title}: loss after {options['iterations']} iterations",
+                        axis("data points n", "log"),
+                        axis("loss", "log"),
+                        curves,
+                        "The Bayes loss Σβ(1 - vI(v))/2, I the Fisher information of the noised data, is the least on "
+                        "fresh noise; fixed noise can be learnt by heart as long as there are few points.",
+                    )
+                ]
+            },
         )
-        return Conclusion(judged.verdict, None, None, {"reason": reason, "figures": [figure]})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -107,24 +108,32 @@ class Lazy(Experiment):
         root = first["kernel-drift"] * np.sqrt(width[0] / width)
         curves.append(series("∝ 1/√width", width, root, "dashed"))
         ratio, doubt = (np.array([row[key] for row in rows]) for key in ("rate-ratio", "floor"))
-        found.details["figures"] = [
-            lines(
-                "lazy",
-                f"{case.title}: what becomes stationary",
-                axis("width", "log"),
-                axis("relative change", "log"),
-                curves,
-                "Means over networks; in the limit of infinite width the kernel is one fixed matrix.",
-            ),
-            lines(
-                "ratio",
-                f"{case.title}: measured over predicted rate",
-                axis("width", "log"),
-                axis("ratio"),
-                [series("mean and 95 % interval", width, ratio, low=ratio - doubt, high=ratio + doubt)],
-                "The fall of the logarithm of the loss over the whole run, in units of the prediction from the "
-                "spectrum of the tangent kernel at initialisation.",
-                hlines=[{"at": 1.0, "label": "infinite width"}],
-            ),
-        ]
-        return found
+        return replace(
+            found,
+            draw=lambda: {
+                "figures": [
+                    lines(
+                        "lazy",
+                        f"{case.title}: what becomes stationary",
+                        axis("width", "log"),
+                        axis("relative change", "log"),
+                        curves,
+                        "Means over networks; in the limit of infinite width the kernel is one fixed matrix.",
+                    ),
+                    lines(
+                        "ratio",
+                        f"{case.title}: measured over predicted rate",
+                        axis("width", "log"),
+                        axis("ratio"),
+                        [
+                            series(
+                                "mean and 95 % interval", width, ratio, low=ratio - doubt, high=ratio + doubt
+                            )
+                        ],
+                        "The fall of the logarithm of the loss over the whole run, in units of the prediction from the "
+                        "spectrum of the tangent kernel at initialisation.",
+                        hlines=[{"at": 1.0, "label": "infinite width"}],
+                    ),
+                ]
+            },
+        )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -86,32 +87,39 @@ class Speciation(Experiment):
             y = [same_class_probability(math.sqrt(sigma**2 - 1) * math.exp(-(start + s))) for s in times]
             curves.append(series(f"σ = {sigma:g}", times, y, "line"))
         x = [row["sigma"] for row in rows]
-        found.details["figures"] = [
-            lines(
-                "times",
-                f"{case.title}: measured and claimed",
-                axis("σ, root of the largest eigenvalue", "log"),
-                axis("time"),
-                [
-                    series(
-                        "X_t has one mode from here on", x, [row["speciation-time"] for row in rows], "points"
+        return replace(
+            found,
+            draw=lambda: {
+                "figures": [
+                    lines(
+                        "times",
+                        f"{case.title}: measured and claimed",
+                        axis("σ, root of the largest eigenvalue", "log"),
+                        axis("time"),
+                        [
+                            series(
+                                "X_t has one mode from here on",
+                                x,
+                                [row["speciation-time"] for row in rows],
+                                "points",
+                            ),
+                            series("½ log Λ", x, [claim.predict(row) for row in rows], "line"),
+                        ],
+                        "The law of X_t is an equal mixture of two classes with unit variance.",
                     ),
-                    series("½ log Λ", x, [claim.predict(row) for row in rows], "line"),
-                ],
-                "The law of X_t is an equal mixture of two classes with unit variance.",
-            ),
-            lines(
-                "clones",
-                "Two reverse paths cloned at a time t: do they end in the same class?",
-                axis("t - t_S"),
-                axis("probability of the same class"),
-                curves,
-                "Seen from the speciation time the curves of all data fall on one.",
-                vlines=[{"at": 0.0, "label": "speciation time"}],
-                hlines=[{"at": 0.7752, "label": "φ = .7752"}],
-            ),
-        ]
-        return found
+                    lines(
+                        "clones",
+                        "Two reverse paths cloned at a time t: do they end in the same class?",
+                        axis("t - t_S"),
+                        axis("probability of the same class"),
+                        curves,
+                        "Seen from the speciation time the curves of all data fall on one.",
+                        vlines=[{"at": 0.0, "label": "speciation time"}],
+                        hlines=[{"at": 0.7752, "label": "φ = .7752"}],
+                    ),
+                ]
+            },
+        )
 
 
 class Collapse(Experiment):
@@ -158,25 +166,31 @@ class Collapse(Experiment):
             f"{rows[0]['d']}"
         )
         d = [row["d"] for row in rows]
-        found.details["figures"] = [
-            lines(
-                "collapse",
-                f"{case.title}: {options['n']} training points",
-                axis("dimension", "log"),
-                axis("time"),
-                [
-                    series(
-                        "half of the weight on one point: median, and 10 to 90 % of the queries",
-                        d,
-                        [row["collapse-time"] for row in rows],
-                        "points",
-                        low=[row["low"] for row in rows],
-                        high=[row["high"] for row in rows],
-                    ),
-                    series("claimed t_C", d, [claim.predict({**fixed, **row}) for row in rows], "line"),
-                ],
-                "The empirical score leads every path to a training point once one has most of the "
-                "posterior weight.",
-            )
-        ]
-        return found
+        return replace(
+            found,
+            draw=lambda: {
+                "figures": [
+                    lines(
+                        "collapse",
+                        f"{case.title}: {options['n']} training points",
+                        axis("dimension", "log"),
+                        axis("time"),
+                        [
+                            series(
+                                "half of the weight on one point: median, and 10 to 90 % of the queries",
+                                d,
+                                [row["collapse-time"] for row in rows],
+                                "points",
+                                low=[row["low"] for row in rows],
+                                high=[row["high"] for row in rows],
+                            ),
+                            series(
+                                "claimed t_C", d, [claim.predict({**fixed, **row}) for row in rows], "line"
+                            ),
+                        ],
+                        "The empirical score leads every path to a training point once one has most of the "
+                        "posterior weight.",
+                    )
+                ]
+            },
+        )

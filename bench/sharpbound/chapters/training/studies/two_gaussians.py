@@ -84,17 +84,26 @@ class PowerIteration(Experiment):
         formula = claim.predict({**options, "t": options["time"]})
         value, doubt = limit(size**2, growth)  # the loss is even in theta
         judged = judge_values([value], [formula], TOLERANCE, [doubt])
-        figure = lines(
-            "growth",
-            f"{case.title}: one step from a start of each length",
-            axis("length of the start", "log"),
-            axis("factor on ⟨θ, μ⟩"),
-            [series("measured", size, growth)],
-            "As the start shrinks the step becomes one of the power iteration on μμᵀ.",
-            hlines=[{"at": formula, "label": "1 + 4η|μ|² exp(-2t)"}],
-        )
         reason = f"extrapolated to a start of length 0; {judged.reason}"
-        return Conclusion(judged.verdict, None, None, {"reason": reason, "limit": value, "figures": [figure]})
+        return Conclusion(
+            judged.verdict,
+            None,
+            None,
+            {"reason": reason, "limit": value},
+            lambda: {
+                "figures": [
+                    lines(
+                        "growth",
+                        f"{case.title}: one step from a start of each length",
+                        axis("length of the start", "log"),
+                        axis("factor on ⟨θ, μ⟩"),
+                        [series("measured", size, growth)],
+                        "As the start shrinks the step becomes one of the power iteration on μμᵀ.",
+                        hlines=[{"at": formula, "label": "1 + 4η|μ|² exp(-2t)"}],
+                    )
+                ]
+            },
+        )
 
 
 class TwoGaussians(Experiment):
@@ -144,20 +153,29 @@ class TwoGaussians(Experiment):
         judged = judge_bound(found, rho, "exponential")
         size = float(norm[-1])
         phase = float(t[np.flatnonzero(norm > 0.5 * size)[0]])
-        figure = lines(
-            "phases",
-            f"{case.title}: power iteration, then contraction",
-            axis("iteration"),
-            axis("value", "log"),
-            [
-                series("distance to ±μ", t, error, "line"),
-                series("|θ|", t, norm, "line"),
-                series("tangent of the angle to μ", t, tangent, "line"),
-            ],
-            "From a small start the direction is found first, while the length grows by the same factor "
-            "in every step; "
-            "then the error falls at the rate of the loss's curvature at the truth.",
-            vlines=[{"at": phase, "label": "half of the length"}],
+        details = rate_details(found, t, "t", rho, judged.reason) | {"phase": phase}
+        return Conclusion(
+            judged.verdict,
+            found.exponent,
+            found.interval,
+            details,
+            lambda: {
+                "figures": [
+                    lines(
+                        "phases",
+                        f"{case.title}: power iteration, then contraction",
+                        axis("iteration"),
+                        axis("value", "log"),
+                        [
+                            series("distance to ±μ", t, error, "line"),
+                            series("|θ|", t, norm, "line"),
+                            series("tangent of the angle to μ", t, tangent, "line"),
+                        ],
+                        "From a small start the direction is found first, while the length grows by the same factor "
+                        "in every step; "
+                        "then the error falls at the rate of the loss's curvature at the truth.",
+                        vlines=[{"at": phase, "label": "half of the length"}],
+                    )
+                ]
+            },
         )
-        details = rate_details(found, t, "t", rho, judged.reason) | {"figures": [figure], "phase": phase}
-        return Conclusion(judged.verdict, found.exponent, found.interval, details)

@@ -130,45 +130,6 @@ class Weightings(Experiment):
             f"weighs the "
             "score error equally per d log sigma, as uniform weights on a geometric grid do; " + judged.reason
         )
-        figures = [
-            lines(
-                "path-kl",
-                f"{case.title}: path KL of the sampler during training",
-                axis("iteration + 1", "log"),
-                axis("path KL (nats)", "log"),
-                [
-                    series(n, [t + 1 for t in times], [row["path-kl"] for row in curve])
-                    for n, curve in curves.items()
-                ],
-                "Exact: the score error of the network by quadrature, and the discretisation part that it "
-                "cannot beat.",
-                hlines=[{"at": rows[0]["discretisation"], "label": "exact score"}],
-            ),
-            lines(
-                "loss",
-                f"{case.title}: each weighting on its own loss",
-                axis("iteration + 1", "log"),
-                axis("loss / first loss", "log"),
-                [
-                    series(n, [t + 1 for t in times], [row["loss"] for row in curve])
-                    for n, curve in curves.items()
-                ],
-                "On a geometric grid of levels Song is uniform. A loss falls fast where its weight lies on levels "
-                "that train fast, which says little of "
-                "the samples.",
-            ),
-            bars(
-                "output",
-                f"{case.title}: law of the samples after training",
-                axis("weighting", values=list(WEIGHTINGS)),
-                axis("divergence or distance"),
-                [
-                    series(label, WEIGHTINGS, [last[n][m] for n in WEIGHTINGS])
-                    for m, label in (("kl", "output KL (nats)"), ("w1", "Wasserstein distance W1"))
-                ],
-                "Exact output law of the sampler with the learned score.",
-            ),
-        ]
         columns = [
             "weighting",
             f"iterations to {FRACTION:g} of the loss",
@@ -180,7 +141,50 @@ class Weightings(Experiment):
         cells = [
             [n, last[n]["iterations"], *(last[n][k] for k in ("path-kl", "kl", "w1", "rate"))] for n in ranked
         ]
-        tables = [table("weightings", "Weightings, least path KL first", columns, cells)]
         return Conclusion(
-            judged.verdict, None, None, {"reason": reason, "figures": figures, "tables": tables}
+            judged.verdict,
+            None,
+            None,
+            {"reason": reason},
+            lambda: {
+                "figures": [
+                    lines(
+                        "path-kl",
+                        f"{case.title}: path KL of the sampler during training",
+                        axis("iteration + 1", "log"),
+                        axis("path KL (nats)", "log"),
+                        [
+                            series(n, [t + 1 for t in times], [row["path-kl"] for row in curve])
+                            for n, curve in curves.items()
+                        ],
+                        "Exact: the score error of the network by quadrature, and the discretisation part that it "
+                        "cannot beat.",
+                        hlines=[{"at": rows[0]["discretisation"], "label": "exact score"}],
+                    ),
+                    lines(
+                        "loss",
+                        f"{case.title}: each weighting on its own loss",
+                        axis("iteration + 1", "log"),
+                        axis("loss / first loss", "log"),
+                        [
+                            series(n, [t + 1 for t in times], [row["loss"] for row in curve])
+                            for n, curve in curves.items()
+                        ],
+                        "On a geometric grid of levels Song is uniform. A loss falls fast where its weight lies on "
+                        "levels that train fast, which says little of the samples.",
+                    ),
+                    bars(
+                        "output",
+                        f"{case.title}: law of the samples after training",
+                        axis("weighting", values=list(WEIGHTINGS)),
+                        axis("divergence or distance"),
+                        [
+                            series(label, WEIGHTINGS, [last[n][m] for n in WEIGHTINGS])
+                            for m, label in (("kl", "output KL (nats)"), ("w1", "Wasserstein distance W1"))
+                        ],
+                        "Exact output law of the sampler with the learned score.",
+                    ),
+                ],
+                "tables": [table("weightings", "Weightings, least path KL first", columns, cells)],
+            },
         )

@@ -1,4 +1,4 @@
-"""JSON values as the report needs them: whatever is missing, null or of another type becomes empty."""
+"""JSON values as readers need them: whatever is missing, null or of another type becomes empty."""
 
 from __future__ import annotations
 

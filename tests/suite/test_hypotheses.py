@@ -1,0 +1,56 @@
+"""Whether a theorem speaks of a case: from its assumptions to the words beside the verdict."""
+
+from __future__ import annotations
+
+from sharpbound import targets
+from sharpbound.suite import load_theory
+from sharpbound.suite.claim import Assumption
+from sharpbound.suite.hypotheses import CheckedAssumption, check_assumptions, hypotheses, outside
+
+MIXTURE = {"family": "gaussian-mixture", "weights": [0.4, 0.6], "means": [-1.0, 1.2], "stds": [0.35, 0.5]}
+
+
+def checked(*outcomes: tuple[str, bool | None]) -> list[CheckedAssumption]:
+    return [CheckedAssumption(f"text of {check}", check, outcome) for check, outcome in outcomes]
+
+
+def test_one_failure_decides_and_one_gap_leaves_it_open() -> None:
+    holds, fails, gap = ("second-moment", True), ("bounded-support", False), ("unchecked", None)
+    assert hypotheses(checked(holds, holds)) == "met"
+    assert hypotheses(checked(holds, gap)) == "unchecked"
+    assert hypotheses(checked(holds, gap, fails)) == "not met: bounded support"
+    assert hypotheses(checked(fails, ("log-concave", False))) == "not met: bounded support; log concave"
+    assert hypotheses([]) == "unchecked", "a claim whose assumptions are not written down speaks of no case"
+
+
+def test_words_stand_only_beside_what_fails() -> None:
+    assert outside("not met: bounded support") == "outside the theorem's hypotheses (bounded support)"
+    assert (outside("met"), outside("unchecked")) == ("", "")
+
+
+def test_bounded_support_fails_of_a_gaussian_mixture_and_holds_of_atoms() -> None:
+    claim = load_theory()["li2024.ode"]
+    of_mixture = check_assumptions(claim, targets.build(MIXTURE))
+    assert hypotheses(of_mixture) == "not met: bounded support"
+    assert [a.text for a in of_mixture] == [a.text for a in claim.assumptions]
+    atoms = {"family": "atoms", "points": [-1.0, 1.0], "weights": [0.5, 0.5]}
+    outcomes = {a.check: a.outcome for a in check_assumptions(claim, targets.build(atoms))}
+    assert outcomes["bounded-support"] is True
+    assert all(a.outcome is None for a in check_assumptions(claim, None)), "no law, no check"
+
+
+def test_two_assumptions_with_one_check_stay_two() -> None:
+    claim = load_theory()["li2024.ode"].model_copy(
+        update={
+            "assumptions": [
+                Assumption(text="X0 has a second moment", check="second-moment"),
+                Assumption(text="so has the start", check="second-moment"),
+            ]
+        }
+    )
+    found = check_assumptions(claim, targets.build(MIXTURE))
+    assert [(a.text, a.outcome) for a in found] == [
+        ("X0 has a second moment", True),
+        ("so has the start", True),
+    ]
+    assert hypotheses(found) == "met"
