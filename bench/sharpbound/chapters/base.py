@@ -115,4 +115,8 @@ class Experiment(Measurement):
 
     def assumptions(self, case: Case, claim: Claim) -> list[CheckedAssumption]:
         """The claim's assumptions, each with what became of it on this case."""
-        return check_assumptions(claim, self.target(case))
+        return check_assumptions(claim, self.target(case), **self.context(case))
+
+    def context(self, case: Case) -> dict[str, Any]:
+        """What beside the target a hypothesis may speak of: keywords of `check_assumption`."""
+        return {}

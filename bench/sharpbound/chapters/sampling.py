@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from sharpbound import laws, processes, samplers, targets
+from sharpbound.chapters import columns
 from sharpbound.chapters.rate_verdict import conclude_rate
 from sharpbound.errors import InputError
 from sharpbound.laws import LAW_METRICS, METRICS, NotMeasured, chains, finite_or_note
 from sharpbound.laws.black_box import cannot_measure, measured_w2
 from sharpbound.records.document import Conclusion, Row
 from sharpbound.samplers import ExactScore, PlainSampler, Sampler
+from sharpbound.suite.explicit import explicit_verdict
+from sharpbound.suite.known import known_values
 from sharpbound.targets import Target1D
 
 if TYPE_CHECKING:
@@ -159,6 +163,53 @@ def steps_axis(case: Case, curve: Sequence[Row], metric: str) -> Axis:
     )
 
 
+def sampling_context(case: Case) -> dict[str, Any]:
+    """What a case of a sampler says of hypotheses beside its target: the finest ladder, the score, the start."""
+    return {
+        "ladder": processes.build(case.forward, max(case.sweep["T"])),
+        "exact_scores": case.score_error is None,
+        "exact_start": case.sampler.get("init", "normal") == "exact",
+    }
+
+
+def with_explicit_constant(case: Case, claim: Claim, rows: Sequence[Row], found: Conclusion) -> Conclusion:
+    """``found``, a verdict on a rate, with that on the bound itself where the claim states its constant.
+
+    One value beyond its bound and its floor violates the claim, whatever the rate; ``details.explicit`` has
+    measured/bound at every row, the sharpness.
+    """
+    metric = case.metrics[0]
+    if claim.constant != "explicit" or metric not in claim.metrics or case.swept != "T":
+        return found
+    curve = judged_curve(case, rows)
+    target = targets.build(at_dimension(case.target, curve[0].get("d")))
+    ladders = [processes.build(case.forward, row["T"]) for row in curve]
+    bounds = [
+        claim.bound({"eps_score": 0.0} | known_values(target, ladder) | row, metric)
+        for ladder, row in zip(ladders, curve, strict=True)
+    ]
+    values, floors = columns.values(curve, metric), columns.floors(curve, metric)
+    kind: Any = claim.kind
+    judged = explicit_verdict(values.tolist(), floors.tolist(), bounds, kind)
+    details = found.details | {
+        "explicit": {"outcome": judged.outcome, "ratio": list(judged.ratios)},
+        "bound": bounds,
+        "ratio": list(judged.ratios),
+        "constant": 1.0,
+    }
+    if judged.outcome != "violated" or judged.at is None:
+        low, high = min(judged.ratios), max(judged.ratios)
+        told = f"with the stated constant measured/bound is {low:.4g} to {high:.4g}"
+        return replace(found, details=details | {"reason": f"{found.details.get('reason', '')}; {told}"})
+    at = curve[judged.at]
+    reason = (
+        f"{metric} = {at[metric]:.6g} at T = {at['T']} is beyond the bound {bounds[judged.at]:.6g}, whose constant is "
+        "stated"
+    )
+    verdict = "refuted" if claim.kind == "equality" else "violated"
+    return replace(found, verdict=verdict, details=details | {"reason": reason})
+
+
 def conclude_sweep(case: Case, claim: Claim, rows: Sequence[Row]) -> Conclusion:
     """Verdict along the swept variable; a second swept variable gives further curves, judged at its last value."""
     curve, metric = judged_curve(case, rows), case.metrics[0]
@@ -167,4 +218,5 @@ def conclude_sweep(case: Case, claim: Claim, rows: Sequence[Row]) -> Conclusion:
     if case.swept != "T":
         return conclude_rate(claim, curve, swept=case.swept, metric=metric, values=values)
     axis = steps_axis(case, curve, metric)
-    return conclude_rate(claim, curve, swept="T", metric=metric, values=values, **axis)
+    found = conclude_rate(claim, curve, swept="T", metric=metric, values=values, **axis)
+    return with_explicit_constant(case, claim, rows, found)

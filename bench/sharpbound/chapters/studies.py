@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from sharpbound.chapters.base import Cell, Experiment, Measurement
 from sharpbound.errors import InputError
@@ -54,6 +54,9 @@ class Studies(Experiment):
 
     def target(self, case: Case) -> Target | None:
         return self._study(case).target(case)
+
+    def context(self, case: Case) -> dict[str, Any]:
+        return self._study(case).context(case)
 
     def _name(self, case: Case) -> str:
         name = case.options.get("study", next(iter(self.studies)))

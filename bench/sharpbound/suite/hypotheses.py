@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sharpbound.suite.assumptions import check_assumption
 
@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from sharpbound.targets.base import Target
 
 MET, UNCHECKED, NOT_MET = "met", "unchecked", "not met: "
+UP_TO_CONSTANT = "number-of-steps"
+"""The check of T >= C f(d, T): whatever C is, it holds for T large enough."""
 
 
 @dataclass(frozen=True)
@@ -24,15 +26,27 @@ class CheckedAssumption:
     outcome: bool | None
 
     @property
+    def decided(self) -> bool:
+        """Whether it is seen to hold. A least number of steps up to an unnamed constant holds along a sweep to
+        T -> infinity, which is what a rate is about; at one T it says nothing.
+        """
+        return self.outcome is True or (self.outcome is None and self.check == UP_TO_CONSTANT)
+
+    @property
     def words(self) -> str:
         """``bounded support``: the check, as a verdict names it."""
         return self.check.replace("-", " ")
 
 
-def check_assumptions(claim: Claim, target: Target | None) -> list[CheckedAssumption]:
-    """The assumptions of ``claim`` in its order; without a target none is checked."""
+def check_assumptions(claim: Claim, target: Target | None, **context: Any) -> list[CheckedAssumption]:
+    """The assumptions of ``claim`` in its order; without a target none is checked.
+
+    context : what else is known of the case, keywords of `check_assumption` (ladder, exact_scores, exact_start).
+    """
     return [
-        CheckedAssumption(a.text, a.check, None if target is None else check_assumption(a.check, target))
+        CheckedAssumption(
+            a.text, a.check, None if target is None else check_assumption(a.check, target, **context)
+        )
         for a in claim.assumptions
     ]
 
@@ -46,7 +60,7 @@ def hypotheses(checked: Sequence[CheckedAssumption]) -> str:
     failed = [assumption.words for assumption in checked if assumption.outcome is False]
     if failed:
         return NOT_MET + "; ".join(dict.fromkeys(failed))
-    return MET if checked and all(assumption.outcome for assumption in checked) else UNCHECKED
+    return MET if checked and all(assumption.decided for assumption in checked) else UNCHECKED
 
 
 def outside(hypotheses: str) -> str:

@@ -18,6 +18,7 @@ from sharpbound.chapters.sampling import (
     conclude_sweep,
     measured_row,
     quantities,
+    sampling_context,
 )
 from sharpbound.errors import Collected, InputError
 from sharpbound.records.document import Conclusion, Row
@@ -94,6 +95,9 @@ class SamplingRate(Experiment):
             case_row(point, case.metrics, measured[i * per_point : (i + 1) * per_point])
             for i, point in enumerate(sweep_points(case))
         ]
+
+    def context(self, case: Case) -> dict[str, Any]:
+        return sampling_context(case)
 
     def conclude(self, case: Case, claim: Claim, rows: Sequence[Row]) -> Conclusion:
         return conclude_sweep(case, claim, rows)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sharpbound import processes, samplers
 from sharpbound.chapters.base import Cell, Experiment, Measurement
 from sharpbound.chapters.options import sweep_points
-from sharpbound.chapters.sampling import at_dimension
+from sharpbound.chapters.sampling import at_dimension, sampling_context
 from sharpbound.chapters.score_error.curves import Curves, curves_of
 from sharpbound.chapters.score_error.figures import curve_figures, figures, tables
 from sharpbound.chapters.score_error.problem import Problem, allowed_metrics
@@ -98,6 +98,9 @@ class ScoreError(Experiment):
                     }
             out.append(merged)
         return out
+
+    def context(self, case: Case) -> dict[str, Any]:
+        return sampling_context(case)
 
     def conclude(self, case: Case, claim: Claim, rows: Sequence[Row]) -> Conclusion:
         conclusion = (
