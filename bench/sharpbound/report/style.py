@@ -82,15 +82,16 @@ def new_figure(width: float, height: float) -> Figure:
 
 
 def headline(figure: Figure, title: str, subtitle: str, left: float) -> float:
-    """Title of at most two lines and a line below it, flush left; returns the inches they take."""
+    """Title and subtitle of at most two lines each, flush left; returns the inches they take."""
     height = figure.get_figheight()
     lines = textwrap.wrap(plain(title), 88, max_lines=2, placeholder=" …") or [""]
     figure.text(
         left, 1 - 0.16 / height, "\n".join(lines), va="top", weight="bold", size=10.5, linespacing=1.25
     )
     down = 0.22 + 0.19 * len(lines)
-    figure.text(left, 1 - down / height, subtitle, va="top", size=8.5, color=MUTED)
-    return down + (0.34 if subtitle else 0.14)
+    below = textwrap.wrap(subtitle, 112, max_lines=2, placeholder=" …")
+    figure.text(left, 1 - down / height, "\n".join(below), va="top", size=8.5, color=MUTED, linespacing=1.3)
+    return down + (0.18 + 0.16 * len(below) if below else 0.14)
 
 
 def legend(axes: Axes, width: int = 30, **options: Any) -> None:

@@ -62,7 +62,7 @@ def test_the_case_is_valid_and_its_cells_are_the_mutants() -> None:
     cells = experiment.cells(case)
     assert sum("mutant" in cell.params for cell in cells) == len(MUTANTS)
     (row,) = experiment.measure(cells[0])
-    conclusion = experiment.conclude(case, load_theory()[case.claim], [row])
+    conclusion = experiment.conclude(case, load_theory()[case.claim], [row]).drawn()
     assert conclusion.verdict == "confirmed"
     assert conclusion.details["tables"][0]["rows"][0][0] == MUTANTS[0].name
 
