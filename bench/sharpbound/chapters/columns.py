@@ -18,6 +18,6 @@ def values(rows: Sequence[Row], name: str) -> Array:
 
 
 def floors(rows: Sequence[Row], metric: str) -> Array:
-    """(n,) floors of ``metric``; infinite where no bound on the error is known, which decides nothing."""
+    """(n,) floors of ``metric``; infinite where the error is not known, which decides nothing."""
     found = values(rows, f"{metric}_floor")
     return np.where(np.isfinite(found), found, np.inf)

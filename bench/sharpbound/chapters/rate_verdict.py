@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from sharpbound.suite.claim import Claim
 
 
-NO_FLOOR = "no floor is known: its error has no bound"
-"""Why a measured row is not fitted where its engine gives no bound on its error."""
+NO_FLOOR = "no floor is known: its error may be anything"
+"""Why a measured row is not fitted where its engine gives no estimate of its error."""
 
 
 def conclude_rate(

@@ -37,8 +37,8 @@ VERSIONS = ("numpy", "scipy", "torch")
 
 
 class Quantity(BaseModel):
-    """A measured number. ``floor`` bounds its numerical error and is None where no bound is known; ``kind`` says
-    what sort of bound it is (closed-form, quadrature, statistical); ``noise`` is the standard error of a number
+    """A measured number. ``floor`` estimates its numerical error and is None where that is not known; ``kind`` says
+    what sort of estimate it is (closed-form, quadrature, statistical); ``noise`` is the standard error of a number
     that was sampled; ``engine`` names what computed it; ``note`` says why there is no value.
     """
 

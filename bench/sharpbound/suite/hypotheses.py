@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sharpbound.suite.assumptions import check_assumption
+from sharpbound.suite.assumptions import check_assumption, outcome
 
 if TYPE_CHECKING:
     from sharpbound.suite.claim import Claim
@@ -24,6 +24,11 @@ class CheckedAssumption:
     text: str
     check: str
     outcome: bool | None
+
+    @property
+    def told(self) -> str:
+        """What became of it in words: holds, does not hold, up to its constant, unchecked."""
+        return outcome(self.check, self.outcome)
 
     @property
     def decided(self) -> bool:
