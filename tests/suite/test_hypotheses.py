@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from sharpbound import targets
-from sharpbound.suite import load_theory
+import pytest
+
+from sharpbound import chapters, targets
+from sharpbound.suite import Case, load_theory
 from sharpbound.suite.claim import Assumption
 from sharpbound.suite.hypotheses import CheckedAssumption, check_assumptions, hypotheses, outside
 
@@ -54,3 +56,25 @@ def test_two_assumptions_with_one_check_stay_two() -> None:
         ("so has the start", True),
     ]
     assert hypotheses(found) == "met"
+
+
+@pytest.mark.parametrize(
+    ("claim", "target", "expected"),
+    [
+        ("li2024.ode", {"family": "uniform", "low": -1.0, "high": 1.0}, "met"),
+        ("li2024.ddpm", {"family": "uniform", "low": -1.0, "high": 1.0}, "met"),
+        ("li2024.ode", {"family": "gaussian", "mean": 0.0, "std": 1.0}, "not met: bounded support"),
+        ("li2024.ode", {"family": "atoms", "points": [-1.0, 1.0], "weights": [0.5, 0.5]}, "not met: density"),
+    ],
+)
+def test_theorems_of_li_et_al_speak_of_bounded_laws_with_densities_on_their_schedule(claim, target, expected):
+    case = {
+        "case": {"id": "a", "title": "a", "kind": "sampling-rate", "claim": claim},
+        "target": target,
+        "forward": {"schedule": "li2024"},
+        "sampler": {"name": "pf-ode"},
+        "measure": {"metric": "tv"},
+        "sweep": {"T": [32, 64]},
+    }
+    spoken = chapters.get("sampling-rate").assumptions(Case.model_validate(case), load_theory()[claim])
+    assert hypotheses(spoken) == expected

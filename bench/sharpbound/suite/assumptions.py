@@ -34,6 +34,7 @@ Check = Literal[
     "isotropic",
     "standard-gaussian",
     "exact-scores",
+    "score-error",
     "lipschitz-estimates",
     "exact-start",
     "li2024-schedule",
@@ -61,6 +62,7 @@ CHECKS: dict[str, str] = {
     "isotropic": "E X0 = 0 and Cov(X0) = I",
     "standard-gaussian": "X0 is N(0, I)",
     "exact-scores": "the sampler is given the exact scores",
+    "score-error": "the error of the scores that the sampler is given has a known size: none, or a field of exact size",
     "lipschitz-estimates": "the score that the sampler is given is Lipschitz at every level",
     "exact-start": "the sampler starts from the exact law at a horizon that does not depend on T",
     "li2024-schedule": "the schedule is that of Li et al. (2306.09251, equation (22))",
@@ -221,6 +223,7 @@ def _step_over_lipschitz(target: Target, context: Context) -> bool | None:
 
 _OF_CONTEXT: dict[str, Callable[[Target, Context], bool | None]] = {
     "exact-scores": lambda target, context: context.exact_scores,
+    "score-error": lambda target, context: None if context.exact_scores is None else True,
     "lipschitz-estimates": _lipschitz_estimates,
     "exact-start": _exact_start,
     "li2024-schedule": _li2024_schedule,
