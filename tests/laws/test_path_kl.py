@@ -18,7 +18,7 @@ from sharpbound.laws import path_kl
 from sharpbound.laws.engines import line_law
 from sharpbound.laws.gaussian import gaussian_law
 from sharpbound.laws.path_kl import line_path
-from sharpbound.samplers import ExactScore
+from sharpbound.samplers import ExactScore, ScoreField
 from sharpbound.scores.shifted import PushedScore
 
 MIXTURE = {"family": "gaussian-mixture", "weights": [0.4, 0.6], "means": [-1.0, 1.2], "stds": [0.35, 0.5]}
@@ -297,13 +297,22 @@ def test_sphere_in_space_by_its_fisher_information() -> None:
     assert measured.value == pytest.approx(exact, rel=1e-7)  # twelve nodes per step in log v
 
 
-class Level(ExactScore):
+class Level(ScoreField):
     """The same number everywhere."""
 
     number = 0.0
 
+    def __init__(self, target, ladder) -> None:
+        self.target, self.ladder = target, ladder
+
     def __call__(self, t: int, y: torch.Tensor) -> torch.Tensor:
         return torch.full_like(y, self.number)
+
+    def jacobian(self, t: int, y: torch.Tensor) -> torch.Tensor:
+        return torch.zeros(*y.shape, y.shape[-1], dtype=y.dtype)
+
+    def grad_divergence(self, t: int, y: torch.Tensor) -> torch.Tensor:
+        return torch.zeros_like(y)
 
 
 def student_path_kl(nu: float, schedule: dict, T: int, name: str) -> float:

@@ -92,6 +92,6 @@ def test_drawings_are_measured_once_and_reach_the_document_but_not_its_rows(
     case = write_case(suite, "one", T=(64, 128))
     (first,), (again,) = measure(suite, case).documents, measure(suite, case).documents
     assert first == again
-    assert first["details"]["figures"] == [{"name": "curve", "y": [0.1, 2.0]}]
-    assert [row["T"] for row in first["rows"]] == [64, 128]
+    assert first.details["figures"] == [{"name": "curve", "y": [0.1, 2.0]}]
+    assert [row.point["T"] for row in first.rows] == [64, 128]
     assert len(list((suite / "cache").rglob("*.json"))) == 3

@@ -12,7 +12,7 @@ import pytest
 from scipy.integrate import quad
 
 from sharpbound import processes, samplers, targets
-from sharpbound.laws.path_kl import path_kl
+from sharpbound.laws import path_kl
 from sharpbound.scores.base import ExactScore
 from sharpbound.suite import load_theory
 

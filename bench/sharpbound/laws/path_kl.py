@@ -49,6 +49,8 @@ from sharpbound.scores.base import ScoreField
 from sharpbound.targets.base import Target, Target1D
 from sharpbound.targets.sphere import Sphere
 
+ROUNDING = 64 * EPS
+"""Relative rounding of a sum of expectations."""
 REBUILD = 0.05
 """Relative change of the marginal's noise or support after which panels are built anew; until then they are
 refined where they must be. Their ends, at tails of exp(-40), move by 4e-16 of the mass at most."""
@@ -160,7 +162,7 @@ def line_path(target: Target1D, ladder: Ladder, sampler: Sampler, score: ScoreFi
     value = math.fsum(terms)
     if not math.isfinite(value):
         return Measured(math.inf, 0.0)
-    return Measured(value, 64 * EPS * magnitude + error)
+    return Measured(value, ROUNDING * magnitude + error)
 
 
 def _rest(law: LineLaw, integrand: Array) -> tuple[float, float]:
@@ -173,7 +175,8 @@ def _rest(law: LineLaw, integrand: Array) -> tuple[float, float]:
     rest, error = 0.0, float((panels.half * panels.truncation(integrand)).sum())
     centre = float(panels.nodes.flat[np.argmax(law.density)])
     for end in (0, -1):
-        if parts[end] > EPS * parts.sum():
+        # a lighter tail is rounding at the last node already, where an oscillating error has any exponent
+        if abs(integrand[end, end] * (panels.nodes[end, end] - centre)) > ROUNDING * parts.sum():
             left, unsure = beyond(panels, integrand, end, centre)
             rest, error = rest + math.copysign(left, integrand[end, end]), error + unsure
     return rest, error

@@ -11,6 +11,7 @@ from sharpbound import foreign
 from sharpbound.errors import InputError
 from sharpbound.options import made
 from sharpbound.processes.ladder import Ladder
+from sharpbound.processes.process import Process
 
 
 def own_ladder(named: str, stamp: str | None, given: Mapping[str, Any], T: int) -> Ladder:
@@ -37,7 +38,9 @@ def own_ladder(named: str, stamp: str | None, given: Mapping[str, Any], T: int) 
 
 
 def _check(ladder: Ladder, named: str) -> None:
-    """InputError unless the levels are T + 1 finite numbers each, noisier with t, and agree with beta and kind."""
+    """InputError unless the levels are T + 1 finite numbers each, noisier with t, and agree with beta and process."""
+    if not isinstance(ladder.process, Process):
+        raise InputError(f"{named}: process must be VP, SUB_VP or VE, not {ladder.process!r}")
     arrays = {"a": ladder.a, "sigma": ladder.sigma, "beta": ladder.beta}
     for name, array in arrays.items():
         if not isinstance(array, np.ndarray) or array.dtype != np.float64 or array.ndim != 1:
@@ -58,8 +61,6 @@ def _check(ladder: Ladder, named: str) -> None:
     wrong = {"vp": np.abs(a**2 + sigma**2 - 1).max(), "ve": np.abs(a - 1).max()}.get(ladder.kind, 0.0)
     if wrong > 1e-12:
         rule = {"vp": "a^2 + sigma^2 = 1", "ve": "a = 1"}[ladder.kind]
-        raise InputError(f"{named}: kind {ladder.kind!r} means {rule}; it is off by {wrong:.2g}")
-    if ladder.kind not in ("vp", "sub-vp", "ve"):
-        raise InputError(f"{named}: kind {ladder.kind!r} is unknown; choose vp, sub-vp or ve")
+        raise InputError(f"{named}: process {ladder.kind} means {rule}; it is off by {wrong:.2g}")
     if not 0 < ladder.step_size < np.inf:
         raise InputError(f"{named}: step_size must be positive, got {ladder.step_size!r}")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from sharpbound.errors import InputError
 from sharpbound.records.document import CaseDocument, Conclusion, Row, document
 from sharpbound.run.cache import Cache, Entry
-from sharpbound.run.execute import Failure, Observer, Result, entries, failure, run_cells
+from sharpbound.run.execute import Failure, Observer, Result, Stopped, entries, failure, run_cells
 from sharpbound.run.fingerprint import cell_key
 from sharpbound.suite.loading import find_claim
 from sharpbound.suite.validation import shown
@@ -54,7 +54,10 @@ def measure_cases(
     """
     planned, mistakes = _plan(cases, theory)
     cells = [cell for plan in planned for cell in plan.cells]
-    stored = entries(cells, cache)
+    try:
+        stored = entries(cells, cache)
+    except KeyboardInterrupt:
+        raise Stopped(0, len(cells)) from None
     for plan in planned:
         if any(cell_key(cell) not in stored for cell in plan.cells):
             try:

@@ -49,7 +49,9 @@ def _register(found: dict[str, Sampler], sampler: Sampler) -> None:
 
 
 def _defined_in(module: ModuleType) -> list[type[Sampler]]:
-    """Its samplers; what is abstract, or has no name of its own but a parent's, is for others to build on."""
+    """Its samplers; what is abstract, has no name of its own but a parent's, or is made around something of the
+    user's (``PlainSampler``), is not for a case to name.
+    """
     classes = [
         value for value in vars(module).values() if isinstance(value, type) and issubclass(value, Sampler)
     ]
@@ -57,6 +59,7 @@ def _defined_in(module: ModuleType) -> list[type[Sampler]]:
         cls
         for cls in classes
         if cls.__module__ == module.__name__
+        and cls is not PlainSampler
         and ("name" in vars(cls) or not (inspect.isabstract(cls) or hasattr(cls, "name")))
     ]
 
