@@ -26,6 +26,7 @@ from sharpbound.laws.qmc import qmc_law
 from sharpbound.laws.radial import radial_law
 from sharpbound.laws.radial_density import radial_density_law
 from sharpbound.laws.resolving import Resolving
+from sharpbound.laws.tensor import NODES, tensor_law
 from sharpbound.laws.transport import StartLaw, transport_law
 from sharpbound.processes.ladder import Ladder
 from sharpbound.samplers.base import Sampler
@@ -163,6 +164,22 @@ class RadialDensity(Engine):
         return radial_density_law(problem.target, problem.ladder, problem.sampler, problem.start)
 
 
+class Tensor(Engine):
+    name = "tensor"
+    about = "R^2 and R^3, deterministic samplers: log-ratios at tensor Gauss-Legendre nodes of the start"
+
+    def refuses(self, problem: Problem) -> str | None:
+        if problem.target.dim not in NODES:
+            return "a tensor rule is for two and three dimensions"
+        return _stochastic(problem) or _named_start(problem)
+
+    def solve(self, problem: Problem, solve: Solve) -> Law:
+        try:
+            return tensor_law(*_asked(problem))
+        except NotMeasured as reason:
+            raise Declined(str(reason)) from None
+
+
 class QuasiMonteCarlo(Engine):
     name = "qmc"
     about = "R^d, deterministic samplers: log-ratios at quasi-Monte Carlo points with exact log-determinants"
@@ -195,6 +212,7 @@ ENGINES: tuple[Engine, ...] = (
     LowRank(),
     Radial(),
     RadialDensity(),
+    Tensor(),
     QuasiMonteCarlo(),
     Particles(),
 )

@@ -63,11 +63,9 @@ def qmc_law(
             key="sampler.name",
         )
     rows, weights = [], []
-    block = max(1, _TANGENTS // target.dim)
     for replicate in range(replicates):
         x, log_r, log_weight = _starts(target, ladder, init, points, seed + replicate)
-        parts = zip(x.split(block), log_r.split(block), strict=True)
-        rows.append(np.concatenate([_log_ratio(target, ladder, sampler, score, *part) for part in parts]))
+        rows.append(log_ratio_at(target, ladder, sampler, score, x, log_r))
         weights.append(np.exp(log_weight.numpy()))
     return RatioSample(np.stack(rows), np.stack(weights))
 
@@ -98,6 +96,15 @@ def _starts(
     x = a * moments.mean + z @ root.T
     log_r = target.log_density(x, a, sigma)
     return x, log_r, log_r - log_normal + torch.linalg.slogdet(root).logabsdet
+
+
+def log_ratio_at(
+    target: Target, ladder: Ladder, sampler: Sampler, score: ScoreField, x: Tensor, log_r: Tensor
+) -> Array:
+    """log q - log p at the images of the points x (n, d), where the start has the log density ``log_r`` (n,)."""
+    block = max(1, _TANGENTS // target.dim)
+    parts = zip(x.split(block), log_r.split(block), strict=True)
+    return np.concatenate([_log_ratio(target, ladder, sampler, score, *part) for part in parts])
 
 
 def _log_ratio(
