@@ -13,7 +13,7 @@ from sharpbound.errors import InputError
 from sharpbound.laws import LAW_METRICS, METRICS, NotMeasured, chains, finite_or_note
 from sharpbound.laws.black_box import cannot_measure, measured_w2
 from sharpbound.records.document import Conclusion, Row
-from sharpbound.samplers import ExactScore, PlainSampler, Sampler
+from sharpbound.samplers import PlainSampler, Sampler
 from sharpbound.suite.explicit import explicit_verdict
 from sharpbound.suite.known import known_values
 from sharpbound.targets import Target1D
@@ -96,7 +96,7 @@ def _of_function(
     target: Any, ladder: Any, sampler: PlainSampler, score: Any, init: str, quantity: str
 ) -> dict[str, Any]:
     """Of a plain function W2 alone is known, and with the exact score."""
-    if quantity == "path" or not isinstance(score, ExactScore):
+    if quantity == "path" or not score.exact_for(target):
         raise NotMeasured("a plain function is measured in w2, with the exact score")
     unknown = NotMeasured("a plain function has no density: it is measured in w2")
     w2 = measured_w2(sampler, target, ladder, init)
