@@ -10,7 +10,7 @@ import torch
 
 from sharpbound import laws, processes, samplers, targets
 from sharpbound.errors import InputError
-from sharpbound.laws.density import _unresolved, density_law
+from sharpbound.laws.density import DensityTolerances, _unresolved, density_law
 from sharpbound.laws.engines import line_law
 from sharpbound.numerics.quadrature import Panels
 from sharpbound.samplers import ExactScore
@@ -170,6 +170,6 @@ def test_panels_do_not_chase_rounding_where_q_underflows() -> None:
     panels = Panels.between(np.linspace(-2000.0, 2000.0, 101))
     noise = np.random.default_rng(1).uniform(-1, 1, panels.nodes.shape)
     log_q = -0.5 * panels.nodes**2
-    everywhere = np.ones(len(panels), dtype=bool)
-    assert not _unresolved(panels, log_q * (1 + 1e-3 * noise), everywhere)[np.abs(panels.mid) > 40].any()
-    assert _unresolved(panels, np.maximum(log_q, -1e4) * (1 + 1e-1 * noise), everywhere).any()
+    rest = np.ones(len(panels), dtype=bool), DensityTolerances()
+    assert not _unresolved(panels, log_q * (1 + 1e-3 * noise), *rest)[np.abs(panels.mid) > 40].any()
+    assert _unresolved(panels, np.maximum(log_q, -1e4) * (1 + 1e-1 * noise), *rest).any()

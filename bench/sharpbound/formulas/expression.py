@@ -1,4 +1,4 @@
-"""The arithmetic a claim's formula may use: its variables, its syntax tree, and its value.
+"""The arithmetic a formula may use, in a claim or as a field: its variables, its syntax tree, and its value.
 
 A formula is parsed with `ast` and rebuilt node by node from a whitelist; nothing is ever evaluated
 as Python. Size and depth are bounded and all numbers are floats, so no formula, however hostile,
@@ -11,7 +11,7 @@ import ast
 import difflib
 import math
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -70,7 +70,7 @@ VARIABLES: dict[str, Variable] = {
     "sigma_max": Variable("largest noise level", r"\sigma_{\mathrm{max}}"),
     "rho": Variable("power of a polynomial schedule, or a contraction factor", r"\rho"),
 }
-"""The letters a formula may use. All stand for positive numbers. The names are the suite's own:
+"""The letters a claim may use. All stand for positive numbers. The names are the suite's own:
 a paper that writes N for steps and T for time is entered with T and horizon."""
 
 FUNCTIONS: dict[str, Callable[..., float]] = {
@@ -79,7 +79,14 @@ FUNCTIONS: dict[str, Callable[..., float]] = {
     "exp": math.exp,
     "min": min,
     "max": max,
+    "sin": math.sin,
+    "cos": math.cos,
+    "tanh": math.tanh,
+    "atan": math.atan,
 }
+
+CLAIM_FUNCTIONS = ("log", "sqrt", "exp", "min", "max")
+"""Those of which rates can be read off."""
 
 OPERATORS: dict[str, Callable[..., float]] = {
     "neg": lambda x: -x,
@@ -117,24 +124,36 @@ class Node:
         return function(*(arg.value(values) for arg in self.args))
 
 
-def parse(text: str) -> Node:
+@dataclass(frozen=True)
+class Grammar:
+    """The names that a formula may use."""
+
+    variables: Collection[str]
+    functions: Collection[str]
+    example: str
+
+
+CLAIM = Grammar(VARIABLES, CLAIM_FUNCTIONS, "d*log(T)**4/T")
+
+
+def parse(text: str, grammar: Grammar = CLAIM) -> Node:
     """The syntax tree of ``text``; InputError says what is not allowed in it."""
     if not isinstance(text, str):
         raise InputError(f"a formula is one string, got {type(text).__name__}")
     if len(text) > MAX_CHARACTERS:
-        raise InputError(f"the formula is longer than {MAX_CHARACTERS} characters; split the claim")
+        raise InputError(f"the formula is longer than {MAX_CHARACTERS} characters; shorten it")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", SyntaxWarning)
             tree = ast.parse(text.strip(), mode="eval")
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         raise InputError(
-            f"{_quote(text)} is not a formula; write * for every product and ** for powers: 'd*log(T)**4/T'"
+            f"{_quote(text)} is not a formula; write * for every product and ** for powers: {grammar.example!r}"
         ) from None
-    return _build(tree.body, 0)
+    return _build(tree.body, 0, grammar)
 
 
-def _build(tree: ast.expr, depth: int) -> Node:
+def _build(tree: ast.expr, depth: int, grammar: Grammar) -> Node:
     if depth > MAX_DEPTH:
         raise InputError(f"the formula is nested deeper than {MAX_DEPTH} levels; write it flatter")
     match tree:
@@ -143,29 +162,38 @@ def _build(tree: ast.expr, depth: int) -> Node:
                 raise InputError("the formula has a number above 1e300; leave constants out of it")
             return Node("number", number=float(value))
         case ast.Name(id=name):
-            if name not in VARIABLES:
-                raise InputError(f"unknown variable {_quote(name)} in the formula{_suggest(name)}")
+            if name not in grammar.variables:
+                hint = _suggest(name, grammar.variables)
+                raise InputError(f"unknown variable {_quote(name)} in the formula{hint}")
             return Node("variable", name=name)
         case ast.BinOp(left=left, op=op, right=right) if type(op) in _BINARY:
-            return Node(_BINARY[type(op)], (_build(left, depth + 1), _build(right, depth + 1)))
+            return Node(_BINARY[type(op)], tuple(_build(part, depth + 1, grammar) for part in (left, right)))
         case ast.UnaryOp(op=ast.USub(), operand=operand):
-            return Node("neg", (_build(operand, depth + 1),))
-        case ast.Call(func=ast.Name(id=name), args=args, keywords=[]) if name in FUNCTIONS:
+            return Node("neg", (_build(operand, depth + 1, grammar),))
+        case ast.Call(func=ast.Name(id=name), args=args, keywords=[]) if name in grammar.functions:
             many = name in ("min", "max")
             if (len(args) < 2) if many else (len(args) != 1):
                 raise InputError(f"{name}() takes {'two or more arguments' if many else 'one argument'}")
-            return Node(name, tuple(_build(arg, depth + 1) for arg in args))
+            return Node(name, tuple(_build(arg, depth + 1, grammar) for arg in args))
         case ast.Call(func=ast.Name(id=name)):
-            raise InputError(f"unknown function {_quote(name)} in the formula; use {', '.join(FUNCTIONS)}")
+            allowed = ", ".join(grammar.functions)
+            raise InputError(f"unknown function {_quote(name)} in the formula; use {allowed}")
     raise InputError(
-        f"{_quote(ast.unparse(tree))} is not allowed in a formula; "
-        f"use numbers, variables, + - * / ** and {', '.join(FUNCTIONS)}"
+        f"{_written(tree)} is not allowed in a formula; "
+        f"use numbers, variables, + - * / ** and {', '.join(grammar.functions)}"
     )
 
 
-def _suggest(name: str) -> str:
-    close = difflib.get_close_matches(name, VARIABLES, n=1)
-    return f"; did you mean {close[0]!r}?" if close else f"; choose from {', '.join(VARIABLES)}"
+def _suggest(name: str, variables: Collection[str]) -> str:
+    close = difflib.get_close_matches(name, variables, n=1)
+    return f"; did you mean {close[0]!r}?" if close else f"; choose from {', '.join(variables)}"
+
+
+def _written(tree: ast.expr) -> str:
+    try:
+        return _quote(ast.unparse(tree))
+    except RecursionError:  # it need not be what is allowed that is nested
+        return f"a {type(tree).__name__} nested hundreds of times"
 
 
 def _quote(text: str) -> str:

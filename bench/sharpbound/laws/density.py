@@ -7,6 +7,9 @@ does not depend on T.
 
 from __future__ import annotations
 
+import math
+from dataclasses import dataclass
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -23,19 +26,52 @@ from sharpbound.samplers.base import Mixture, Sampler, Transition
 from sharpbound.scores.base import ScoreField
 from sharpbound.targets.base import Target1D
 
-RESOLVED = 1e-11
-"""Last Legendre coefficients of log q, weighted with the panel's mass, at which a panel counts as resolved."""
-OVERSHOOT, OVERSHOOT_SHARE = 1.0, 1e-8
-"""The same for log q itself on every panel that is alive, and the share of its size that is rounding there."""
-UNDERFLOW, BENT_BELOW, BENT_UNSEEN = 745.0, 0.02, 0.2
-"""Depth of log q below its maximum where q underflows; the share of its depth that log q may be off by there, and
-where neither law has mass that counts."""
-IN_GAPS, IN_TAILS = 1.1 * LOG_TAIL, 2 * LOG_TAIL
-"""log p relative to its maximum down to which panels are followed, between seen ones and outside them."""
-OUTER_DROP, MAX_OUTER = 4.0, 100
-"""Panels beyond those of the marginal double in width while log q falls by less than this on one, and their number."""
-FARTHEST_WIDTH = 1e10
-"""... and of how many narrowest panels they may be wide: heavy tails are cut there and extrapolated."""
+
+@dataclass(frozen=True)
+class DensityTolerances:
+    """How far `density_law` goes."""
+
+    resolved: float = 1e-11
+    """Last Legendre coefficients of log q, weighted with the panel's mass, at which a panel counts as resolved."""
+    overshoot: float = 1.0
+    """The same for log q itself on every panel that is alive ..."""
+    overshoot_share: float = 1e-8
+    """... and the share of its size that is rounding there."""
+    bent_below: float = 0.02
+    """The share of its depth that log q may be off by where q underflows ..."""
+    bent_unseen: float = 0.2
+    """... and where neither law has mass that counts."""
+    in_gaps: float = 1.1 * LOG_TAIL
+    """log p relative to its maximum down to which panels are followed between seen ones ..."""
+    in_tails: float = 2 * LOG_TAIL
+    """... and outside them."""
+    outer_drop: float = 4.0
+    """Panels beyond those of the marginal double in width while log q falls by less than this on one."""
+    max_outer: int = 100
+    """The number of those panels."""
+    farthest_width: float = 1e10
+    """How many narrowest panels they may be wide: heavy tails are cut there and extrapolated."""
+    rounds: int = ROUNDS
+
+    def halved(self) -> DensityTolerances:
+        """Half of every tolerance, and twice the work allowed; log p a factor of two farther down."""
+        return DensityTolerances(
+            self.resolved / 2,
+            self.overshoot / 2,
+            self.overshoot_share / 2,
+            self.bent_below / 2,
+            self.bent_unseen / 2,
+            self.in_gaps - math.log(2),
+            self.in_tails - math.log(2),
+            self.outer_drop / 2,
+            2 * self.max_outer,
+            2 * self.farthest_width,
+            2 * self.rounds,
+        )
+
+
+UNDERFLOW = 745.0
+"""Depth of log q below its maximum where q underflows."""
 MASS_LOST = 1e-3
 """Mass defect beyond which a law is not given at all; below it, it is part of every floor."""
 
@@ -43,12 +79,12 @@ MASS_LOST = 1e-3
 class _Grid(FollowingPanels):
     """The panels of the current density, which are those of the marginal, refined and widened where q needs it."""
 
-    def __init__(self, target: Target1D, ladder: Ladder) -> None:
+    def __init__(self, target: Target1D, ladder: Ladder, tolerances: DensityTolerances) -> None:
         quartiles = target.quantile(
             torch.tensor([0.25, 0.75], dtype=torch.float64), 1.0, float(ladder.sigma[1])
         )
         super().__init__(lambda level: marginal_panels(target, *level), float(quartiles[1] - quartiles[0]))
-        self.target = target
+        self.target, self.tolerances = target, tolerances
 
     def density(
         self, log_q: LogDensity, level: Level, error: float = 0.0, *, exactly: bool = False
@@ -61,17 +97,17 @@ class _Grid(FollowingPanels):
         panels = self.at(level, exactly=exactly)
         values = log_q(panels.nodes, -np.inf)
         for end in (0, -1):
-            panels, values = _followed(log_q, panels, values, end)
+            panels, values = _followed(log_q, panels, values, end, self.tolerances)
         alive, seen = self._alive(panels, values, level)
-        for _ in range(ROUNDS):
-            flagged = alive & _unresolved(panels, values, seen)
+        for _ in range(self.tolerances.rounds):
+            flagged = alive & _unresolved(panels, values, seen, self.tolerances)
             if not flagged.any():
                 break
             halves, peak = panels.halved(flagged), float(values.max())
             panels, values = halves.panels, halves.merged(values, log_q(halves.new_nodes, peak))
             alive, seen = self._alive(panels, values, level)
         self.panels = panels
-        error += _truncated(panels, values)
+        error += _truncated(panels, values, self.tolerances)
         return Density(panels, np.where(alive[:, None], values, values.max() + SUNK), ~alive, error)
 
     def _alive(
@@ -87,39 +123,43 @@ class _Grid(FollowingPanels):
         seen = (p > HELD) | (q > HELD)
         first, last = np.flatnonzero(seen)[[0, -1]]
         inner = np.arange(len(panels))
-        depth = np.where((inner > first) & (inner < last), IN_GAPS, IN_TAILS)
+        depth = np.where((inner > first) & (inner < last), self.tolerances.in_gaps, self.tolerances.in_tails)
         return (p > depth) | (q > HELD), seen
 
 
-def _followed(log_q: LogDensity, panels: Panels, values: Array, end: int) -> tuple[Panels, Array]:
+def _followed(
+    log_q: LogDensity, panels: Panels, values: Array, end: int, tolerances: DensityTolerances
+) -> tuple[Panels, Array]:
     """With panels added at the first (0) or last (-1) end until q's tail there is spent.
 
     A sampler that takes few steps may spread far wider than the marginal that the panels resolve.
     """
     peak, width, side = float(values.max()), 2 * panels.half[end], slice(None, None, 1 if end else -1)
-    for _ in range(MAX_OUTER):
-        if not values[end, end] > peak + HELD or width > FARTHEST_WIDTH * panels.half.min():
+    for _ in range(tolerances.max_outer):
+        if not values[end, end] > peak + HELD or width > tolerances.farthest_width * panels.half.min():
             break
         edge = panels.hi[-1] if end else panels.lo[0]
         outer = Panels.between(np.sort([edge, edge + (width if end else -width)]))
         new = log_q(outer.nodes, peak)
         panels, values = Panels.joined(*[panels, outer][side]), np.concatenate([values, new][side])
-        width *= 2 if np.ptp(new) < OUTER_DROP else 1
+        width *= 2 if np.ptp(new) < tolerances.outer_drop else 1
     return panels, values
 
 
-def _truncated(panels: Panels, log_q: Array) -> float:
+def _truncated(panels: Panels, log_q: Array, tolerances: DensityTolerances) -> float:
     """Total variation between q and what the panels that could not be resolved hold of it.
 
     Rounding in the others has either sign, and shows in the mass defect.
     """
     mass = panels.masses(np.exp(log_q - log_q.max()))
     off = mass / mass.sum() * np.minimum(beyond_rounding(panels, log_q), 1.0)
-    return float(off[off > RESOLVED].sum())
+    return float(off[off > tolerances.resolved].sum())
 
 
-def _unresolved(panels: Panels, log_q: Array, seen: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Where log q is not a polynomial: to RESOLVED where mass is, and everywhere so far that none overshoots.
+def _unresolved(
+    panels: Panels, log_q: Array, seen: NDArray[np.bool_], tolerances: DensityTolerances
+) -> NDArray[np.bool_]:
+    """Where log q is not a polynomial: to ``resolved`` where mass is, and everywhere so far that none overshoots.
 
     Where q underflows, or neither law is ``seen``, halving panels would only chase the rounding of log q.
     """
@@ -127,10 +167,12 @@ def _unresolved(panels: Panels, log_q: Array, seen: NDArray[np.bool_]) -> NDArra
     tails = panels.tails(log_q)
     depth = log_q.max() - log_q.max(1)
     allowed = np.where(
-        depth > UNDERFLOW, BENT_BELOW * depth, OVERSHOOT + OVERSHOOT_SHARE * np.abs(log_q).max(1)
+        depth > UNDERFLOW,
+        tolerances.bent_below * depth,
+        tolerances.overshoot + tolerances.overshoot_share * np.abs(log_q).max(1),
     )
-    allowed = np.where(seen, allowed, np.maximum(allowed, BENT_UNSEEN * depth))
-    return (tails * mass > RESOLVED * mass.sum()) | (tails > allowed)
+    allowed = np.where(seen, allowed, np.maximum(allowed, tolerances.bent_unseen * depth))
+    return (tails * mass > tolerances.resolved * mass.sum()) | (tails > allowed)
 
 
 def density_law(
@@ -140,6 +182,7 @@ def density_law(
     score: ScoreField,
     init: str | StartLaw = "normal",
     smooth: float = SMOOTH,
+    tolerances: DensityTolerances = DensityTolerances(),
 ) -> Ratio1D:
     """The law of a stochastic sampler's output against the true marginal at ``ladder.stop``.
 
@@ -151,7 +194,7 @@ def density_law(
             f"{sampler.name} is stochastic and keeps predictions of earlier steps, so no density of its state alone "
             "can be pushed on: its law is known for Gaussian targets, and by particles"
         )
-    grid = _Grid(target, ladder)
+    grid = _Grid(target, ladder, tolerances)
     level = ladder.level(ladder.T)
     start = start_law(target, ladder, init)
     density = grid.density(lambda x, peak: start.log_density(x), level)

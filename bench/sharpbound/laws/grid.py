@@ -13,7 +13,9 @@ two agree where both apply (tests); each covers what the other refuses.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -32,19 +34,39 @@ from sharpbound.scores.base import ScoreField
 from sharpbound.scores.perturbed import LineError
 from sharpbound.targets.base import Target1D
 
-WIDTH = 2.5
-"""Widest panel, in standard deviations of the noise: 16 nodes resolve a Gaussian there to 1e-14."""
-BAND = 10.0
-"""Half width of a kernel, in standard deviations, beyond which it is exp(-50)."""
+
+@dataclass(frozen=True)
+class GridTolerances:
+    """How far `grid_laws` goes."""
+
+    width: float = 2.5
+    """Widest panel, in standard deviations of the noise: 16 nodes resolve a Gaussian there to 1e-14."""
+    band: float = 10.0
+    """Half width of a kernel, in standard deviations, beyond which it is exp(-50)."""
+    spent: float = 1e-15
+    """Mass on either side beyond which a law is not followed."""
+    nothing: float = 1e-80
+    """Mass of a node that adds nothing, however far in a tail."""
+    resolved: float = 1e-13
+    """Mass that an output panel may leave unresolved ..."""
+    rounds: int = 30
+    """... and how often one is halved to that end at most."""
+
+    def halved(self) -> GridTolerances:
+        """Half of every tolerance, and twice the work allowed; kernels to where they are half as large."""
+        return GridTolerances(
+            self.width / 2,
+            math.hypot(self.band, math.sqrt(2 * math.log(2))),
+            self.spent / 2,
+            self.nothing / 2,
+            self.resolved / 2,
+            2 * self.rounds,
+        )
+
+
 MAX_NODES = 400_000
 BLOCK = 64
 """Neighbouring points worked on at once."""
-SPENT = 1e-15
-"""Mass on either side beyond which a law is not followed."""
-NOTHING = 1e-80
-"""Mass of a node that adds nothing, however far in a tail."""
-RESOLVED, ROUNDS = 1e-13, 30
-"""Mass that an output panel may leave unresolved, and how often one is halved to that end at most."""
 
 Mean = Callable[[Tensor], Tensor]
 
@@ -78,6 +100,7 @@ def grid_laws(
     scores: Sequence[ScoreField],
     error: LineError,
     init: str,
+    tolerances: GridTolerances = GridTolerances(),
 ) -> list[Ratio1D]:
     """The output laws under several scores on the same panels, which resolve ``error`` and the mean of each.
 
@@ -85,7 +108,7 @@ def grid_laws(
     NotMeasured for stages without constant noise, and for noise too small for panels of this number.
     """
     start = Start(target, ladder, init)
-    spent, rest = np.log(SPENT), np.log1p(-SPENT)
+    spent, rest = np.log(tolerances.spent), np.log1p(-tolerances.spent)
     low, high = start.quantile(np.array([spent, rest]), np.array([rest, spent]))
     reach = (float(low), float(high))
     laws: list[Callable[[Array], Array]] = [lambda x: np.exp(start.log_density(x))] * len(scores)
@@ -93,10 +116,12 @@ def grid_laws(
     for stages in zip(*(transitions(sampler, ladder, score) for score in scores), strict=True):
         t, _, std, level = stages[0]
         means = [mean for _, mean, _, _ in stages]
-        panels, left = source_panels(error, t, means, std, level, reach)
+        panels, left = source_panels(error, t, means, std, level, reach, tolerances)
         strays = at(means[-1], np.array(strays + left)).tolist()
         pushed = [
-            Pushed((law(panels.nodes) * panels.weights).ravel(), at(mean, panels.nodes).ravel(), std)
+            Pushed(
+                (law(panels.nodes) * panels.weights).ravel(), at(mean, panels.nodes).ravel(), std, tolerances
+            )
             for law, mean in zip(laws, means, strict=True)
         ]
         reach = min(one.reach[0] for one in pushed), max(one.reach[1] for one in pushed)
@@ -110,13 +135,19 @@ def grid_laws(
         edges = np.append(2 * edges[0] - edges[1], edges)
     if edges[-1] > panels.hi[-1]:
         edges = np.append(edges, 2 * edges[-1] - edges[-2])
-    panels, densities = resolved(Panels.between(edges), laws)
+    panels, densities = resolved(Panels.between(edges), laws, tolerances)
     lost = [max(1 - panels.integrate(q), 0.0) if strays else 0.0 for q in densities]
     return [against(target, level, panels, q, mass) for q, mass in zip(densities, lost, strict=True)]
 
 
 def source_panels(
-    error: LineError, t: int, means: Sequence[Mean], std: float, level: Level, reach: Reach
+    error: LineError,
+    t: int,
+    means: Sequence[Mean],
+    std: float,
+    level: Level,
+    reach: Reach,
+    tolerances: GridTolerances,
 ) -> tuple[Panels, list[float]]:
     """Panels at ``level`` that resolve the field of level t and the kernels N(.; m(y), std^2), out to ``reach``.
 
@@ -129,7 +160,7 @@ def source_panels(
     while True:
         swing = np.max([np.ptp(at(mean, panels.nodes), axis=1) for mean in means], axis=0)
         with np.errstate(invalid="ignore"):
-            pieces = np.ceil(np.maximum(swing, 2 * panels.half) / (WIDTH * min(std, level[1])))
+            pieces = np.ceil(np.maximum(swing, 2 * panels.half) / (tolerances.width * min(std, level[1])))
         if pieces.sum() * panels.n <= MAX_NODES:
             return panels.cut(pieces.astype(int)).panels, left
         right = panels.hi[-1] - high > low - panels.lo[0]
@@ -143,24 +174,25 @@ def source_panels(
 class Pushed:
     """x -> q'(x) = sum_i w_i q(y_i) N(x; m_i, std^2), over the band of the kernel."""
 
-    def __init__(self, mass: Array, mean: Array, std: float) -> None:
-        held = np.flatnonzero(np.isfinite(mean) & (mass > NOTHING))
+    def __init__(self, mass: Array, mean: Array, std: float, tolerances: GridTolerances) -> None:
+        held = np.flatnonzero(np.isfinite(mean) & (mass > tolerances.nothing))
         order = held[np.argsort(mean[held])]
         self.mass, self.mean, self.std = mass[order], mean[order], std
+        self.spent, self.band = tolerances.spent, tolerances.band * std
 
     @property
     def reach(self) -> Reach:
         """The interval outside which there is no mass to follow."""
-        first = int(np.searchsorted(np.cumsum(self.mass), SPENT))
-        last = self.mass.size - 1 - int(np.searchsorted(np.cumsum(self.mass[::-1]), SPENT))
-        return float(self.mean[first]) - BAND * self.std, float(self.mean[last]) + BAND * self.std
+        first = int(np.searchsorted(np.cumsum(self.mass), self.spent))
+        last = self.mass.size - 1 - int(np.searchsorted(np.cumsum(self.mass[::-1]), self.spent))
+        return float(self.mean[first]) - self.band, float(self.mean[last]) + self.band
 
     def __call__(self, x: Array) -> Array:
         flat = x.ravel()
         out = np.empty_like(flat)
         scale = np.sqrt(0.5) / self.std
         for part in np.array_split(np.arange(flat.size), 1 + flat.size // BLOCK):
-            ends = flat[part].min() - BAND * self.std, flat[part].max() + BAND * self.std
+            ends = flat[part].min() - self.band, flat[part].max() + self.band
             near = slice(*np.searchsorted(self.mean, ends))
             kernel = (flat[part, None] - self.mean[near]) * scale
             np.multiply(kernel, -kernel, out=kernel)
@@ -177,11 +209,13 @@ def output_panels(target: Target1D, error: LineError, level: Level, last: int) -
     return Panels.between(np.union1d(np.append(panels.lo, panels.hi[-1]), own.lo[1:]))
 
 
-def resolved(panels: Panels, densities: Sequence[Callable[[Array], Array]]) -> tuple[Panels, list[Array]]:
+def resolved(
+    panels: Panels, densities: Sequence[Callable[[Array], Array]], tolerances: GridTolerances
+) -> tuple[Panels, list[Array]]:
     """``panels``, halved until all densities are polynomials on them, and the values there."""
     values = np.stack([q(panels.nodes) for q in densities])
-    for _ in range(ROUNDS):
-        flagged = np.max([panels.half * panels.tails(q) for q in values], axis=0) > RESOLVED
+    for _ in range(tolerances.rounds):
+        flagged = np.max([panels.half * panels.tails(q) for q in values], axis=0) > tolerances.resolved
         if not flagged.any():
             break
         halves = panels.halved(flagged)

@@ -36,18 +36,38 @@ from sharpbound.processes.ladder import Ladder, Level
 from sharpbound.samplers.base import Sampler, Stage
 from sharpbound.targets.sphere import Sphere, log_angular_mean
 
-REACH = 12.0
-"""Standard deviations of a noise beyond which nothing is seen."""
-PIECE = 4.0
-"""Widest panel of a sum over k, in units of s/m'."""
-HELD = -100.0
-"""log f relative to its maximum down to which a law is followed."""
+
+@dataclass(frozen=True)
+class RadialTolerances:
+    """How far `radial_density_law` goes."""
+
+    reach: float = 12.0
+    """Standard deviations of a noise beyond which nothing is seen."""
+    piece: float = 4.0
+    """Widest panel of a sum over k, in units of s/m'."""
+    held: float = -100.0
+    """log f relative to its maximum down to which a law is followed."""
+    resolved: float = 1e-14
+    """Last Legendre coefficients of f, times the panel's width, at which a panel counts as resolved ..."""
+    overshoot: float = 1e-3
+    """... and those of log q."""
+    rounds: int = 12
+    """Most bisections of a panel, and most panels added at either end, per transition."""
+
+    def halved(self) -> RadialTolerances:
+        """Half of every tolerance, and twice the work allowed; masses a factor of two farther out."""
+        return RadialTolerances(
+            math.hypot(self.reach, math.sqrt(2 * math.log(2))),
+            self.piece / 2,
+            self.held - math.log(2),
+            self.resolved / 2,
+            self.overshoot / 2,
+            2 * self.rounds,
+        )
+
+
 SUNK = -300.0
-"""The same where it has none: zero for all purposes, yet near enough for polynomials."""
-RESOLVED, OVERSHOOT = 1e-14, 1e-3
-"""Last Legendre coefficients of f, times the panel's width, and of log q, at which a panel counts as resolved."""
-ROUNDS = 12
-"""Most bisections of a panel, and most panels added at either end, per transition."""
+"""log f relative to its maximum where a law has no mass: zero for all purposes, yet near enough for polynomials."""
 MASS_LOST = 1e-3
 """Mass defect beyond which a law is not given at all; below it, it is part of every floor."""
 
@@ -68,7 +88,7 @@ class _Density:
         """log density of the radius at the nodes of other panels within these."""
         return self.panels.interpolate(self.log_q, panels.nodes) + log_shell(panels.nodes, self.dim)
 
-    def finer(self, log_q: LogDensity) -> _Density:
+    def finer(self, log_q: LogDensity, tolerances: RadialTolerances) -> _Density:
         """The density on halves of the panels that do not resolve it, and on one more panel at either end where
         it has not died out; itself if nothing is to be done. ``log_q`` is evaluated on new panels only.
         """
@@ -76,14 +96,14 @@ class _Density:
         log_f = self.log_q + log_shell(panels.nodes, self.dim)
         peak = float(log_f.max())
         f = np.exp(log_f - peak)
-        alive = log_f.max(1) > peak + HELD
+        alive = log_f.max(1) > peak + tolerances.held
         # log f is the sum of two terms that grow with the dimension, and so does its rounding
         rounding = 16 * EPS * float(np.abs(self.log_q[alive]).max())
-        rough = panels.half * panels.tails(f) > (RESOLVED + rounding) * panels.integrate(f)
-        rough |= alive & (panels.tails(self.log_q) > OVERSHOOT)
+        rough = panels.half * panels.tails(f) > (tolerances.resolved + rounding) * panels.integrate(f)
+        rough |= alive & (panels.tails(self.log_q) > tolerances.overshoot)
         lo, hi = panels.lo[0], panels.hi[-1]
-        below = [max(lo - 4 * panels.half[0], 0.0)] if lo > 0 and log_f[0, 0] > peak + HELD else []
-        above = [hi + 4 * panels.half[-1]] if log_f[-1, -1] > peak + HELD else []
+        below = [max(lo - 4 * panels.half[0], 0.0)] if lo > 0 and log_f[0, 0] > peak + tolerances.held else []
+        above = [hi + 4 * panels.half[-1]] if log_f[-1, -1] > peak + tolerances.held else []
         if not (rough.any() or below or above):
             return self
         halves = panels.halved(rough)
@@ -136,18 +156,19 @@ class _Transition:
     """sqrt(m^2 + (d-1) s^2), about which k(.|m) lies within a few s, in increasing order."""
     log_m: Array
     log_mass: Array
+    tolerances: RadialTolerances
 
     @classmethod
-    def of(cls, density: _Density, mean: Map, std: float) -> _Transition:
+    def of(cls, density: _Density, mean: Map, std: float, tolerances: RadialTolerances) -> _Transition:
         panels = density.panels
         slope = np.abs(_image(mean, panels.nodes)[1]).max(1)
-        pieces = np.ceil(2 * panels.half * slope / (PIECE * std)).clip(1).astype(int)
+        pieces = np.ceil(2 * panels.half * slope / (tolerances.piece * std)).clip(1).astype(int)
         fine = panels.cut(pieces).panels
         m = np.abs(_image(mean, fine.nodes)[0].ravel()).clip(1e-300)
         centre = np.sqrt(m**2 + (density.dim - 1) * std**2)
         order = np.argsort(centre)
         log_mass = (density.log_f(fine) + np.log(fine.weights)).ravel()
-        return cls(density, std, centre[order], np.log(m)[order], log_mass[order])
+        return cls(density, std, centre[order], np.log(m)[order], log_mass[order], tolerances)
 
     def log_q(self, r: Array) -> Array:
         """log q' at |x| = r, of any shape."""
@@ -155,7 +176,7 @@ class _Transition:
         order = np.argsort(radii)
         out = np.empty_like(radii)
         for part in np.array_split(order, 1 + len(order) // 64):
-            x, reach = radii[part, None], REACH * self.std
+            x, reach = radii[part, None], self.tolerances.reach * self.std
             near = slice(*np.searchsorted(self.centre, (x[0, 0] - reach, x[-1, 0] + reach)))
             log_m, log_x = self.log_m[near], np.log(x)
             exponent = self.log_mass[near] - 0.5 * ((x - np.exp(log_m)) / self.std) ** 2
@@ -178,9 +199,9 @@ def _image(mean: Map, r: Array) -> tuple[Array, Array]:
 class _Grid(FollowingPanels):
     """The panels of the current density, which are those of the true radius, refined and widened where q needs it."""
 
-    def __init__(self, target: Sphere) -> None:
+    def __init__(self, target: Sphere, tolerances: RadialTolerances) -> None:
         super().__init__(lambda level: Radius(target, *level).panels, target.radius)
-        self.target = target
+        self.target, self.tolerances = target, tolerances
 
     def density(self, log_q: LogDensity, level: Level, *, exactly: bool = False) -> _Density:
         """``log_q`` on the panels of the level, on halves where they do not resolve it, and on more of them
@@ -188,8 +209,8 @@ class _Grid(FollowingPanels):
         """
         panels = self.at(level, exactly=exactly)
         density = _Density.held(panels, log_q(panels.nodes), self.target.dim)
-        for _ in range(ROUNDS):
-            finer = density.finer(log_q)
+        for _ in range(self.tolerances.rounds):
+            finer = density.finer(log_q, self.tolerances)
             if finer is density:
                 break
             density = finer
@@ -197,7 +218,13 @@ class _Grid(FollowingPanels):
         return density
 
 
-def radial_density_law(target: Sphere, ladder: Ladder, sampler: Sampler, init: str = "normal") -> Ratio1D:
+def radial_density_law(
+    target: Sphere,
+    ladder: Ladder,
+    sampler: Sampler,
+    init: str = "normal",
+    tolerances: RadialTolerances = RadialTolerances(),
+) -> Ratio1D:
     """Radius of a stochastic sampler's output (exact score) against the radius of the true marginal.
 
     Raises NotMeasured for noise that depends on the state, mixtures of transitions, and samplers with a history.
@@ -206,7 +233,7 @@ def radial_density_law(target: Sphere, ladder: Ladder, sampler: Sampler, init: s
         raise NotMeasured(
             f"{sampler.name} keeps predictions of earlier steps: its state is not a Markov chain"
         )
-    grid, score = _Grid(target), RadialScore(target, ladder)
+    grid, score = _Grid(target, tolerances), RadialScore(target, ladder)
     level = ladder.level(ladder.T)
     start = Radius(target, *level) if init == "exact" else Chi(target.dim, ladder.prior_std)
     density = grid.density(lambda r: start.log_density(r) - log_shell(r, target.dim), level)
@@ -222,7 +249,7 @@ def radial_density_law(target: Sphere, ladder: Ladder, sampler: Sampler, init: s
             else:
                 level = level[0], math.hypot(level[1], stage.std)
             if not stage.deterministic:
-                move = _Transition.of(density, _composed(maps), stage.std)
+                move = _Transition.of(density, _composed(maps), stage.std, tolerances)
                 density = grid.density(
                     move.log_q, level, exactly=level == next_level and t == ladder.stop + 1
                 )

@@ -11,6 +11,7 @@ the sampler's law does, x itself goes on as the coordinate: KL(p||q) of a heavy 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -29,13 +30,26 @@ from sharpbound.samplers.base import Past, Sampler
 from sharpbound.scores.base import ScoreField
 from sharpbound.targets.base import Target1D
 
-TOLERANCE = 1e-11
-"""Relative accuracy asked of int |q - p| and of the transport cost before refinement stops."""
-ABSOLUTE = 1e-14
-"""Rounding of the integrands, below which refinement would chase noise."""
-NEGLIGIBLE = -45.0
-"""log of a mass of p beyond the image of its own panels that need not be followed farther."""
-MAX_ROUNDS = 8
+
+@dataclass(frozen=True)
+class TransportTolerances:
+    """How far `transport_law` goes."""
+
+    relative: float = 1e-11
+    """Accuracy asked of int |q - p| and of the transport cost before refinement stops."""
+    absolute: float = 1e-14
+    """Rounding of the integrands, below which refinement would chase noise."""
+    negligible: float = -45.0
+    """log of a mass of p beyond the image of its own panels that need not be followed farther."""
+    rounds: int = 8
+
+    def halved(self) -> TransportTolerances:
+        """Half of every tolerance, and twice the work allowed."""
+        return TransportTolerances(
+            self.relative / 2, self.absolute / 2, self.negligible - math.log(2), 2 * self.rounds
+        )
+
+
 PIECES = 4, 16
 """Least and most pieces of a panel. A round of refinement costs a whole pass over the steps, and the few panels of
 a steep stretch (between atoms) many rounds, so few are cut finer than many."""
@@ -127,8 +141,15 @@ class _Transport:
     """The computation for one (target, ladder, sampler, score, init)."""
 
     def __init__(
-        self, target: Target1D, ladder: Ladder, sampler: Sampler, score: ScoreField, init: str | StartLaw
+        self,
+        target: Target1D,
+        ladder: Ladder,
+        sampler: Sampler,
+        score: ScoreField,
+        init: str | StartLaw,
+        tolerances: TransportTolerances,
     ) -> None:
+        self.tolerances = tolerances
         self.target, self.ladder, self.sampler, self.score = target, ladder, sampler, score
         self.start = start_law(target, ladder, init)
         self.level = ladder.level(ladder.stop)
@@ -158,7 +179,7 @@ class _Transport:
         starts = self.start.quantile(self._log_cdf(ends), self._log_sf(ends))
         for side, tail in ((0, self._log_cdf), (-1, self._log_sf)):
             y, end = core.y.flat[side], ends[side]
-            if tail(np.array([y]))[0] < NEGLIGIBLE or abs(y) >= abs(end):
+            if tail(np.array([y]))[0] < self.tolerances.negligible or abs(y) >= abs(end):
                 continue
             count = int(np.ceil(np.log2(abs(end) / abs(y)))) + 1
             edges = np.sort(starts[side] * 2.0 ** np.arange(count + 1))
@@ -200,28 +221,33 @@ class _Transport:
         return Ratio1D(pieces.panels, y, partner, log_p, log_ratio, float(outside_p), float(outside_q))
 
 
-def _unresolved(law: Ratio1D) -> NDArray[np.bool_]:
+def _unresolved(law: Ratio1D, tolerances: TransportTolerances) -> NDArray[np.bool_]:
     """Panels on which q - p or the transport cost is not yet a polynomial."""
     flagged = np.zeros(len(law.panels), dtype=bool)
     for f in (law.difference, law.q * (law.y - law.partner) ** 2):
         share = law.panels.half * law.panels.tails(f)
-        flagged |= share > max(TOLERANCE * law.panels.integrate(np.abs(f)), ABSOLUTE)
+        flagged |= share > max(tolerances.relative * law.panels.integrate(np.abs(f)), tolerances.absolute)
     return flagged
 
 
 def transport_law(
-    target: Target1D, ladder: Ladder, sampler: Sampler, score: ScoreField, init: str | StartLaw = "normal"
+    target: Target1D,
+    ladder: Ladder,
+    sampler: Sampler,
+    score: ScoreField,
+    init: str | StartLaw = "normal",
+    tolerances: TransportTolerances = TransportTolerances(),
 ) -> Ratio1D:
     """The law of a deterministic sampler's output against the true marginal at ``ladder.stop``.
 
     Raises NotMeasured where the map folds: its law is then a sum over branches.
     """
-    transport = _Transport(target, ladder, sampler, score, init)
+    transport = _Transport(target, ladder, sampler, score, init, tolerances)
     core = marginal_panels(target, *transport.level)
     pieces = transport.extended(transport.pieces(core, np.zeros(len(core), dtype=bool)))
     law = transport.law(pieces)
-    for _ in range(MAX_ROUNDS):
-        flagged = _unresolved(law)
+    for _ in range(tolerances.rounds):
+        flagged = _unresolved(law, tolerances)
         if not flagged.any():
             break
         pieces = transport.refined(pieces, flagged)

@@ -10,8 +10,10 @@ that what wraps around is below 1e-17 by Chernoff's bound.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import scipy.fft
@@ -94,7 +96,8 @@ class LatticeLaw:
         length = self._transform_length(mass, m)
         padded = np.zeros(length)
         padded[(self.first + np.arange(len(mass))) % length] = mass
-        return scipy.fft.irfft(_power(scipy.fft.rfft(padded), m), length)
+        found = power(scipy.fft.rfft(padded), m, np.ones(1, dtype=np.complex128), np.multiply)
+        return scipy.fft.irfft(found, length)
 
     def _transform_length(self, mass: Array, m: int) -> int:
         """A length quick to transform, with less than 1e-17 of the sum's law outside half of it on either side.
@@ -116,15 +119,18 @@ class LatticeLaw:
         return scipy.fft.next_fast_len(2 * math.ceil(half) + 2, real=True)
 
 
-def _power(x: NDArray[np.complex128], m: int) -> NDArray[np.complex128]:
-    """x^m by repeated squaring: several times faster than the complex power function."""
-    result = np.ones_like(x)
+def power(x: Any, m: int, one: Any, times: Callable[[Any, Any], Any]) -> Any:
+    """x^m by repeated squaring under the product ``times`` with unit ``one``.
+
+    For complex numbers it is several times faster than the power function.
+    """
+    result = one
     while m:
         if m & 1:
-            result *= x
+            result = times(result, x)
         m >>= 1
         if m:
-            x = x * x
+            x = times(x, x)
     return result
 
 
@@ -134,7 +140,18 @@ def log_moment(mass: Array, exponent: Array) -> float:
     return top + math.log(float(mass @ np.exp(exponent - top)))
 
 
-def _on_lattice(y: Array, mass: Array, points: int) -> Array:
+def truncated_sum(one: Array, other: Array) -> Array:
+    """The masses of the sum of two independent values >= 0 on one lattice, as far as the longer one reaches."""
+    from scipy.signal import fftconvolve  # slow to import
+
+    found: Array = fftconvolve(one, other)
+    return found[: max(len(one), len(other))]
+
+
+def on_lattice(y: Array, mass: Array, points: int) -> Array:
+    """Masses at 0, ..., points - 1 of values y >= 0, each shared by its two neighbours so that means are kept;
+    what lies beyond is left out.
+    """
     held = y < points - 1
     below = np.floor(y[held]).astype(np.intp)
     upper = y[held] - below

@@ -39,7 +39,7 @@ from sharpbound.run.source import (
 if TYPE_CHECKING:
     from sharpbound.chapters.base import Cell, Measurement
 
-PACKAGES = ("numpy", "scipy", "torch", "pot", "sympy")
+PACKAGES = ("numpy", "scipy", "torch", "pot")
 """Whose versions numbers depend on. What an audit measures belongs to a version of diffusers too, which stands in
 the cells of audits."""
 SAMPLERS = "sharpbound.samplers"

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 COLUMNS = (
     "case", "claim", "target", "sampler", "schedule", "swept", "x", "metric", "value", "floor", "floor_kind", "engine",
 )  # fmt: skip
-PACKAGES = ("numpy", "scipy", "torch", "pot", "pandas", "sympy")
+PACKAGES = ("numpy", "scipy", "torch", "pot", "pandas")
 """Those that numbers may depend on."""
 
 

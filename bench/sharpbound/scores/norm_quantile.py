@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from sharpbound.marginals.panels import log_density, tensor
-from sharpbound.numerics.lattice import _on_lattice
+from sharpbound.numerics.lattice import on_lattice, power, truncated_sum
 from sharpbound.numerics.quadrature import Array
 from sharpbound.scores.expectation import Expectations
 from sharpbound.scores.perturbed import LineError
@@ -58,27 +58,10 @@ def _quantile(squares: Sequence[Square], end: float, points: int, delta: float) 
     step = end / points
     law = np.array([1.0])
     for y, mass, count in squares:
-        law = _sum(law, _power(_on_lattice(y / step, mass, points), count))
+        each = on_lattice(y / step, mass, points)
+        law = truncated_sum(law, power(each, count, np.array([1.0]), truncated_sum))
     above = 1 - np.cumsum(law)  # P(sum > (k + 1/2) step)
     if above[0] <= delta:
         return 0.0
     k = int(np.argmax(above <= delta))
     return step * (k - 0.5 + (above[k - 1] - delta) / (above[k - 1] - above[k]))
-
-
-def _power(law: Array, count: int) -> Array:
-    """The law of the sum of ``count`` copies, by repeated squaring."""
-    out = np.array([1.0])
-    while count:
-        if count % 2:
-            out = _sum(out, law)
-        law, count = _sum(law, law) if count > 1 else law, count // 2
-    return out
-
-
-def _sum(one: Array, other: Array) -> Array:
-    """The law of the sum of two, on the same lattice."""
-    from scipy.signal import fftconvolve  # slow to import
-
-    found: Array = fftconvolve(one, other)
-    return found[: max(len(one), len(other))]

@@ -176,13 +176,13 @@ def measure_with(case: Case, claim: Claim, sampler: Any, arrays: str = "numpy") 
 
 def _rows(case: Case, sampler: Sampler) -> list[Row]:
     from sharpbound import processes, targets
+    from sharpbound.chapters.options import sweep_points
     from sharpbound.chapters.sampling import at_dimension, case_row, check_function, measured_row, quantities
-    from sharpbound.chapters.sampling_rate.study import sweep_points
     from sharpbound.samplers import ExactScore
 
     init = case.sampler.get("init", "normal")
     rows: list[Row] = []
-    for point in sweep_points(case):
+    for point in sweep_points(case.sweep, ("T", "d")):
         target = targets.build(at_dimension(case.target, point.get("d")))
         ladder = processes.build(case.forward, point["T"])
         sampler.check(ladder)

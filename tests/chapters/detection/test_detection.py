@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from sharpbound.chapters.detection.detect import (
+    Error,
     detect,
     gaussian_problem,
     measure_errors,
@@ -48,11 +49,16 @@ def test_the_same_sampler_is_not_caught() -> None:
 
 
 def test_order_and_constant_are_told_apart() -> None:
-    original = [(1e-2, 0.0), (0.5e-2, 0.0)]
+    def errors(*values: float, floor: float = 0.0) -> list[Error]:
+        return [Error(value, floor, "quadrature", "transport") for value in values]
+
+    original = errors(1e-2, 0.5e-2)
     assert compare(original, original).by == ""
-    assert compare(original, [(1.001e-2, 0.0), (0.5005e-2, 0.0)]).by == "constant"
-    assert compare(original, [(1e-2, 0.0), (1e-2, 0.0)]).by == "order"
-    assert compare(original, [(1e-2, 0.0), (0.5e-2 + 1e-7, 1e-6)]).by == ""  # within the floor
+    assert compare(original, errors(1.001e-2, 0.5005e-2)).by == "constant"
+    assert compare(original, errors(1e-2, 1e-2)).by == "order"
+    assert compare(original, errors(1e-2, 0.5e-2 + 1e-7, floor=1e-6)).by == ""  # within the floor
+    found = compare(original, [Error(one.value, 0.0, "closed-form", "gaussian") for one in original])
+    assert (found.kind, found.engine) == ("quadrature", "transport and gaussian")
 
 
 def test_the_case_is_valid_and_its_cells_are_the_mutants() -> None:
@@ -64,7 +70,7 @@ def test_the_case_is_valid_and_its_cells_are_the_mutants() -> None:
     (row,) = experiment.measure(cells[0])
     conclusion = experiment.conclude(case, load_theory()[case.claim], [row]).drawn()
     assert conclusion.verdict == "confirmed"
-    assert conclusion.details["tables"][0]["rows"][0][0] == MUTANTS[0].name
+    assert conclusion.drawn().details["tables"][0]["rows"][0][0] == MUTANTS[0].name
 
 
 def test_estimated_order_moves_too() -> None:
@@ -72,5 +78,5 @@ def test_estimated_order_moves_too() -> None:
     problem = gaussian_problem([16, 32, 64, 128, 256])
     for name, order in (("heun: missing corrector", 1), ("heun: wrong last step", 2)):
         (mutant,) = [one for one in MUTANTS if one.name == name]
-        errors = [value for value, _ in measure_errors(problem, mutant.sampler)]
+        errors = [error.value for error in measure_errors(problem, mutant.sampler)]
         assert estimate([1 / T for T in problem.T], errors).exponent == pytest.approx(order, abs=0.02)

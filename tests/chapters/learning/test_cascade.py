@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.special import ndtr
 
-from sharpbound.chapters.learning.cascade import cascade_ladder, cascade_tv, scales
+from sharpbound.chapters.learning.cascade import cascade_ladder, cascade_law, scales
 from sharpbound.errors import InputError
 
 
@@ -20,14 +20,14 @@ def test_the_pushes_add_up_as_a_plain_recursion_says(gamma, steps):
         nearest = math.floor(0.5 + 1e-9 - math.log10(ladder.sigma[t] / ladder.a[t]))
         mean[min(max(nearest, 0), len(std) - 1)] += ladder.beta[t] / math.sqrt(alpha) * eps / ladder.sigma[t]
     distance = math.sqrt((mean**2 / variance[0]).sum())
-    found = cascade_tv(gamma, eps, steps)
+    found = cascade_law(gamma, eps, steps).distance("tv")
     assert found.value == pytest.approx(2 * ndtr(distance / 2) - 1, rel=1e-11)
     assert found.floor < 1e-11
 
 
 def test_every_scale_adds_the_same():
     """The squared distance grows by the same amount with every decade (up to 1 %: the ends of the range)."""
-    squares = [cascade_tv(10.0**-k, 1e-4, 8).value ** 2 for k in (8, 12, 16, 20)]
+    squares = [cascade_law(10.0**-k, 1e-4, 8).distance("tv").value ** 2 for k in (8, 12, 16, 20)]
     assert np.diff(squares) == pytest.approx(np.full(3, squares[-1] - squares[-2]), rel=0.01)
 
 

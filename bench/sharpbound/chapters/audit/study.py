@@ -13,7 +13,7 @@ from sharpbound.chapters.audit.verdict import order_details
 from sharpbound.chapters.base import Cell, Experiment
 from sharpbound.chapters.options import read_options
 from sharpbound.errors import InputError, NotMeasured
-from sharpbound.laws import finite_or_note
+from sharpbound.laws import finite_or_note, floor_kind
 from sharpbound.laws.probe import Quantiles
 from sharpbound.records.document import Conclusion, Row
 from sharpbound.targets import Gaussian1D, Target1D
@@ -101,6 +101,7 @@ class Audit(Experiment):
             found = reason
         value, floor, note = finite_or_note(found)
         row: Row = {"T": wanted["T"], "w2": value, "w2_floor": floor, "floor": floor}
+        row |= {"floor_kind": floor_kind(found), "engine": None if value is None else "black-box"}
         return [row | {"note": note} if note else row]
 
     def conclude(self, case: Case, claim: Claim, rows: Sequence[Row]) -> Conclusion:

@@ -19,6 +19,9 @@ from sharpbound.targets.base import Target
 
 Array = NDArray[np.float64]
 
+MOMENTS = "moments"
+"""The engine that rows name for `gaussian_output`: mean and variance, step by step."""
+
 
 def churned_law(target: Target, ladder: Ladder, error: float, churn: float, init: str) -> Law:
     """The output law of `Churned`, by the engine that suits the target (`sharpbound.laws.output_law`)."""

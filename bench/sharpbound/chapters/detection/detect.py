@@ -8,12 +8,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from sharpbound import processes, targets
 from sharpbound.chapters.detection.making import Mutant
+from sharpbound.distances.base import FloorKind, worst
 from sharpbound.laws import NotMeasured, distance, output_law
 from sharpbound.laws.engines import line_law
 from sharpbound.processes.ladder import Ladder
@@ -73,6 +74,15 @@ def random_problem(rng: np.random.Generator, T: Sequence[int]) -> Problem:
     return Problem(target, uneven if rng.random() < 0.5 else even, tuple(T))
 
 
+class Error(NamedTuple):
+    """W2 of one law, with its floor, the floor's kind, and the engine that found the law."""
+
+    value: float
+    floor: float
+    kind: FloorKind
+    engine: str
+
+
 @dataclass(frozen=True)
 class Finding:
     """One comparison; ``by`` is "order", "constant", "breakdown" (no law any more) or "" (not noticed)."""
@@ -82,35 +92,45 @@ class Finding:
     slope_original: float
     ratio: float
     """Error of the mutant over that of the original, at the largest T."""
+    kind: FloorKind
+    """Of the floors by which the two were compared."""
+    engine: str
+    """What found the laws: both engines where they differ."""
 
 
-def measure_errors(problem: Problem, sampler: Sampler, *, line: bool = False) -> list[tuple[float, float]]:
-    """(W2, floor) at each T, from the exact start; ``line`` uses the engines of the line for any target."""
+def measure_errors(problem: Problem, sampler: Sampler, *, line: bool = False) -> list[Error]:
+    """W2 at each T, from the exact start; ``line`` uses the engines of the line for any target."""
     target = targets.build(problem.target)
     return [_error(target, processes.build(problem.forward, T), sampler, line) for T in problem.T]
 
 
-def _error(target: Target, ladder: Ladder, sampler: Sampler, line: bool) -> tuple[float, float]:
+def _error(target: Target, ladder: Ladder, sampler: Sampler, line: bool) -> Error:
     if line:
         assert isinstance(target, targets.Target1D)
         law: Any = line_law(target, ladder, sampler, ExactScore(target, ladder), "exact")
     else:
         law = output_law(target, ladder, sampler, init="exact")
     measured = distance(law, METRIC)
-    return measured.value, measured.floor
+    return Error(*measured, law.engine)
 
 
-def compare(original: Sequence[tuple[float, float]], other: Sequence[tuple[float, float]]) -> Finding:
+def compare(original: Sequence[Error], other: Sequence[Error]) -> Finding:
     """Order and constant of two series of errors at the same T."""
-    slope, slope_original = (_last_slope([value for value, _ in series]) for series in (other, original))
-    (value, floor), (value_original, floor_original) = other[-1], original[-1]
+    slope, slope_original = (_last_slope([error.value for error in series]) for series in (other, original))
+    (value, floor, *_), (value_original, floor_original, *_) = other[-1], original[-1]
     ratio = value / value_original if value_original else math.inf
     by = ""
     if abs(value - value_original) > CONSTANT_CHANGED * value_original + floor + floor_original:
         by = "constant"
     if by and not abs(slope - slope_original) <= ORDER_CHANGED:
         by = "order"
-    return Finding(by, slope, slope_original, ratio)
+    return Finding(by, slope, slope_original, ratio, *_provenance([*original, *other]))
+
+
+def _provenance(errors: Sequence[Error]) -> tuple[FloorKind, str]:
+    return worst(error.kind for error in errors), " and ".join(
+        dict.fromkeys(error.engine for error in errors)
+    )
 
 
 def _last_slope(values: Sequence[float]) -> float:
@@ -129,4 +149,5 @@ def detect(mutant: Mutant, problem: Problem) -> Finding:
     try:
         return compare(original, measure_errors(problem, mutant.sampler))
     except NotMeasured:
-        return Finding("breakdown", math.nan, _last_slope([value for value, _ in original]), math.inf)
+        slope = _last_slope([error.value for error in original])
+        return Finding("breakdown", math.nan, slope, math.inf, *_provenance(original))

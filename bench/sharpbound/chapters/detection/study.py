@@ -112,6 +112,8 @@ def _mutated(mutant: Mutant, found: Finding, problem: str) -> Row:
         "caught": found.by,
         "problem": problem,
         **{name: value if np.isfinite(value) else None for name, value in numbers.items()},
+        "floor_kind": found.kind,
+        "engine": found.engine,
     }
 
 
@@ -129,7 +131,8 @@ def _unmutated(run: int, T: Sequence[int], seed: int) -> Row:
     name = names[int(rng.integers(len(names)))]
     finding = agree(random_problem(rng, T), SAMPLERS[name])
     ratio = finding.ratio if np.isfinite(finding.ratio) else None
-    return {"run": run, "sampler": name, "caught": finding.by, "ratio": ratio}
+    row: Row = {"run": run, "sampler": name, "caught": finding.by, "ratio": ratio}
+    return row | {"floor_kind": finding.kind, "engine": finding.engine}
 
 
 def _table(rows: Sequence[Row]) -> dict[str, Any]:

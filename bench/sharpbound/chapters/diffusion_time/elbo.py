@@ -22,6 +22,8 @@ from sharpbound.marginals.divergence import Normal, divergence, relative_informa
 from sharpbound.targets.base import Target1D
 
 Process = Literal["vp", "ve"]
+MARGINALS = "marginals"
+"""The engine that rows name where no sampler runs: quadrature over the true p_t."""
 
 
 def level(process: Process, time: float) -> tuple[float, float]:

@@ -19,7 +19,7 @@ import numpy as np
 import torch
 
 from sharpbound import laws
-from sharpbound.distances.base import Measured
+from sharpbound.distances.base import Law
 from sharpbound.errors import InputError
 from sharpbound.processes.ladder import Ladder
 from sharpbound.processes.schedules import log_snr_uniform
@@ -45,8 +45,8 @@ def cascade_ladder(gamma: float, steps: int) -> Ladder:
     return log_snr_uniform(max(1, round(steps * decades)), lambda_min=TOP, lambda_max=-math.log(gamma))
 
 
-def cascade_tv(gamma: float, eps: float, steps: int) -> Measured:
-    """TV of the sampled law from the true one at sigma/a = gamma."""
+def cascade_law(gamma: float, eps: float, steps: int) -> Law:
+    """The sampled law beside the true one at sigma/a = gamma."""
     ladder, std = cascade_ladder(gamma, steps), scales(gamma)
     target = GaussianND(torch.zeros(len(std), dtype=torch.float64), torch.from_numpy(np.diag(std**2)))
     noise = np.log10(ladder.sigma / ladder.a)
@@ -55,4 +55,4 @@ def cascade_tv(gamma: float, eps: float, steps: int) -> Measured:
     push = np.zeros((ladder.T + 1, len(std)))
     push[np.arange(ladder.T + 1), nearest] = eps / ladder.sigma
     score = PushedScore(ExactScore(target, ladder), torch.from_numpy(push))
-    return laws.distance(laws.output_law(target, ladder, DDPMCovariance(), score, "exact"), "tv")
+    return laws.output_law(target, ladder, DDPMCovariance(), score, "exact")

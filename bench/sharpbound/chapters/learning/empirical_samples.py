@@ -23,6 +23,7 @@ from sharpbound.targets.base import Target1D
 class EmpiricalSamples:
     """TV between what the sampler returns, the memorised law and the smoothed truth."""
 
+    engine: str
     to_memorised: Measured
     to_truth: float
     memorised_to_truth: float
@@ -36,6 +37,7 @@ def empirical_samples(
     law = laws.output_law(data, ladder, sampler, None, init)
     a, sigma = ladder.level(ladder.stop)
     return EmpiricalSamples(
+        law.engine,
         laws.distance(law, "tv"),
         tv_from(law, data, target, ladder),
         memorisation_tv(target, data, a, sigma),

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -24,6 +25,7 @@ from sharpbound.chapters.learning.networks import (
     train,
 )
 from sharpbound.laws.grid import grid_laws
+from sharpbound.numerics.bends import bends
 from sharpbound.numerics.quadrature import Array
 from sharpbound.processes.ladder import Ladder
 from sharpbound.samplers.base import Sampler
@@ -96,19 +98,15 @@ class _LadderScore:
     def kinks(self, t: int, low: float, high: float) -> Array:
         """The points of (low, high) where the network of level t is not smooth, layer by layer."""
         weights = self.networks.of(self._index(t))
-        edges = np.array([low, high])
-        depth = len(weights) // 2
-        for layer in range(depth - 1):
-            state = edges[:, None]
+
+        def into(layer: int, x: Array) -> Array:
+            state = x[:, None]
             for k in range(layer + 1):
                 state = np.maximum(state, 0.0) if k else state
                 state = state @ weights[f"layers.{k}.weight"].numpy().T + weights[f"layers.{k}.bias"].numpy()
-            # between edges every unit is linear: a change of sign is one zero
-            before, after = state[:-1], state[1:]
-            at, unit = np.nonzero(before * after < 0)
-            share = before[at, unit] / (before[at, unit] - after[at, unit])
-            edges = np.unique(np.concatenate([edges, edges[at] + share * (edges[at + 1] - edges[at])]))
-        return edges[1:-1]
+            return state
+
+        return bends([partial(into, layer) for layer in range(len(weights) // 2 - 1)], low, high)[1:-1]
 
     def _index(self, t: int) -> int:
         return (t - self.first) * self.seeds + self.seed

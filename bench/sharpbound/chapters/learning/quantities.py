@@ -16,7 +16,7 @@ from scipy.optimize import minimize_scalar
 
 from sharpbound import laws, processes, samplers, targets
 from sharpbound.chapters.learning import accuracy, empirical, kernel
-from sharpbound.chapters.learning.cascade import cascade_tv
+from sharpbound.chapters.learning.cascade import cascade_law
 from sharpbound.chapters.learning.empirical_samples import empirical_samples
 from sharpbound.chapters.learning.failure import ExactFailure, hardest_share, samples_needed
 from sharpbound.chapters.learning.finite_class import HypothesisClass, OutlierClass, ShiftClass, SphereClass
@@ -43,6 +43,7 @@ def _class_row(hypotheses: HypothesisClass, v: Values) -> Row:
     return {
         "samples": hypotheses.samples_needed(v["delta_train"]),
         "samples_floor": 0.5,  # a whole number stands for the real solution
+        "floor_kind": "closed-form",
         "l2-distance": hypotheses.l2,
         "robust-distance": hypotheses.robust(v["delta_score"] * (1 - 1e-9)),  # the limit from below
     }
@@ -74,7 +75,7 @@ def outlier_class(v: Values) -> Row:
 
 def hardest_pair(v: Values) -> Row:
     """Samples that ERM needs on the hardest pair for accuracy eps/sigma, in L2 and in D^delta_score."""
-    row: Row = {}
+    row: Row = {"floor_kind": "closed-form"}
     for name in ("l2", "robust"):
         eta = hardest_share(v["R"], v["sigma"], name, v["eps"] / v["sigma"], v["delta_score"])
         pair = HardPair(eta, v["R"], v["sigma"])
@@ -94,13 +95,14 @@ def routes(v: Values) -> Row:
         "robust-samples": robust,
         "robust-samples_floor": robust / levels,  # the number of levels is rounded up
         "levels": levels,
+        "floor_kind": "closed-form",
     }
 
 
 def wasserstein_limit(v: Values) -> Row:
     """Samples without which no procedure has W2 accuracy gamma R."""
     m = accuracy.wasserstein_limit(v["gamma"], v["delta_train"])
-    return {"samples": m, "samples_floor": 1e-6 * m}
+    return {"samples": m, "samples_floor": 1e-6 * m, "floor_kind": "closed-form"}
 
 
 def kernel_bulk(v: Values) -> Row:
@@ -110,6 +112,7 @@ def kernel_bulk(v: Values) -> Row:
     return {
         "score-risk": risk,
         "score-risk_floor": QUADRATURE * risk,
+        "floor_kind": "quadrature",
         "linear-risk": kernel.linear_risk(target, n, t, _bulk(v)),
         "leading": kernel.leading_risk(n, t, v["R"]),
     }
@@ -118,7 +121,7 @@ def kernel_bulk(v: Values) -> Row:
 def kernel_line(v: Values) -> Row:
     """Risk of the kernel score on the whole line, exactly; most of it comes from where there are no data."""
     risk = kernel.exact_risk(_line(v), v["n"], v["t"])
-    return {"score-risk": risk, "score-risk_floor": QUADRATURE * risk}
+    return {"score-risk": risk, "score-risk_floor": QUADRATURE * risk, "floor_kind": "quadrature"}
 
 
 def kernel_best(v: Values) -> Row:
@@ -136,6 +139,7 @@ def kernel_best(v: Values) -> Row:
     return {
         "score-risk": risk_at_best,
         "score-risk_floor": QUADRATURE * risk_at_best,
+        "floor_kind": "quadrature",
         "t": math.exp(float(best.x)),
     }
 
@@ -150,6 +154,8 @@ def memorisation(v: Values) -> Row:
     return {
         "tv": tv.value,
         "tv_floor": tv.floor,
+        "floor_kind": tv.kind,
+        "engine": "marginals",
         "t": sigma**2,
         "normal-limit": empirical.normal_memorisation_tv(_line(v), n, *level),
     }
@@ -164,6 +170,7 @@ def networks(v: Values) -> Row:
     errors = score_errors(trained, target, *level, [v["delta_score"]])
     parameters = sum(p[0].numel() for p in trained.parameters.values())
     row: Row = {"P": parameters, "D": v["depth"], "loss": float(errors.loss.mean())}
+    row["floor_kind"] = "statistical"
     for name, values in (("l2-error", errors.l2), ("robust-error", errors.robust[:, 0])):
         row |= mean_estimate(values).columns(name)
     return row
@@ -171,9 +178,11 @@ def networks(v: Values) -> Row:
 
 def cascade(v: Values) -> Row:
     """TV of sampled from true law where the score is off by eps/sigma at every level, one scale per decade."""
-    tv = cascade_tv(v["gamma"], v["eps"], v["steps"])
+    law = cascade_law(v["gamma"], v["eps"], v["steps"])
+    tv = laws.distance(law, "tv")
     # the error is the same at all points: D^delta = eps/sigma for every delta, however small
-    return {"tv": tv.value, "tv_floor": tv.floor, "delta_score": 0.0}
+    by = {"floor_kind": tv.kind, "engine": law.engine}
+    return {"tv": tv.value, "tv_floor": tv.floor, "delta_score": 0.0, **by}
 
 
 def network_samples(v: Values) -> Row:
@@ -186,6 +195,7 @@ def network_samples(v: Values) -> Row:
     )
     exact = laws.distance(laws.output_law(target, ladder, sampler, None, init), "tv")
     row: Row = {"tv-exact-score": exact.value, "gamma": _stop(ladder)}
+    row |= {"floor_kind": "statistical", "engine": "grid"}  # the mean over seeds, each by that engine
     for name in ("tv", "eps", "eps_score"):
         row |= mean_estimate(np.array([getattr(run, name) for run in runs])).columns(name)
     return row
@@ -198,6 +208,8 @@ def empirical_sampler(v: Values) -> Row:
     return {
         "tv": found.to_memorised.value,
         "tv_floor": found.to_memorised.floor,
+        "floor_kind": found.to_memorised.kind,
+        "engine": found.engine,
         "tv-truth": found.to_truth,
         "memorised-tv": found.memorised_to_truth,
     }

@@ -41,6 +41,8 @@ def wrong_samples(v: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "tv": wrong.value,
         "tv_floor": right + wrong.floor,
+        "floor_kind": wrong.kind,
+        "engine": law.engine,
         "tv-right-score": right,
         "eps_score": math.sqrt(sum(level.l2**2 for _, level in levels) / len(levels)),
         "eps": eps,

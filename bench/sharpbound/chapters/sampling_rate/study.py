@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from sharpbound import processes, samplers, targets
 from sharpbound.chapters.base import Cell, Experiment
+from sharpbound.chapters.options import sweep_points
 from sharpbound.chapters.sampling import (
     at_dimension,
     built,
@@ -38,16 +38,13 @@ class SamplingRate(Experiment):
 
     def validate(self, case: Case, claim: Claim) -> None:
         check_metrics(case.metrics)
-        for name in case.sweep:
-            if name not in SWEPT:
-                raise InputError(f"a {self.kind} case sweeps T (and d), not {name}", key=f"sweep.{name}")
+        points = sweep_points(case.sweep, SWEPT)
         if "T" not in case.sweep:
             raise InputError("is missing; add e.g. T = [64, 128, 256, 512]", key="sweep.T")
         if case.score_error is not None:
             raise InputError(
                 'a sampling-rate case has the exact score; use kind = "score-error"', key="score_error"
             )
-        points = sweep_points(case)
         with Collected() as mistakes:
             for point in points[:1]:  # the tables by themselves, so that all that is wrong is told at once
                 with mistakes.caught():
@@ -79,7 +76,7 @@ class SamplingRate(Experiment):
                     "quantity": quantity,
                 },
             )
-            for point in sweep_points(case)
+            for point in sweep_points(case.sweep, SWEPT)
             for quantity in quantities(case.metrics)
         ]
 
@@ -93,7 +90,7 @@ class SamplingRate(Experiment):
         per_point = len(quantities(case.metrics))
         return [
             case_row(point, case.metrics, measured[i * per_point : (i + 1) * per_point])
-            for i, point in enumerate(sweep_points(case))
+            for i, point in enumerate(sweep_points(case.sweep, SWEPT))
         ]
 
     def context(self, case: Case) -> dict[str, Any]:
@@ -101,11 +98,3 @@ class SamplingRate(Experiment):
 
     def conclude(self, case: Case, claim: Claim, rows: Sequence[Row]) -> Conclusion:
         return conclude_sweep(case, claim, rows)
-
-
-# -- what the kinds that measure samplers share ----------------------------------------------------
-
-
-def sweep_points(case: Case) -> list[dict[str, Any]]:
-    """Every combination of the swept values, in order."""
-    return [dict(zip(case.sweep, values, strict=True)) for values in itertools.product(*case.sweep.values())]

@@ -84,7 +84,7 @@ class CounterExample:
     def _tv(self, sampler: str, against_exact: bool) -> Measured:
         if sampler == "pf-ode":
             if self.field == "staircase":
-                return Measured(1.0, 0.0)
+                return Measured(1.0, 0.0, "closed-form")
             return self._ode_sine(self.ode_gain if against_exact else 1.0)
         density = self._ddpm_staircase if self.field == "staircase" else self._ddpm_sine
         kappa, noise = math.sqrt(1 - self.beta), self.beta / (1 - self.beta)

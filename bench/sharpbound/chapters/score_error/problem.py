@@ -233,7 +233,7 @@ class Problem:
         for metric in self.metrics:
             value = values[metric]()
             row |= {metric: value, f"{metric}_floor": RELATIVE_FLOOR * value}
-        return row
+        return row | {"floor_kind": "quadrature", "engine": "response"}
 
     def _counter_row(self) -> Row:
         example = counter_examples.counter_example(self.error, self.target, self.ladder, self.sampler)
@@ -241,8 +241,13 @@ class Problem:
         for metric in self.metrics:
             found = example.tv(self.sampler.name) if metric == "tv" else example.tv_added(self.sampler.name)
             row |= {metric: found.value, f"{metric}_floor": found.floor}
+            if metric == self.metrics[0]:
+                row["floor_kind"] = found.kind
+            elif found.kind != row["floor_kind"]:
+                row[f"{metric}_floor_kind"] = found.kind
         steps = self.ladder.T
         return row | {
+            "engine": "last step",  # of which the law is known in closed form before it
             "l2": example.l2,
             "eps_score": example.l2 / math.sqrt(steps),
             "eps_jacobi": example.mean_slope / steps,

@@ -15,11 +15,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sharpbound.errors import InputError
+from sharpbound.numerics.bends import bends
 
 Array = NDArray[np.float64]
 
@@ -64,20 +66,13 @@ class Network:
         return states
 
     def kinks(self, sigma: float, lo: float, hi: float) -> Array:
-        """Where S(x; sigma) bends on [lo, hi], ends included: S is linear in x in between. For dimension 1.
+        """Where S(x; sigma) bends on [lo, hi], ends included (`bends`). For dimension 1."""
 
-        Layer by layer: between the bends of the layers below, each preactivation is linear and changes sign
-        once at most.
-        """
-        points = np.array([lo, hi])
-        for layer in range(len(self.hidden) + 1):
-            z = features(points[:, None], np.full(len(points), sigma))
-            before = z @ self.first.T if layer == 0 else self.forward(z)[layer - 1] @ self.hidden[layer - 1].T
-            piece, unit = np.nonzero(before[:-1] * before[1:] < 0)
-            left, right = before[piece, unit], before[piece + 1, unit]
-            roots = points[piece] - left * (points[piece + 1] - points[piece]) / (right - left)
-            points = np.unique(np.concatenate([points, roots]))
-        return points
+        def into(layer: int, x: Array) -> Array:
+            z = features(x[:, None], np.full(len(x), sigma))
+            return self.forward(z)[layer - 1] @ self.hidden[layer - 1].T if layer else z @ self.first.T
+
+        return bends([partial(into, layer) for layer in range(len(self.hidden) + 1)], lo, hi)
 
     def _pull_back(self, states: list[Array], gradient: Array) -> list[Array]:
         """g_1..g_L (n, m) for the gradient (n, d) of a loss in S: derivatives in the preactivations."""

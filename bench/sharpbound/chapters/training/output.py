@@ -24,6 +24,8 @@ from sharpbound.targets.base import Target1D
 REACH = 8.0
 """Half width of a grid in standard deviations of the true marginal: what leaves it is lost, and counted."""
 POINTS = 1601
+ENGINE = "uniform-grid"
+"""The name that rows give this rule."""
 
 
 @dataclass(frozen=True)

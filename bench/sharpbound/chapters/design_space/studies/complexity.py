@@ -77,6 +77,7 @@ class Complexity(Experiment):
             steps = _fewest(info, options, options["sigma_max"], goal, steps)
             started = _fewest(info, options, noise[d], 0.5 * goal, started)
             row: Row = {"d": d, "steps": steps, "steps_floor": 0.5, "floor": 0.5}
+            row |= {"floor_kind": "quadrature", "engine": "path-parts"}
             rows.append(row | {"steps-with-start": started, "noise-with-start": noise[d]})
         return rows
 

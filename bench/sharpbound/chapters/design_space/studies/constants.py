@@ -64,6 +64,7 @@ class Constants(Experiment):
         value, doubt = limit(1 / counts, [cost(int(steps)) for steps in counts])
         doubt += ROUNDING * value
         row: Row = {**cell.params["point"], "step-cost": value, "step-cost_floor": doubt, "floor": doubt}
+        row["floor_kind"] = "closed-form"  # the spread of an extrapolation of them
         return [row | {"at-32-steps": cost(32), "at-1024-steps": cost(1024)}]
 
     def conclude(self, case: Case, claim: Claim, rows: Sequence[Row]) -> Conclusion:

@@ -11,7 +11,7 @@ from sharpbound.chapters.base import Cell, Experiment
 from sharpbound.chapters.options import read_options, sweep_points
 from sharpbound.chapters.value_verdict import conclude_values
 from sharpbound.errors import InputError
-from sharpbound.laws import path_kl
+from sharpbound.laws import Problem, chains
 from sharpbound.laws.path_kl_parts import decompose, variances
 from sharpbound.records.document import Conclusion, Row
 from sharpbound.records.figures import axis, bars, series
@@ -53,15 +53,17 @@ class Decomposition(Experiment):
         sampler, init = samplers.build(params["sampler"]), params["sampler"].get("init", "normal")
         error = float(params["options"]["score_error"])
         score = ShiftedScore(ExactScore(target, ladder), error)
-        engine = path_kl(target, ladder, sampler, score, init)
+        kl, engine = chains.solve(Problem(target, ladder, sampler, score, init))
         parts = decompose(target, ladder, error / variances(ladder)[:-1], exact_start=init == "exact")
         return [
             {
                 "T": params["T"],
-                "decomposition-ratio": engine.value / parts.total,
-                "decomposition-ratio_floor": engine.floor / parts.total,
-                "floor": engine.floor / parts.total,
-                "path-kl": engine.value,
+                "decomposition-ratio": kl.value / parts.total,
+                "decomposition-ratio_floor": kl.floor / parts.total,
+                "floor": kl.floor / parts.total,
+                "floor_kind": kl.kind,
+                "engine": engine,
+                "path-kl": kl.value,
                 "initialisation": parts.initial,
                 "discretisation": parts.discretisation,
                 "score": parts.score,

@@ -6,17 +6,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sharpbound import targets
 from sharpbound.chapters import columns
 from sharpbound.chapters.base import Cell, Experiment
 from sharpbound.chapters.design_space import schedules
-from sharpbound.chapters.design_space.output import churned_law, gaussian_output
+from sharpbound.chapters.design_space.output import MOMENTS, churned_law, gaussian_output
 from sharpbound.chapters.options import read_options, sweep_points
 from sharpbound.chapters.rate_verdict import conclude_rate
 from sharpbound.errors import InputError
-from sharpbound.laws import NotMeasured, distances, finite_or_note
+from sharpbound.laws import NotMeasured, distances, finite_or_note, floor_kind
 from sharpbound.laws.path_kl_parts import discretisation_error, score_error, variances
 from sharpbound.marginals.divergence import initialisation_error
 from sharpbound.marginals.fisher import tabulated
@@ -105,10 +105,15 @@ class PathParts(Experiment):
         row: Row = dict(point)
         for suffix, name in (("", settings["schedule"]), ("_versus", settings["versus"])):
             if name:
-                for metric, (value, floor, note) in _measure(spec, name, settings, metrics).items():
-                    row |= {metric + suffix: value, f"{metric}{suffix}_floor": floor}
-                    row |= {"note": note} if note else {}
-        row["floor"] = row[f"{metrics[0]}_floor"]
+                for metric, found in _measure(spec, name, settings, metrics).items():
+                    key = metric + suffix
+                    row |= {key: found.value, f"{key}_floor": found.floor}
+                    row |= {"note": found.note} if found.note else {}
+                    if key == metrics[0]:
+                        row |= {"floor": found.floor, "floor_kind": found.kind, "engine": found.engine}
+                        continue
+                    own = {"floor_kind": found.kind, "engine": found.engine}
+                    row |= {f"{key}_{k}": v for k, v in own.items() if v not in (None, row[k])}
         return [row]
 
     def conclude(self, case: Case, claim: Claim, rows: Sequence[Row]) -> Conclusion:
@@ -166,8 +171,14 @@ def _problem(spec: dict[str, Any], settings: dict[str, Any]) -> tuple[dict[str, 
     return spec, settings
 
 
-Value = tuple[float | None, float | None, str | None]
-"""Value, floor, and the reason where there is none."""
+class Value(NamedTuple):
+    """A number with its floor and the floor's kind, what found it, and the reason where there is none."""
+
+    value: float | None
+    floor: float | None
+    kind: str | None
+    engine: str | None
+    note: str | None = None
 
 
 def _measure(
@@ -191,7 +202,12 @@ def _measure(
     if wanted:
         parts["discretisation"] = discretisation_error(info, v)
         parts["path-kl"] = sum(parts.values())
-    values: dict[str, Value] = {key: (part, RELATIVE_FLOOR * part, None) for key, part in parts.items()}
+    values = {
+        key: Value(
+            part, RELATIVE_FLOOR * part, "closed-form" if key == "score" else "quadrature", "path-parts"
+        )
+        for key, part in parts.items()
+    }
     if set(OUTPUT) & set(metrics):
         values |= _output(target, ladder, settings)
     return {metric: values[metric] for metric in metrics}
@@ -207,11 +223,18 @@ def _output(target: Target, ladder: Ladder, settings: dict[str, Any]) -> dict[st
         stop = float(ladder.a[ladder.stop])
         w2 = stop * law.w2  # the closed form is in x/a
         return {
-            "kl": (law.kl, RELATIVE_FLOOR * law.kl + ROUNDING * math.sqrt(law.kl), None),
-            "w2": (w2, RELATIVE_FLOOR * w2 + ROUNDING * stop * math.sqrt(law.true_variance), None),
+            metric: Value(value, RELATIVE_FLOOR * value + doubt, "closed-form", MOMENTS)
+            for metric, value, doubt in (
+                ("kl", law.kl, ROUNDING * math.sqrt(law.kl)),
+                ("w2", w2, ROUNDING * stop * math.sqrt(law.true_variance)),
+            )
         }
     try:
-        found = distances(churned_law(target, ladder, error, churn, init), OUTPUT)
+        output = churned_law(target, ladder, error, churn, init)
     except NotMeasured as reason:
-        return {metric: (None, None, str(reason)) for metric in OUTPUT}
-    return {metric: finite_or_note(value) for metric, value in found.items()}
+        return {metric: Value(None, None, None, None, str(reason)) for metric in OUTPUT}
+    values: dict[str, Value] = {}
+    for metric, found in distances(output, OUTPUT).items():
+        value, floor, note = finite_or_note(found)
+        values[metric] = Value(value, floor, floor_kind(found), output.engine, note)
+    return values

@@ -69,6 +69,7 @@ class Schedules(Experiment):
             row |= {name: discretisation_error(info, variances(ladder)) for name, ladder in ladders.items()}
             row |= {f"{name}_start": initialisation_error(target, ladder) for name, ladder in ladders.items()}
             row["floor"] = row["discretisation_floor"] = RELATIVE_FLOOR * best
+            row |= {"floor_kind": "quadrature", "engine": "path-parts"}
             rows.append(row)
         return rows
 

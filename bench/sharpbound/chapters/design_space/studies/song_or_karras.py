@@ -13,11 +13,12 @@ import numpy as np
 from sharpbound import targets
 from sharpbound.chapters import columns
 from sharpbound.chapters.base import Cell, Experiment
-from sharpbound.chapters.design_space.output import churned_law
+from sharpbound.chapters.design_space.output import MOMENTS, churned_law
 from sharpbound.chapters.design_space.song_or_karras import crossover_scale, output_loss, path_loss
 from sharpbound.chapters.design_space.studies.candidates import candidate, churns, names_on_map
 from sharpbound.chapters.design_space.studies.song_or_karras_figures import against_churn, cuts, maps
 from sharpbound.chapters.options import read_options, sweep_points
+from sharpbound.distances.base import Measured
 from sharpbound.errors import InputError
 from sharpbound.laws import NotMeasured, distance
 from sharpbound.laws.path_kl_parts import decompose, variances
@@ -96,19 +97,31 @@ class SongOrKarras(Experiment):
         on_target = bool(params["target"])
         names = dict.fromkeys([options["first"], options["second"], *names_on_map(options, on_target)])
         row: Row = {"score_error": error, "sigma": scale}
+        by: dict[str, str | None] = {}
+        kinds: dict[str, str | None] = {}
         for name in names:
             ladder, churn = candidate(name, options)
             if on_target:
                 try:
-                    value, floor = _on_target(_scaled(params["target"], scale), ladder, error, metric, churn)
+                    found, by[name] = _on_target(
+                        _scaled(params["target"], scale), ladder, error, metric, churn
+                    )
                 except NotMeasured as reason:
                     row |= {name: None, f"{name}_floor": None, "note": str(reason)}
+                    by[name], kinds[name] = None, None
                     continue
             else:
-                value, floor = _on_gaussian(ladder, scale, error, metric, churn)
-            row |= {name: value, f"{name}_floor": floor}
-        row |= {metric: row[options["first"]], f"{metric}_floor": row[f"{options['first']}_floor"]}
-        return [row | {"floor": row[f"{metric}_floor"]}]
+                found, by[name] = _on_gaussian(ladder, scale, error, metric, churn)
+            row |= {name: found.value, f"{name}_floor": found.floor}
+            kinds[name] = found.kind
+        first = options["first"]
+        row |= {metric: row[first], f"{metric}_floor": row[f"{first}_floor"], "floor": row[f"{first}_floor"]}
+        row |= {"floor_kind": kinds[first], "engine": by[first]}
+        row |= {f"{name}_engine": by[name] for name in names if by[name] not in (None, by[first])}
+        row |= {
+            f"{name}_floor_kind": kinds[name] for name in names if kinds[name] not in (None, kinds[first])
+        }
+        return [row]
 
     def conclude(self, case: Case, claim: Claim, rows: Sequence[Row]) -> Conclusion:
         options = read_options(case.options, DEFAULTS, "design")
@@ -143,26 +156,28 @@ class SongOrKarras(Experiment):
 
 def _on_gaussian(
     ladder: Ladder, scale: float, error: float, metric: str, churn: float
-) -> tuple[float, float]:
+) -> tuple[Measured, str]:
     v = variances(ladder)
-    value = path_loss(v, scale, error) if metric == "path-kl" else output_loss(v, scale, error, churn)
-    return value, RELATIVE_FLOOR * value
+    path = metric == "path-kl"
+    value = path_loss(v, scale, error) if path else output_loss(v, scale, error, churn)
+    return Measured(value, RELATIVE_FLOOR * value, "closed-form"), "path-parts" if path else MOMENTS
 
 
 def _on_target(
     target: Target, ladder: Ladder, error: float, metric: str, churn: float
-) -> tuple[float, float]:
+) -> tuple[Measured, str]:
     if metric == "path-kl":
         v = variances(ladder)
         info = information(target, v[-1], v[0])
         value = decompose(target, ladder, error / v[:-1], exact_start=True, info=info).total
-        return value, RELATIVE_FLOOR * value
-    found = distance(churned_law(target, ladder, error, churn, "exact"), "kl")
+        return Measured(value, RELATIVE_FLOOR * value), "path-parts"
+    law = churned_law(target, ladder, error, churn, "exact")
+    found = distance(law, "kl")
     if not (math.isfinite(found.value) and math.isfinite(found.floor)):
         raise NotMeasured(
             f"the output law of {ladder.name} with {ladder.T} steps is not resolved: use more steps"
         )
-    return found.value, found.floor
+    return found, law.engine
 
 
 LENGTHS = ("mean", "std", "means", "stds", "points", "low", "high", "loc", "scale", "radius")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from sharpbound.chapters.base import Cell, Experiment
-from sharpbound.chapters.diffusion_time.elbo import kl_to_noise
+from sharpbound.chapters.diffusion_time.elbo import MARGINALS, kl_to_noise
 from sharpbound.chapters.diffusion_time.gap import optimal_gap
 from sharpbound.chapters.options import line_target, read_options, sweep_points
 from sharpbound.errors import InputError
@@ -57,6 +57,7 @@ class Gap(Experiment):
         target, time = line_target(cell.params["target"]), cell.params["horizon"]
         best = optimal_gap(target, "vp", time)
         row: Row = {"horizon": time, "gap": best.value, "gap_floor": FLOOR, "floor": FLOOR}
+        row |= {"floor_kind": "quadrature", "engine": MARGINALS}
         noise = kl_to_noise(target, "vp", time)
         row |= {"noise-kl": noise, "mean": best.start.mean, "std": best.start.std}
         return [row | {"elbo": cast(float, log_likelihood(target)) - best.value - noise}]

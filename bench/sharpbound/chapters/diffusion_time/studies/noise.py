@@ -13,6 +13,7 @@ from sharpbound import targets
 from sharpbound.chapters.base import Cell, Experiment
 from sharpbound.chapters.diffusion_time.auxiliary import FITS, SHORTEST, auxiliary_kl, equivalent_time
 from sharpbound.chapters.diffusion_time.elbo import (
+    MARGINALS,
     Process,
     gap,
     kl_bound,
@@ -108,6 +109,7 @@ class Noise(Experiment):
         if options["model"]:
             row["model-kl"] = auxiliary_kl(target, process, time, options["model"])
         row["floor"] = row["noise-kl_floor"] = RELATIVE_FLOOR * row["noise-kl"]
+        row |= {"floor_kind": "quadrature", "engine": MARGINALS}
         return [row]
 
     def conclude(self, case: Case, claim: Claim, rows: Sequence[Row]) -> Conclusion:
@@ -175,6 +177,8 @@ def _optimum(target: Target1D, process: Process, eps_score: float, model: str) -
         "noise-kl": best.kl,
         "floor": RELATIVE_FLOOR * max(1.0, best.time),  # the root is found to 1e-13 of it
         "optimal-time_floor": RELATIVE_FLOOR * max(1.0, best.time),
+        "floor_kind": "quadrature",
+        "engine": MARGINALS,
     }
     if model:
         row["model-time"] = equivalent_time(target, process, eps_score**2, model)

@@ -16,7 +16,7 @@ from sharpbound.chapters.diffusion_time.auxiliary import FITS, ModelStart
 from sharpbound.chapters.diffusion_time.elbo import gap, optimal_time
 from sharpbound.chapters.options import line_target, read_options, sweep_points
 from sharpbound.errors import InputError
-from sharpbound.laws import NotMeasured, distance, output_law
+from sharpbound.laws import NotMeasured, distance, floor_kind, output_law
 from sharpbound.marginals.divergence import Density, Normal, divergence
 from sharpbound.processes.ladder import Ladder
 from sharpbound.processes.schedules import benton
@@ -106,6 +106,7 @@ class Output(Experiment):
         ladder = _ladder(time, options)
         level = ladder.level(ladder.T)
         row: Row = {"horizon": time, "steps": ladder.T}
+        by: dict[str, Row] = {}
         for name in options["models"]:
             model: Density = Normal(0.0, 1.0) if name == "noise" else FITS[name](target, *level)
             for key, error in ((name, 0.0), (f"{name}-error", options["eps_score"])):
@@ -116,10 +117,16 @@ class Output(Experiment):
                     law = output_law(target, ladder, sampler, score, ModelStart(model))
                     kl = distance(law, "kl")
                     row |= {key: kl.value, f"{key}_floor": kl.floor}
+                    by[key] = {"floor_kind": floor_kind(kl), "engine": law.engine}
                 except NotMeasured as reason:
                     row |= {key: None, f"{key}_floor": None, "note": str(reason)}
+                    by[key] = {"floor_kind": None, "engine": None}
             row[f"{name}-bound"] = gap(options["eps_score"] ** 2, time) + divergence(target, *level, model)
-        return [row | {"kl": row["noise-error"], "floor": row["noise-error_floor"]}]
+        first = "noise-error"
+        row |= {"kl": row[first], "floor": row[f"{first}_floor"], **by[first]}
+        for key, own in by.items():
+            row |= {f"{key}_{k}": v for k, v in own.items() if v not in (None, by[first][k])}
+        return [row]
 
     def conclude(self, case: Case, claim: Claim, rows: Sequence[Row]) -> Conclusion:
         options = read_options(case.options, DEFAULTS, "diffusion_time")

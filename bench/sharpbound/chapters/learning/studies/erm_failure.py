@@ -85,7 +85,7 @@ class ErmFailure(Experiment):
                 if exceeds
                 else {metric: 0.0, f"{metric}_floor": 0.0}
             )
-        row["floor"] = row[f"{cell.params['metric']}_floor"]
+        row |= {"floor": row[f"{cell.params['metric']}_floor"], "floor_kind": "closed-form"}
         row |= {
             "erm-failure": probability,
             "closed-form": lower_bound(pair.eta, m),

@@ -63,6 +63,7 @@ class Bell(Experiment):
         densities = {name: edm_density(sigma, name) / edm_density(FINE, name).max() for name in MEASURES}
         return [
             {"sigma": float(s), "untrained-loss": float(loss[i]), "equalising": float(equal[i]), "floor": 0.0}
+            | {"floor_kind": "closed-form"}
             | {f"{name}-weight": float(density[i]) for name, density in densities.items()}
             | {"modes": max(maxima(edm_density(FINE, name)) for name in MEASURES)}
             for i, s in enumerate(sigma)

@@ -108,6 +108,7 @@ class Descent(Experiment):
         curve = prediction.losses(step, times)
         return [
             {**shared, "t": int(t), "loss": float(loss), "predicted": float(linear), "floor": floor}
+            | {"floor_kind": "closed-form"}
             for t, loss, linear in zip(times, trained.losses[times], curve, strict=True)
         ]
 

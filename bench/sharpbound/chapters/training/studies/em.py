@@ -55,7 +55,7 @@ class ExpectationMaximisation(Experiment):
         em, descent = em_step(theta, mu) - theta, -0.5 * gradient(theta, mu)
         here, after_em, after = (float(np.linalg.norm(x - mu)) for x in (theta, theta + em, theta + descent))
         row: Row = {"R": cell.params["R"], "em-ratio": float(descent @ em / (em @ em))}
-        row |= {"em-ratio_floor": ROUNDING, "floor": ROUNDING}
+        row |= {"em-ratio_floor": ROUNDING, "floor": ROUNDING, "floor_kind": "quadrature"}
         return [row | {"em-factor": after_em / here, "descent-factor": after / here}]
 
     def conclude(self, case: Case, claim: Claim, rows: Sequence[Row]) -> Conclusion:

@@ -77,7 +77,7 @@ class Floor(Experiment):
         least = float(objective.beta @ fresh.bayes) / 2
         row: Row = {"points": cell.params["points"], "loss": float(run.losses[-1]), "bayes-loss": least}
         row["population-loss"] = float(objective.beta @ fresh.total) / 2
-        return [row | {"floor": RELATIVE_FLOOR * row["loss"]}]
+        return [row | {"floor": RELATIVE_FLOOR * row["loss"], "floor_kind": "quadrature"}]
 
     def rows(self, case: Case, measured: Sequence[list[Row]]) -> list[Row]:
         metric = case.metrics[0]

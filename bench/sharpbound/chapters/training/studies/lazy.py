@@ -87,7 +87,12 @@ class Lazy(Experiment):
         spread = float(np.linalg.norm(np.std(kernels, axis=0, ddof=1)) / np.linalg.norm(mean))
         doubt = Z95 * float(np.std(ratios, ddof=1)) / math.sqrt(len(ratios))
         row: Row = {"width": cell.params["width"], "rate-ratio": float(np.mean(ratios))}
-        row |= {"rate-ratio_floor": doubt, "floor": doubt, "rate": float(np.mean(rates))}
+        row |= {
+            "rate-ratio_floor": doubt,
+            "floor": doubt,
+            "floor_kind": "statistical",
+            "rate": float(np.mean(rates)),
+        }
         return [row | {"kernel-drift": float(np.mean(drifts)), "kernel-spread": spread}]
 
     def conclude(self, case: Case, claim: Claim, rows: Sequence[Row]) -> Conclusion:

@@ -66,7 +66,9 @@ class Speciation(Experiment):
             "speciation-time": splitting_time(separation),
             "speciation-time_floor": 1e-13,
         }
-        return [row | {"floor": 1e-13, "clones-agree": same_class_probability(shift)}]
+        return [
+            row | {"floor": 1e-13, "floor_kind": "closed-form", "clones-agree": same_class_probability(shift)}
+        ]
 
     def conclude(self, case: Case, claim: Claim, rows: Sequence[Row]) -> Conclusion:
         found = conclude_values(claim, rows[-1:], "speciation-time", SPECIATION_TOLERANCE)
@@ -151,6 +153,7 @@ class Collapse(Experiment):
             "collapse-time": float(np.median(times)),
             "collapse-time_floor": doubt,
             "floor": doubt,
+            "floor_kind": "statistical",
         }
         return [row | {"low": float(np.quantile(times, 0.1)), "high": float(np.quantile(times, 0.9))}]
 

@@ -75,6 +75,7 @@ class PowerIteration(Experiment):
                 "growth": float(after @ centre / (theta @ centre)),
                 "growth_floor": floor,
                 "floor": floor,
+                "floor_kind": "quadrature",
             }
         ]
 
@@ -131,7 +132,7 @@ class TwoGaussians(Experiment):
         learnt = descend(options["start"] * direction, mu, options["time"], options["eta"], times[-1])
         floor = ROUNDING * float(np.linalg.norm(centre))
         rho = -max(float(np.log(abs(1 - options["eta"] * value))) for value in curvatures(centre))
-        shared = {"rho": rho, "floor": floor, "parameter-error_floor": floor}
+        shared = {"rho": rho, "floor": floor, "parameter-error_floor": floor, "floor_kind": "quadrature"}
         return [
             {
                 "t": t,

@@ -10,7 +10,7 @@ import numpy as np
 from sharpbound.chapters.base import Cell, Experiment
 from sharpbound.chapters.options import line_target, read_options, sweep_points
 from sharpbound.chapters.training.descent import descend, predict
-from sharpbound.chapters.training.output import POINTS, sampled
+from sharpbound.chapters.training.output import ENGINE, POINTS, sampled
 from sharpbound.chapters.training.population import Population
 from sharpbound.chapters.training.score import network_score
 from sharpbound.chapters.training.studies.descent import problem
@@ -102,6 +102,7 @@ class Weightings(Experiment):
             rows.append(
                 {"t": t, "weighting": name, "path-kl": total, "loss": float(run.losses[-1]) / first}
                 | {"floor": RELATIVE_FLOOR * total, "path-kl_floor": RELATIVE_FLOOR * total}
+                | {"floor_kind": "quadrature", "engine": "path-parts"}
                 | {"mean-score-error": float(error.mean()), "discretisation": fixed}
             )
         rows[-1] |= {"iterations": fraction_at, "rate": prediction.late_rate(step)}
@@ -109,6 +110,7 @@ class Weightings(Experiment):
         law, coarse = (sampled(target, ladder, score, points) for points in (POINTS, POINTS // 2))
         rows[-1] |= {"kl": law.kl, "w1": law.w1, "kl_floor": abs(law.kl - coarse.kl)}
         rows[-1] |= {"w1_floor": abs(law.w1 - coarse.w1), "lost": law.lost}
+        rows[-1] |= {"kl_engine": ENGINE, "w1_engine": ENGINE}
         return rows
 
     def conclude(self, case: Case, claim: Claim, rows: Sequence[Row]) -> Conclusion:

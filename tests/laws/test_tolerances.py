@@ -1,0 +1,86 @@
+"""Halving every tolerance of an engine moves no distance by more than its floors say."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from sharpbound import laws, processes, samplers, scores, targets
+from sharpbound.errors import NotMeasured
+from sharpbound.laws.density import DensityTolerances, density_law
+from sharpbound.laws.grid import GridTolerances, grid_laws
+from sharpbound.laws.radial_density import RadialTolerances, radial_density_law
+from sharpbound.laws.transport import TransportTolerances, transport_law
+from sharpbound.samplers import ExactScore
+from sharpbound.scores.perturbed import PerturbedScore
+
+MODES = {"family": "gaussian-mixture", "weights": [0.4, 0.6], "means": [-1.0, 1.2], "stds": [0.35, 0.5]}
+TARGETS = {
+    "mixture": MODES,
+    "atoms": {"family": "atoms", "points": [-1.0, 0.5, 2.0], "weights": [0.2, 0.5, 0.3]},
+    "uniform": {"family": "uniform", "low": -1.0, "high": 2.0},
+    "laplace": {"family": "laplace", "loc": 0.2, "scale": 0.7},
+}
+OU = {"schedule": "benton", "horizon": 2.0, "delta": 0.05}
+
+
+def check(law_of: Callable[[Any], laws.Law], tolerances: Any) -> None:
+    """The distances of the law with half of every tolerance are those of the law as it is, to the sum of the floors."""
+    assert all(getattr(tolerances, name) != value for name, value in vars(tolerances.halved()).items())
+    coarse, fine = (
+        laws.distances(law_of(one), laws.LAW_METRICS) for one in (tolerances, tolerances.halved())
+    )
+    measured = 0
+    for metric, was in coarse.items():
+        now = fine[metric]
+        assert isinstance(now, NotMeasured) == isinstance(was, NotMeasured)
+        if isinstance(was, NotMeasured) or not math.isfinite(was.floor):
+            continue
+        if math.isinf(was.value):  # chi2 of a uniform law
+            assert now.value == was.value
+            continue
+        assert abs(was.value - now.value) <= was.floor + now.floor, metric
+        measured += 1
+    assert measured >= 4
+
+
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize(
+    ("law_of", "tolerances", "sampler"),
+    [
+        (transport_law, TransportTolerances(), "pf-ode"),
+        (transport_law, TransportTolerances(), "heun"),
+        (density_law, DensityTolerances(), "ddpm"),
+        (density_law, DensityTolerances(), "euler-maruyama"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else getattr(value, "__name__", ""),
+)
+def test_half_of_every_tolerance_stays_within_the_floors(law_of, tolerances, sampler, target) -> None:
+    spec, ladder = targets.build(TARGETS[target]), processes.build(OU, 12)
+    problem = (spec, ladder, samplers.build({"name": sampler}), ExactScore(spec, ladder), "normal")
+    check(lambda one: law_of(*problem, tolerances=one), tolerances)
+
+
+@pytest.mark.parametrize("target", ["mixture", "laplace"])
+@pytest.mark.parametrize("field", ["fourier", "tail"])
+def test_grid(field, target) -> None:
+    """With a wave and with a step in the score."""
+    own = {"fourier": {"omega": 6.0}, "tail": {"delta": 0.1}}[field]
+    spec, ladder = targets.build(TARGETS[target]), processes.build(OU, 12)
+    (part,) = scores.build({"field": field, "eps": 0.3, **own}, spec, ladder).parts
+    score = PerturbedScore(ExactScore(spec, ladder), part.error)
+    sampler = samplers.build({"name": "ddpm"})
+    check(
+        lambda one: grid_laws(spec, ladder, sampler, [score], part.error, "normal", one)[0], GridTolerances()
+    )
+
+
+@pytest.mark.parametrize("dim", [3, 40])
+@pytest.mark.parametrize("sampler", ["ddpm", "euler-maruyama"])
+def test_radial_density(sampler, dim) -> None:
+    sphere, ladder = targets.build({"family": "sphere", "dim": dim, "radius": 1.0}), processes.build(OU, 12)
+    problem = sphere, ladder, samplers.build({"name": sampler}), "normal"
+    check(lambda one: radial_density_law(*problem, one), RadialTolerances())
