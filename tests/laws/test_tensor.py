@@ -1,4 +1,4 @@
-"""The tensor rule in the plane and in space, against finer rules, closed forms and samples."""
+"""The tensor rule in the plane, against finer rules, closed forms and samples."""
 
 from __future__ import annotations
 
@@ -29,9 +29,8 @@ def problem(spec, T, name, init="exact"):
     return target, ladder, samplers.build({"name": name}), ExactScore(target, ladder), init
 
 
-@pytest.mark.parametrize(("d", "rel"), [(2, 1e-8), (3, 1e-4)])
-def test_a_gaussian_is_what_its_closed_form_says(d, rel):
-    """And within the floors, which are wider in space."""
+def test_a_gaussian_is_what_its_closed_form_says():
+    d, rel = 2, 1e-8
     root = np.random.default_rng(1).normal(size=(d, d)) / 2
     spec = {"family": "gaussian", "mean": [0.3] * d, "cov": (root @ root.T + 0.3 * np.eye(d)).tolist()}
     asked = problem(spec, 6, "pf-ode", "normal")

@@ -12,6 +12,7 @@ from sharpbound import laws, processes, samplers, scores, targets
 from sharpbound.errors import NotMeasured
 from sharpbound.laws.density import DensityTolerances, density_law
 from sharpbound.laws.grid import GridTolerances, grid_laws
+from sharpbound.laws.path_kl import PathTolerances, line_path
 from sharpbound.laws.radial_density import RadialTolerances, radial_density_law
 from sharpbound.laws.transport import TransportTolerances, transport_law
 from sharpbound.samplers import ExactScore
@@ -84,3 +85,14 @@ def test_radial_density(sampler, dim) -> None:
     sphere, ladder = targets.build({"family": "sphere", "dim": dim, "radius": 1.0}), processes.build(OU, 12)
     problem = sphere, ladder, samplers.build({"name": sampler}), "normal"
     check(lambda one: radial_density_law(*problem, one), RadialTolerances())
+
+
+@pytest.mark.parametrize("init", ["normal", "exact"])
+@pytest.mark.parametrize("target", [*TARGETS, "student-t"])
+def test_path_kl(target, init) -> None:
+    known = TARGETS | {"student-t": {"family": "student-t", "nu": 3.0}}
+    spec, ladder = targets.build(known[target]), processes.build(OU, 12)
+    problem = spec, ladder, samplers.build({"name": "euler-maruyama"}), ExactScore(spec, ladder), init
+    was, now = line_path(*problem), line_path(*problem, PathTolerances().halved())
+    assert abs(was.value - now.value) <= was.floor + now.floor
+    assert 0 < was.floor < 1e-6 * was.value

@@ -166,11 +166,11 @@ class RadialDensity(Engine):
 
 class Tensor(Engine):
     name = "tensor"
-    about = "R^2 and R^3, deterministic samplers: log-ratios at tensor Gauss-Legendre nodes of the start"
+    about = "the plane, deterministic samplers: log-ratios at tensor Gauss-Legendre nodes of the start"
 
     def refuses(self, problem: Problem) -> str | None:
         if problem.target.dim not in NODES:
-            return "a tensor rule is for two and three dimensions"
+            return "a tensor rule is for the plane"
         return _stochastic(problem) or _named_start(problem)
 
     def solve(self, problem: Problem, solve: Solve) -> Law:

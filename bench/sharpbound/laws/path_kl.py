@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -49,11 +50,20 @@ from sharpbound.scores.base import ScoreField
 from sharpbound.targets.base import Target, Target1D
 from sharpbound.targets.sphere import Sphere
 
-ROUNDING = 64 * EPS
-"""Relative rounding of a sum of expectations."""
-REBUILD = 0.05
-"""Relative change of the marginal's noise or support after which panels are built anew; until then they are
-refined where they must be. Their ends, at tails of exp(-40), move by 4e-16 of the mass at most."""
+
+@dataclass(frozen=True)
+class PathTolerances:
+    """How far `line_path` goes."""
+
+    rebuild: float = 0.05
+    """Relative change of the marginal's noise or support after which panels are built anew; until then they are
+    refined where they must be. Their ends, at tails of exp(-40), move by 4e-16 of the mass at most."""
+    spent: float = 64 * EPS
+    """Share of an expectation that the last node still weighs, from which on what lies farther out is extrapolated."""
+
+    def halved(self) -> PathTolerances:
+        """Half of both."""
+        return PathTolerances(self.rebuild / 2, self.spent / 2)
 
 
 def check_chain(ladder: Ladder, sampler: Sampler, score: ScoreField) -> None:
@@ -140,7 +150,14 @@ def _gaussian_step(law: Marginals, ladder: Ladder, t: int, gain: Array, image: A
 # -- laws on the line ------------------------------------------------------------------------
 
 
-def line_path(target: Target1D, ladder: Ladder, sampler: Sampler, score: ScoreField, init: str) -> Measured:
+def line_path(
+    target: Target1D,
+    ladder: Ladder,
+    sampler: Sampler,
+    score: ScoreField,
+    init: str,
+    tolerances: PathTolerances = PathTolerances(),
+) -> Measured:
     """With entropies of X_t/a_t, which absorb the sum of log alpha_t,
 
     path KL = KL(p_T||init) + h(X_T/a_T) - h(X_stop/a_stop)
@@ -152,20 +169,20 @@ def line_path(target: Target1D, ladder: Ladder, sampler: Sampler, score: ScoreFi
     ]
     magnitude, error = sum(map(abs, terms)), 0.0
     stages = {t: stage for t, (stage,) in sampler.path(ladder, score)}
-    for t, law in _levels(target, ladder):
+    for t, law in _levels(target, ladder, tolerances.rebuild):
         parts = _line_step(law, ladder, t, stages[t])
         terms.append(0.5 * float((law.weights * parts).sum()))
         magnitude += 0.5 * float((law.weights * np.abs(parts)).sum())
-        rest, unsure = _rest(law, law.density * parts)
+        rest, unsure = _rest(law, law.density * parts, tolerances.spent)
         terms.append(0.5 * rest)
         error += 0.5 * unsure
     value = math.fsum(terms)
     if not math.isfinite(value):
         return Measured(math.inf, 0.0)
-    return Measured(value, ROUNDING * magnitude + error)
+    return Measured(value, 64 * EPS * magnitude + error)
 
 
-def _rest(law: LineLaw, integrand: Array) -> tuple[float, float]:
+def _rest(law: LineLaw, integrand: Array, spent: float) -> tuple[float, float]:
     """int of the integrand beyond the panels, and the error of the whole: of that, and of what they do not resolve.
 
     A mean that is off in proportion to y has a second moment in the tail, where the mass is spent already.
@@ -176,7 +193,7 @@ def _rest(law: LineLaw, integrand: Array) -> tuple[float, float]:
     centre = float(panels.nodes.flat[np.argmax(law.density)])
     for end in (0, -1):
         # a lighter tail is rounding at the last node already, where an oscillating error has any exponent
-        if abs(integrand[end, end] * (panels.nodes[end, end] - centre)) > ROUNDING * parts.sum():
+        if abs(integrand[end, end] * (panels.nodes[end, end] - centre)) > spent * parts.sum():
             left, unsure = beyond(panels, integrand, end, centre)
             rest, error = rest + math.copysign(left, integrand[end, end]), error + unsure
     return rest, error
@@ -197,7 +214,7 @@ def _cross_entropy(target: Target1D, ladder: Ladder) -> float:
     return 0.5 * (math.log(2 * math.pi * variance) + second / variance)
 
 
-def _levels(target: Target1D, ladder: Ladder) -> Iterator[tuple[int, LineLaw]]:
+def _levels(target: Target1D, ladder: Ladder, rebuild: float) -> Iterator[tuple[int, LineLaw]]:
     """(t, p_t) for t = T..stop + 1.
 
     Neighbouring marginals share their panels, which are cut where they no longer resolve the one at hand.
@@ -209,7 +226,7 @@ def _levels(target: Target1D, ladder: Ladder) -> Iterator[tuple[int, LineLaw]]:
     for t in range(ladder.T, ladder.stop, -1):
         a, sigma = ladder.level(t)
         scales = np.array([sigma, a * reach + 2 * math.sqrt(-2 * LOG_TAIL) * sigma])
-        if law is None or (np.abs(scales / built - 1) > REBUILD).any():
+        if law is None or (np.abs(scales / built - 1) > rebuild).any():
             law, built = LineLaw.of(target, a, sigma), scales
         else:
             law = law.moved(target, a, sigma)

@@ -1,4 +1,4 @@
-"""Deterministic samplers in the plane and in space, by a tensor rule over the start: no sampling.
+"""Deterministic samplers in the plane, by a tensor rule over the start: no sampling.
 
 As in `sharpbound.laws.qmc`, log q(Phi(x)) = log r(x) - log|det Phi'(x)| with the Jacobian carried along, but x runs
 over Gauss-Legendre nodes in the whitened coordinates of the start, z in [-REACH, REACH]^d, of weight r(x) dx.
@@ -28,16 +28,16 @@ from sharpbound.samplers.base import Sampler
 from sharpbound.scores.base import ScoreField
 from sharpbound.targets.base import Target
 
-NODES = {2: (72, 96, 128, 168, 224, 296), 3: (24, 30, 38)}
+NODES = {2: (72, 96, 128, 168, 224, 296)}
 """Nodes per axis of the rules that are tried in turn, by dimension."""
 SETTLED = 1e-7
 """Relative difference of KL by two rules at which no finer one is tried."""
 USELESS = 2e-4
 """... and at which samples say more than the finest."""
-KINK_NODES = {2: 1000, 3: 150}
+KINK_NODES = {2: 1000}
 """Nodes per axis at which the log-ratio is read off for a kink."""
-REACH = {2: 8.5, 3: 6.5}
-"""Standard deviations of the start that the rules cover: 2e-17 of the mass is beyond, and 1e-10 in space."""
+REACH = {2: 8.5}
+"""Standard deviations of the start that the rules cover: 2e-17 of the mass is beyond."""
 LOST = 1e-6
 """Mass of the start that a rule may miss: more is a tail that Gaussian coordinates do not reach."""
 

@@ -10,9 +10,9 @@ from scipy import stats
 from sharpbound import laws, processes, samplers, scores, targets
 from sharpbound.chapters.score_error import laws as law
 from sharpbound.chapters.score_error.iid_noise import NoisyScore
-from sharpbound.laws import grid as grid_law
 from sharpbound.laws.density import density_law
 from sharpbound.laws.gaussian import gaussian_law
+from sharpbound.laws.grid import GridTolerances, grid_laws
 from sharpbound.laws.resolving import Resolving
 from sharpbound.numerics.dual import Dual
 from sharpbound.samplers.base import run
@@ -97,21 +97,22 @@ def test_three_engines_agree(normal, ladder):
 def test_grid_and_density_engine_agree(mixture, ladder):
     injection = build(mixture, ladder, field="fourier", omega=2.0, eps=0.2)
     score, error = wrong_score(injection), injection.parts[0].error
-    (grid,) = grid_law.grid_laws(mixture, ladder, DDPM, [score], error, "exact")
+    (grid,) = grid_laws(mixture, ladder, DDPM, [score], error, "exact")
     density = density_law(Resolving(mixture, error), ladder, DDPM, score, "exact")
     for metric in ("tv", "kl", "chi2", "w2"):
         assert value(grid, metric) == pytest.approx(value(density, metric), rel=1e-9)
 
 
 @pytest.mark.parametrize("spec", [{"field": "tail", "delta": 0.1}, {"field": "fourier", "omega": 9.0}])
-def test_grid_is_fine_enough(mixture, ladder, monkeypatch, spec):
+def test_grid_is_fine_enough(mixture, ladder, spec):
     """Kinks, fast waves, steep means: panels of half the width change nothing but rounding."""
     for eps in (0.2, 3.0):
-        injection = build(mixture, ladder, eps=eps, **spec)
-        coarse = law.output_law(injection, DDPM, "exact")
-        with monkeypatch.context() as patched:
-            patched.setattr(grid_law, "WIDTH", 1.25)
-            fine = law.output_law(injection, DDPM, "exact")
+        (part,) = build(mixture, ladder, eps=eps, **spec).parts
+        score = PerturbedScore(ExactScore(mixture, ladder), part.error)
+        coarse, fine = (
+            grid_laws(mixture, ladder, DDPM, [score], part.error, "exact", tolerances)[0]
+            for tolerances in (GridTolerances(), GridTolerances(width=1.25))
+        )
         assert value(coarse) == pytest.approx(value(fine), rel=1e-9)
 
 
