@@ -108,7 +108,7 @@ def test_equal_coordinates_of_a_gaussian(d: int, churn: float) -> None:
 def test_a_shift_breaks_the_symmetry_of_a_sphere() -> None:
     sphere = targets.build({"family": "sphere", "radius": 1.0, "dim": 2})
     wrong, right = (churned_law(sphere, LADDER, error, 0.0, "exact") for error in (ERROR, 0.0))
-    assert (wrong.engine, right.engine) == ("qmc", "radial")
+    assert (wrong.engine, right.engine) == ("tensor", "radial")
     assert wrong.distance("tv").value - wrong.distance("tv").floor > 2 * right.distance("tv").value
     with pytest.raises(NotMeasured, match="Particles"):
         churned_law(sphere, LADDER, ERROR, 1.0, "exact").distance("kl")
