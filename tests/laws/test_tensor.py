@@ -75,3 +75,15 @@ def test_heavy_tails_are_left_to_samples():
     ladder = processes.build(UNIFORM, 4)
     with pytest.raises(NotMeasured, match="tails reach farther"):
         tensor_law(target, ladder, samplers.build({"name": "ddim"}), ExactScore(target, ladder), "exact")
+
+
+def test_a_mode_between_the_nodes_is_left_to_samples():
+    """A light, narrow mode far out: p has mass where no node goes, which the rule's own sums tell."""
+    spec = {
+        "family": "gaussian-mixture",
+        "weights": [0.98, 0.02],
+        "means": [[0.0, 0.0], [5.0, 4.0]],
+        "covs": [[[0.4, 0.1], [0.1, 0.3]], [[0.01, 0.0], [0.0, 0.01]]],
+    }
+    for init in ("normal", "exact"):
+        assert solve(Problem(*problem(spec, 12, "ddim", init))).engine == "qmc"

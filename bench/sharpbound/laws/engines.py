@@ -26,7 +26,7 @@ from sharpbound.laws.qmc import qmc_law
 from sharpbound.laws.radial import radial_law
 from sharpbound.laws.radial_density import radial_density_law
 from sharpbound.laws.resolving import Resolving
-from sharpbound.laws.tensor import NODES, tensor_law
+from sharpbound.laws.tensor import tensor_law
 from sharpbound.laws.transport import StartLaw, transport_law
 from sharpbound.processes.ladder import Ladder
 from sharpbound.samplers.base import Sampler
@@ -169,7 +169,7 @@ class Tensor(Engine):
     about = "the plane, deterministic samplers: log-ratios at tensor Gauss-Legendre nodes of the start"
 
     def refuses(self, problem: Problem) -> str | None:
-        if problem.target.dim not in NODES:
+        if problem.target.dim != 2:
             return "a tensor rule is for the plane"
         return _stochastic(problem) or _named_start(problem)
 

@@ -86,16 +86,33 @@ def _starts(
     sobol = qmc.Sobol(target.dim, scramble=True, rng=np.random.default_rng(seed))
     # scipy's scrambled points have 30 bits: moved to the middle of their cell they stay off 0 and 1
     z = torch.from_numpy(ndtri(sobol.random(points) + 0.5**31))
-    log_normal = -0.5 * (z**2).sum(1) - 0.5 * target.dim * math.log(2 * math.pi)
+    x, log_r, log_volume = placed(target, ladder, init, z, _WIDER)
     if init != "exact":
-        log_r = log_normal - target.dim * math.log(ladder.prior_std)
-        return ladder.prior_std * z, log_r, torch.zeros_like(log_r)
+        return x, log_r, torch.zeros_like(log_r)
+    return x, log_r, log_r - _log_normal(z) + log_volume
+
+
+def placed(
+    target: Target, ladder: Ladder, init: str, z: Tensor, wider: float = 1.0
+) -> tuple[Tensor, Tensor, float]:
+    """Points x (n, d) of the start whose whitened coordinates are z, its log density there, and log|det dx/dz|.
+
+    The coordinates of an exact start are those of a Gaussian with the moments of p_T, its variance times ``wider``.
+    """
+    if init != "exact":
+        log_volume = target.dim * math.log(ladder.prior_std)
+        return ladder.prior_std * z, _log_normal(z) - log_volume, log_volume
+    a, sigma = ladder.level(ladder.T)
     moments = target.moments()
     cov = a**2 * moments.cov + sigma**2 * torch.eye(target.dim, dtype=torch.float64)
-    root = torch.linalg.cholesky(_WIDER * cov)
+    root = torch.linalg.cholesky(wider * cov)
     x = a * moments.mean + z @ root.T
-    log_r = target.log_density(x, a, sigma)
-    return x, log_r, log_r - log_normal + torch.linalg.slogdet(root).logabsdet
+    return x, target.log_density(x, a, sigma), float(torch.linalg.slogdet(root).logabsdet)
+
+
+def _log_normal(z: Tensor) -> Tensor:
+    """log N(z; 0, I), z of shape (n, d)."""
+    return -0.5 * (z**2).sum(1) - 0.5 * z.shape[1] * math.log(2 * math.pi)
 
 
 def log_ratio_at(
