@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from typing import ClassVar, Protocol, TypeVar
 
 from sharpbound.distances.base import Law, Measured
-from sharpbound.errors import InputError
+from sharpbound.errors import InputError, NotMeasured
 from sharpbound.laws.transport import StartLaw
 from sharpbound.processes.ladder import Ladder
 from sharpbound.samplers.base import Sampler
 from sharpbound.scores.base import ScoreField
 from sharpbound.targets.base import Target
+from sharpbound.targets.sphere import Sphere
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,9 @@ class Problem:
             (Problem(target, self.ladder, self.sampler, score, self.init), count)
             for target, score, count in parts
         ]
+
+
+Answer = TypeVar("Answer")
 
 
 class Declined(Exception):
@@ -101,4 +106,33 @@ class ChainEngine(ABC):
         """The divergence; Declined as for `Engine.solve`."""
 
 
-__all__ = ["ChainEngine", "Declined", "Engine", "Law", "Problem", "Solve"]
+Asked = TypeVar("Asked", Engine, ChainEngine)
+
+
+def first_willing(
+    engines: Sequence[Asked], refuses: Callable[[Asked], str | None], solve: Callable[[Asked], Answer]
+) -> tuple[Asked, Answer]:
+    """The first of ``engines`` that neither refuses nor declines, and what it finds.
+
+    Raises NotMeasured with every engine's reason where none takes the problem.
+    """
+    reasons = {}
+    for engine in engines:
+        reason = refuses(engine)
+        if reason is None:
+            try:
+                return engine, solve(engine)
+            except Declined as found:
+                reason = str(found)
+        reasons[engine.name] = reason
+    raise NotMeasured("; ".join(f"{name}: {reason}" for name, reason in reasons.items()))
+
+
+def no_sphere(problem: Problem) -> str | None:
+    """Why an engine of spheres, which needs a radial score, refuses; None where it does not."""
+    if not isinstance(problem.target, Sphere):
+        return "the target is no sphere"
+    return None if problem.exact else "the score is not the sphere's own, which alone is radial"
+
+
+__all__ = ["ChainEngine", "Declined", "Engine", "Law", "Problem", "Solve", "first_willing", "no_sphere"]

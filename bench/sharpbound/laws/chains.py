@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from sharpbound.distances.base import FloorKind, Measured, worst
 from sharpbound.errors import NotMeasured
-from sharpbound.laws.base import ChainEngine, Declined, Problem
+from sharpbound.laws.base import ChainEngine, Declined, Problem, first_willing, no_sphere
 from sharpbound.laws.gaussian import NotAffine
 from sharpbound.laws.path_kl import check_chain, gaussian_path, line_path, sphere_path
 from sharpbound.processes.ladder import Ladder
@@ -48,9 +48,7 @@ class SphereChain(ChainEngine):
     about = "spheres with the exact score: quadrature over the radius"
 
     def refuses(self, problem: Problem) -> str | None:
-        if not isinstance(problem.target, Sphere):
-            return "the target is no sphere"
-        return None if problem.exact else "the score is not the sphere's own, which alone is radial"
+        return no_sphere(problem)
 
     def solve(self, problem: Problem) -> Measured:
         assert isinstance(problem.target, Sphere)
@@ -97,16 +95,10 @@ def solve(problem: Problem) -> Chain:
     check_chain(problem.ladder, problem.sampler, problem.score)
     if not isinstance(problem.init, str):
         raise NotMeasured("the start is a law of its own")
-    reasons = {}
-    for engine in CHAIN_ENGINES:
-        reason = engine.refuses(problem)
-        if reason is None:
-            try:
-                return Chain(engine.solve(problem), engine.name)
-            except Declined as found:
-                reason = str(found)
-        reasons[engine.name] = reason
-    raise NotMeasured("; ".join(f"{name}: {reason}" for name, reason in reasons.items()))
+    engine, found = first_willing(
+        CHAIN_ENGINES, lambda engine: engine.refuses(problem), lambda engine: engine.solve(problem)
+    )
+    return Chain(found, engine.name)
 
 
 def path_kl(

@@ -17,7 +17,7 @@ from sharpbound.distances.low_rank import SampledCore
 from sharpbound.distances.products import ProductLaw
 from sharpbound.distances.ratio import Ratio1D
 from sharpbound.errors import NotMeasured
-from sharpbound.laws.base import Declined, Engine, Problem, Solve
+from sharpbound.laws.base import Declined, Engine, Problem, Solve, first_willing, no_sphere
 from sharpbound.laws.density import density_law
 from sharpbound.laws.gaussian import NotAffine, gaussian_law
 from sharpbound.laws.grid import grid_laws
@@ -145,7 +145,7 @@ class Radial(Engine):
     about = "spheres, exact score, deterministic samplers: transport of the radius"
 
     def refuses(self, problem: Problem) -> str | None:
-        return _no_sphere(problem) or _stochastic(problem) or _named_start(problem)
+        return no_sphere(problem) or _stochastic(problem) or _named_start(problem)
 
     def solve(self, problem: Problem, solve: Solve) -> Law:
         assert isinstance(problem.target, Sphere)
@@ -157,7 +157,7 @@ class RadialDensity(Engine):
     about = "spheres, exact score, stochastic samplers: density of the radius, pushed on"
 
     def refuses(self, problem: Problem) -> str | None:
-        return _no_sphere(problem) or _deterministic(problem) or _memory(problem) or _named_start(problem)
+        return no_sphere(problem) or _deterministic(problem) or _memory(problem) or _named_start(problem)
 
     def solve(self, problem: Problem, solve: Solve) -> Law:
         assert isinstance(problem.target, Sphere)
@@ -224,18 +224,12 @@ def solve(problem: Problem, *, sampled: bool = True, engines: Sequence[Engine] =
 
     Raises NotMeasured with every engine's reason where none takes it.
     """
-    reasons = {}
-    for engine in engines:
-        reason = "holds no densities" if engine.sampled and not sampled else engine.refuses(problem)
-        if reason is None:
-            try:
-                law = engine.solve(problem, solve)
-            except Declined as found:
-                reason = str(found)
-            else:
-                return law if law.engine else _by(engine, law)
-        reasons[engine.name] = reason
-    raise NotMeasured("; ".join(f"{name}: {reason}" for name, reason in reasons.items()))
+
+    def refuses(engine: Engine) -> str | None:
+        return "holds no densities" if engine.sampled and not sampled else engine.refuses(problem)
+
+    engine, law = first_willing(engines, refuses, lambda engine: engine.solve(problem, solve))
+    return law if law.engine else _by(engine, law)
 
 
 def line_law(
@@ -316,9 +310,3 @@ def _memory(problem: Problem) -> str | None:
 
 def _coupled(problem: Problem) -> str | None:
     return "the score is not known to keep the coordinates apart" if problem.parts() is None else None
-
-
-def _no_sphere(problem: Problem) -> str | None:
-    if not isinstance(problem.target, Sphere):
-        return "the target is no sphere"
-    return None if problem.exact else "the score is not the sphere's own, which alone is radial"
