@@ -184,6 +184,38 @@ def verify(
 
 
 @app.command()
+def constant(
+    names: Annotated[
+        list[str], typer.Argument(metavar="CASE|CLAIM...", help="Cases, files, or ids of claims.")
+    ],
+    json: Json = False,
+    workers: Workers = None,
+    cache: CacheFolder = None,
+    no_cache: NoCache = False,
+    theory: TheoryFolders = None,
+) -> None:
+    """The constants of error ~ C (log T)^a / T^p as T -> oo, beside what is measured and what the claims say."""
+    from sharpbound.records.files import strict_json
+    from sharpbound.run.screen import show_constants
+
+    known = _theory(theory)
+    claims = [name for name in names if name in known]
+    cases = {case.id: case for case in _every_case() if case.claim in claims} if claims else {}
+    if rest := [name for name in names if name not in claims]:
+        cases |= {case.id: case for case in _find_cases(rest)}
+    if not cases:
+        raise InputError(f"no case tests {', '.join(claims)}; add one to cases/")
+    outcome = _measure(list(cases.values()), workers, cache, no_cache, None, theory)
+    if json:
+        for document in outcome.documents:
+            told = {"case": document.case, "claim": document.claim, "metric": document.metric}
+            print(strict_json(told | {"verdict": document.verdict, **document.leading}))
+    else:
+        show_constants(outcome.documents)
+    raise typer.Exit(_status(outcome))
+
+
+@app.command()
 def gate(
     names: Annotated[
         list[str] | None,

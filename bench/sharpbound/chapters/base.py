@@ -70,8 +70,12 @@ class Experiment(Measurement):
         return self
 
     def drawings(self, case: Case) -> list[Cell]:
-        """Cells beside ``cells``, for what only a figure shows."""
+        """Cells beside ``cells``, for what only a figure shows or the conclusion is drawn from besides the rows."""
         return []
+
+    def completed(self, case: Case, rows: Sequence[Row], drawings: Sequence[list[Row]]) -> list[Row]:
+        """The rows with what the cells of ``drawings`` add to them: by default nothing."""
+        return list(rows)
 
     def rows(self, case: Case, measured: Sequence[list[Row]]) -> list[Row]:
         """The case's rows from its cells' rows, in the order of ``cells``: by default all of them, as they are."""

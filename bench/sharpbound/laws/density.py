@@ -52,6 +52,8 @@ class DensityTolerances:
     farthest_width: float = 1e10
     """How many narrowest panels they may be wide: heavy tails are cut there and extrapolated."""
     rounds: int = ROUNDS
+    most_panels: int = 20_000
+    """Where a map folds a heavy tail, its density has ever more branches: the law is given up there."""
 
     def halved(self) -> DensityTolerances:
         """Half of every tolerance, and twice the work allowed; log p a factor of two farther down."""
@@ -67,6 +69,7 @@ class DensityTolerances:
             2 * self.max_outer,
             2 * self.farthest_width,
             2 * self.rounds,
+            2 * self.most_panels,
         )
 
 
@@ -76,7 +79,7 @@ MASS_LOST = 1e-3
 """Mass defect beyond which a law is not given at all; below it, it is part of every floor."""
 
 
-class _Grid(FollowingPanels):
+class Grid(FollowingPanels):
     """The panels of the current density, which are those of the marginal, refined and widened where q needs it."""
 
     def __init__(self, target: Target1D, ladder: Ladder, tolerances: DensityTolerances) -> None:
@@ -103,6 +106,11 @@ class _Grid(FollowingPanels):
             flagged = alive & _unresolved(panels, values, seen, self.tolerances)
             if not flagged.any():
                 break
+            if len(panels) + flagged.sum() > self.tolerances.most_panels:
+                raise NotMeasured(
+                    f"the density takes more than {self.tolerances.most_panels} panels at a = {level[0]:.3g}, sigma = "
+                    f"{level[1]:.3g}: the sampler's map folds its tails there; use a larger T"
+                )
             halves, peak = panels.halved(flagged), float(values.max())
             panels, values = halves.panels, halves.merged(values, log_q(halves.new_nodes, peak))
             alive, seen = self._alive(panels, values, level)
@@ -194,14 +202,14 @@ def density_law(
             f"{sampler.name} is stochastic and keeps predictions of earlier steps, so no density of its state alone "
             "can be pushed on: its law is known for Gaussian targets, and by particles"
         )
-    grid = _Grid(target, ladder, tolerances)
+    grid = Grid(target, ladder, tolerances)
     level = ladder.level(ladder.T)
     start = start_law(target, ladder, init)
     density = grid.density(lambda x, peak: start.log_density(x), level)
     for t, stages in sampler.path(ladder, score):
         for stage in stages:
             last = stage is stages[-1]
-            level = _landing(stage, level, ladder, t, last)
+            level = landing(stage, level, ladder, t, last)
             log_q, error = push(density, stage, smooth)
             density = grid.density(log_q, level, error, exactly=last and t == ladder.stop + 1)
     law = against(target, level, density)
@@ -213,7 +221,7 @@ def density_law(
     return law
 
 
-def _landing(stage: Transition, level: Level, ladder: Ladder, t: int, last: bool) -> Level:
+def landing(stage: Transition, level: Level, ladder: Ladder, t: int, last: bool) -> Level:
     """The (a, sigma) whose marginal the state is close to after the stage."""
     if not isinstance(stage, Mixture) and stage.lands:
         return stage.lands

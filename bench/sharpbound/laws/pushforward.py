@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -204,38 +205,55 @@ def push_map(move: Move, x: Array) -> Array:
     return np.where(move.source.dead_at(y), move.source.log_q.max() + SUNK, log_q - np.log(dm))
 
 
-def push_small_noise(move: Move, x: Array) -> tuple[Array, Array]:
-    """log q'(x) by Gauss-Hermite about the mode over y of log q(y) - (x - m(y))^2 / 2 s^2.
+class AtModes(NamedTuple):
+    """Gauss-Hermite about the mode over y of log q(y) - (x - m(y))^2 / 2 s^2, for each x of shape (n,)."""
 
-    Also the noise there, seen from y (s / m') and in half widths of the panel or of a narrower neighbour.
-    """
+    points: Array
+    """The y of each x, (n, nodes)."""
+    exponent: Array
+    """log of q(y) N(x; m(y), s^2) times the weight of y, up to the factor ``width``, (n, nodes)."""
+    width: Array
+    roughness: Array
+    """The noise, seen from y (s / m') and in half widths of the panel or of a narrower neighbour; infinite where
+    no mode was found."""
+    flat: NDArray[np.bool_]
+    """Where the tail is too flat to feel the noise."""
+
+    @classmethod
+    def of(cls, move: Move, x: Array) -> AtModes:
+        y = move.first_mode(x)
+        width, gradient, dm, pull = (np.empty_like(y) for _ in range(4))
+        going = np.arange(len(y))
+        for _ in range(MODE_STEPS):
+            gradient[going], curvature, m, dm[going], s = move.at(
+                y[going], move.DQ, move.DDQ, move.M, move.DM, move.S
+            )
+            pull[going] = (dm[going] / s) ** 2
+            width[going] = 1.0 / np.sqrt(np.maximum(pull[going] - curvature, 0.25 * pull[going]))
+            step = width[going] ** 2 * (gradient[going] + (x[going] - m) * dm[going] / s**2)
+            y[going] += np.clip(step, -8 * width[going], 8 * width[going])
+            going = going[~(np.abs(step) < MODE_ACCURACY * width[going])]
+            if not len(going):
+                break
+        points = y[:, None] + np.sqrt(2.0) * width[:, None] * _Z
+        log_q, m, s = move.at(points, move.LOG_Q, move.M, move.S)
+        log_q = np.where(move.source.dead_at(points), move.source.log_q.max() + SUNK, log_q)
+        exponent = log_q - 0.5 * ((x[:, None] - m) / s) ** 2 - np.log(s) + _LOG_W
+        flat = (np.abs(x) > FLAT * s.max(1)) & (np.abs(gradient) * FLAT**0.5 * s.max(1) < dm)
+        roughness = np.maximum(width, 1.0 / np.sqrt(pull)) / move.scale[move.panels.locate(y)[0]]
+        roughness[going] = np.inf  # no mode found: there may be several
+        return cls(points, exponent, width, roughness, flat)
+
+
+def push_small_noise(move: Move, x: Array) -> tuple[Array, Array]:
+    """log q'(x), and the `AtModes.roughness` of each x."""
     target = x.ravel()
-    y = move.first_mode(target)
-    width, gradient, dm, pull = (np.empty_like(y) for _ in range(4))
-    going = np.arange(len(y))
-    for _ in range(MODE_STEPS):
-        gradient[going], curvature, m, dm[going], s = move.at(
-            y[going], move.DQ, move.DDQ, move.M, move.DM, move.S
-        )
-        pull[going] = (dm[going] / s) ** 2
-        width[going] = 1.0 / np.sqrt(np.maximum(pull[going] - curvature, 0.25 * pull[going]))
-        step = width[going] ** 2 * (gradient[going] + (target[going] - m) * dm[going] / s**2)
-        y[going] += np.clip(step, -8 * width[going], 8 * width[going])
-        going = going[~(np.abs(step) < MODE_ACCURACY * width[going])]
-        if not len(going):
-            break
-    points = y[:, None] + np.sqrt(2.0) * width[:, None] * _Z
-    log_q, m, s = move.at(points, move.LOG_Q, move.M, move.S)
-    log_q = np.where(move.source.dead_at(points), move.source.log_q.max() + SUNK, log_q)
-    exponent = log_q - 0.5 * ((target[:, None] - m) / s) ** 2 - np.log(s) + _LOG_W
-    top = exponent.max(1)
-    total = top + np.log(np.exp(exponent - top[:, None]).sum(1)) + np.log(width)
-    flat = (np.abs(target) > FLAT * s.max(1)) & (np.abs(gradient) * FLAT**0.5 * s.max(1) < dm)
-    if flat.any():
-        total[flat] = push_map(move, target[flat])
-    roughness = np.maximum(width, 1.0 / np.sqrt(pull)) / move.scale[move.panels.locate(y)[0]]
-    roughness[going] = np.inf  # no mode found: there may be several
-    return total.reshape(x.shape), roughness.reshape(x.shape)
+    at = AtModes.of(move, target)
+    top = at.exponent.max(1)
+    total = top + np.log(np.exp(at.exponent - top[:, None]).sum(1)) + np.log(at.width)
+    if at.flat.any():
+        total[at.flat] = push_map(move, target[at.flat])
+    return total.reshape(x.shape), at.roughness.reshape(x.shape)
 
 
 def push_large_noise(move: Move, x: Array) -> Array:
@@ -243,22 +261,63 @@ def push_large_noise(move: Move, x: Array) -> Array:
 
     x of shape (n,), increasing; -inf where no mass is near.
     """
+    total, peak, _ = _summed(move, x, None)
+    with np.errstate(divide="ignore"):
+        return peak + np.log(total)
+
+
+def _summed(move: Move, x: Array, f: Callable[[Array], Array] | None) -> tuple[Array, float, Array]:
+    """(sum_j w_j q(y_j) N(x; m(y_j), s_j^2) / peak, log peak, the same with f(y_j) inside)."""
     panels, log_q = move.panels, move.source.log_q
     peak, reach = log_q.max(), REACH * move.std.max()
     spread = move.slope.max(1) * panels.half + reach
     first, last = (np.searchsorted(x, move.mean.mean(1) + side * spread) for side in (-1, 1))
     held = (log_q.max(1) > peak + HELD) & (first < last)  # and its image, with the noise, holds some x
     fine = panels.only(held).narrowed(2.5 * (move.std / move.slope)[held].min(1))
-    log_q, mean, std = (f.ravel() for f in move.at(fine.nodes, move.LOG_Q, move.M, move.S))
+    log_q, mean, std = (values.ravel() for values in move.at(fine.nodes, move.LOG_Q, move.M, move.S))
     mass, scale = np.exp(log_q - peak) * fine.weights.ravel() / (std * np.sqrt(2 * np.pi)), np.sqrt(0.5) / std
-    total = np.empty_like(x)
+    weighted = mass * f(fine.nodes.ravel()) if f else mass
+    total, carried = np.empty_like(x), np.empty_like(x)
     for part in np.array_split(np.arange(x.size), 1 + x.size // 64):
         near = slice(*np.searchsorted(mean, (x[part[0]] - reach, x[part[-1]] + reach)))
         kernel = (x[part, None] - mean[near]) * scale[near]
         np.multiply(kernel, -kernel, out=kernel)
         total[part] = np.exp(kernel, out=kernel) @ mass[near]
-    with np.errstate(divide="ignore"):
-        return peak + np.log(total)
+        if f:
+            carried[part] = kernel @ weighted[near]
+    return total, float(peak), carried
+
+
+def posterior_mean(
+    source: Density, stage: Transition, x: Array, f: Callable[[Array], Array], smooth: float
+) -> Array:
+    """E[f(Y) | X = x] for Y of density q and X = m(Y) + s Z; x of any shape, increasing."""
+    if isinstance(stage, Mixture):
+        logs = np.stack(
+            [
+                w + push(source, one, smooth)[0](x, -np.inf)
+                for w, one in zip(np.log(stage.weights), stage.stages, strict=True)
+            ]
+        )
+        share = np.exp(logs - logs.max(0))
+        means = [posterior_mean(source, one, x, f, smooth) for one in stage.stages]
+        return np.asarray((share * means).sum(0) / share.sum(0))
+    move, target = Move(source, stage), x.ravel()
+    if stage.deterministic:
+        y = move.preimage(target)
+        for _ in range(NEWTON_STEPS):
+            m, dm = move.at(y, move.M, move.DM)
+            y = y + (target - m) / dm
+        return f(y).reshape(x.shape)
+    at = AtModes.of(move, target)
+    share = np.exp(at.exponent - at.exponent.max(1)[:, None])
+    found = (share * f(at.points)).sum(1) / share.sum(1)
+    rough = at.roughness > smooth
+    if rough.any():
+        total, _, carried = _summed(move, target[rough], f)
+        seen = total > 0
+        found[np.flatnonzero(rough)[seen]] = carried[seen] / total[seen]
+    return found.reshape(x.shape)
 
 
 LogDensity = Callable[[Array, float], Array]

@@ -45,6 +45,16 @@ def law_panels(target: Target1D, a: float, sigma: float) -> Panels:
     return LineLaw.of(target, a, sigma).panels
 
 
+def density_panels(target: Target1D, a: float, sigma: float) -> Panels:
+    """The same, cut for p alone."""
+
+    def unresolved(panels: Panels) -> NDArray[np.bool_]:
+        p = target.derivative(torch.from_numpy(panels.nodes), a, sigma, 0).exp().numpy()
+        return panels.half * panels.tails(p) > RESOLUTION * panels.integrate(p)
+
+    return resolve(unresolved, _edges(target, a, sigma), rounds=80)
+
+
 @dataclass(frozen=True)
 class LineLaw:
     """p, s = (log p)' and s' at the nodes of panels that resolve p, p s^2 and p (s')^2; arrays (P, n)."""

@@ -102,6 +102,10 @@ class CaseDocument(BaseModel):
     metrics: list[str] = Field(default_factory=list)
     swept: str = ""
     details: dict[str, Any] = Field(default_factory=dict)
+    leading: dict[str, Any] = Field(default_factory=dict)
+    """The leading term as T -> oo: error ~ ``constant`` (log T)^``log_power`` / T^``power``, with
+    ``constant_interval``, and ``ratio`` = measured/leading at each row; or a ``note`` why there is none. ``decides``
+    says whether the verdict is its, and ``reason`` why not."""
     spec: dict[str, Any] = Field(default_factory=dict)
     """The case file's tables."""
     claim_info: dict[str, Any] = Field(default_factory=dict)
@@ -201,6 +205,8 @@ def document(
     except Exception as error:  # a picture is never worth its numbers
         note = " ".join(f"not drawn, {type(error).__name__}: {error}".split())
         details = conclusion.details | {"figures_note": note}
+    leading = details.get("leading")
+    details = {key: value for key, value in details.items() if key != "leading"}
     if checked:
         details = details | {"assumptions": [asdict(assumption) for assumption in checked]}
     file = relative(case.file)
@@ -223,6 +229,7 @@ def document(
                 "metrics": case.metrics,
                 "swept": case.swept,
                 "details": details,
+                "leading": leading,
                 "spec": case.spec,
                 "claim_info": claim.describe(),
                 "file": file,

@@ -126,6 +126,7 @@ def _conclude(
     rows: Sequence[Row] = []
     try:
         rows = plan.experiment.rows(plan.case, measured[:count])
+        rows = plan.experiment.completed(plan.case, rows, measured[count:])
         return rows, seconds, plan.experiment.finish(plan.case, claim, rows, measured[count:])
     except Exception as error:
         return rows, seconds, failure(error)

@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from sharpbound.records.document import CaseDocument
+from sharpbound.records.leading import law_in_words
 from sharpbound.suite.hypotheses import outside
 
 COLOURS = {
@@ -90,9 +91,55 @@ def _verdict(document: CaseDocument) -> Text:
         )
     if details.get("reason"):
         text.append(f"\n{details['reason']}")
+    if leading := _leading(document):
+        text.append(f"\n{leading}")
     for item in details.get("excluded") or []:
         text.append(f"\nnot fitted: {document.swept} = {_number(item['x'], 6)}, {item['reason']}")
     return text
+
+
+def _leading(document: CaseDocument) -> str:
+    """What the leading term says beside the verdict: its constant and how near the measured values are to it."""
+    found = document.leading
+    if not found:
+        return ""
+    if found.get("note"):
+        return f"no leading term as T -> oo: {found['note']}"
+    (low, high), ratio = found["constant_interval"], [r for r in found["ratio"] if r is not None]
+    told = f"leading term: constant {found['constant']:.8g} in [{low:.8g}, {high:.8g}]"
+    near = f"; measured/leading goes to {ratio[-1]:.5g}" if ratio else ""
+    return (
+        told
+        + near
+        + ("" if found.get("decides") else f"; slopes decide: {found.get('reason', 'not judged')}")
+    )
+
+
+def show_constants(documents: Sequence[CaseDocument]) -> None:
+    """One line for each case: what the claim has, what the truth is, how near the measured values are."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for name in ("case", "metric", "truth as T -> oo", "constant in", "measured/leading", "verdict"):
+        table.add_column(name, justify="left", overflow="fold")
+    notes = []
+    for document in documents:
+        found = document.leading
+        if not found or found.get("note"):
+            notes.append(f"{document.case}: {found.get('note') or 'it is no case in T of a sampler'}")
+            continue
+        ratio = [r for r in found["ratio"] if r is not None]
+        low, high = found["constant_interval"]
+        table.add_row(
+            escape(document.case),
+            document.metric,
+            law_in_words(found["constant"], found["log_power"], found["power"]),
+            f"{low:.7g} to {high:.7g}",
+            f"{ratio[-1]:.5f}" if ratio else "",
+            document.verdict,
+        )
+    if table.row_count:
+        screen().print(table)
+    for note in notes:
+        screen().print(escape(f"no leading term for {note}"))
 
 
 def show_audit(found: dict[str, Any]) -> None:

@@ -19,10 +19,13 @@ from sharpbound.chapters.sampling import (
     measured_row,
     quantities,
     sampling_context,
+    with_explicit_constant,
 )
+from sharpbound.chapters.sampling_rate.leading import Leading, decided, leading_of, measured_leading
 from sharpbound.errors import Collected, InputError
+from sharpbound.laws import leading
 from sharpbound.records.document import Conclusion, Row
-from sharpbound.samplers import ExactScore
+from sharpbound.samplers import ExactScore, PlainSampler
 
 if TYPE_CHECKING:
     from sharpbound.suite.case import Case
@@ -80,7 +83,24 @@ class SamplingRate(Experiment):
             for quantity in quantities(case.metrics)
         ]
 
+    def drawings(self, case: Case) -> list[Cell]:
+        """The leading term for T -> oo, where the case is one in T."""
+        if case.swept != "T" or len(case.sweep) > 1 or case.metrics[0] not in leading.METRICS:
+            return []
+        if isinstance(samplers.build(case.sampler), PlainSampler):
+            return []
+        sampler = {key: value for key, value in case.sampler.items() if key != "init"}
+        params = {
+            "target": case.target,
+            "forward": case.forward,
+            "sampler": sampler,
+            "Ts": sorted(case.sweep["T"]),
+        }
+        return [Cell(self.kind, params | {"quantity": "leading"})]
+
     def measure(self, cell: Cell) -> list[Row]:
+        if cell.params["quantity"] == "leading":
+            return measured_leading(cell.params)
         target, ladder, sampler, init = built(cell.params)
         return [
             measured_row(target, ladder, sampler, ExactScore(target, ladder), init, cell.params["quantity"])
@@ -93,8 +113,39 @@ class SamplingRate(Experiment):
             for i, point in enumerate(sweep_points(case.sweep, SWEPT))
         ]
 
+    def completed(self, case: Case, rows: Sequence[Row], drawings: Sequence[list[Row]]) -> list[Row]:
+        """With ``leading``, the leading term of the first metric, in each row, where it has one."""
+        if not drawings:
+            return list(rows)
+        values = leading_of(case.metrics[0], drawings[0]).values or {}
+        return [row | {"leading": values.get(row["T"])} for row in rows] if values else list(rows)
+
+    def finish(
+        self, case: Case, claim: Claim, rows: Sequence[Row], drawings: Sequence[list[Row]]
+    ) -> Conclusion:
+        found = self.conclude(case, claim, rows)
+        if not drawings:
+            return found
+        steps = [processes.build(case.forward, row["T"]).step_size for row in rows]
+        term = leading_of(case.metrics[0], drawings[0])
+        if (start := _start_too_large(case)) and not term.note:
+            term = Leading(start)
+        judged = decided(case, claim, found, term, rows, steps)
+        return (
+            with_explicit_constant(case, claim, rows, judged)
+            if judged.details["leading"].get("decides")
+            else judged
+        )
+
     def context(self, case: Case) -> dict[str, Any]:
         return sampling_context(case)
 
     def conclude(self, case: Case, claim: Claim, rows: Sequence[Row]) -> Conclusion:
         return conclude_sweep(case, claim, rows)
+
+
+def _start_too_large(case: Case) -> str | None:
+    """Why the leading term, which is that from the exact start, may not be the case's own."""
+    if case.sampler.get("init", "normal") == "exact" or processes.build(case.forward, 64).slow_log:
+        return None
+    return "the start N(0, I) has an error of its own that does not vanish with T"

@@ -1,0 +1,52 @@
+"""The leading term of a stochastic sampler on a Gaussian law on the line, where its kernels are affine.
+
+A law N(m + m', v (1 + l)) beside N(m, v) has, to first order in mu = m'/sqrt(v) and l, with z = (x - m)/sqrt(v),
+
+    R = mu z + l (z^2 - 1)/2,    F_q - F_p = -sqrt(v) p (mu + l z/2),
+
+and errors of mean and variance go through y -> A y + b + S Z as m' -> A m', (v l) -> A^2 (v l).
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from sharpbound.errors import NotMeasured
+from sharpbound.laws.base import Problem
+from sharpbound.laws.gaussian import Marginals, NotAffine, affine_path
+from sharpbound.laws.leading.line import Weight
+from sharpbound.laws.leading.response import LineResponse
+from sharpbound.numerics.quadrature import Panels
+
+
+def gaussian_response(problem: Problem, panels: Panels, weight: Weight) -> LineResponse:
+    """The leading term from the exact start, at the nodes of ``panels``; ``weight`` is a factor for each defect.
+
+    Raises NotMeasured for samplers that keep predictions, and for mixtures of transitions.
+    """
+    if problem.sampler.history:
+        raise NotMeasured(f"{problem.sampler.name} is stochastic and keeps predictions of earlier steps")
+    moments, ladder = problem.target.moments(), problem.ladder
+    law = Marginals(moments.mean.numpy(), np.diagonal(moments.cov.numpy()).copy())
+    mean_error, var_error = np.zeros(1), np.zeros(1)
+    try:
+        for t, stages in affine_path(law, ladder, problem.sampler, problem.score):
+            cov = law.cov(*ladder.level(t))
+            for stage in stages:
+                mean_error, var_error = stage.gain * mean_error, stage.gain**2 * var_error
+                cov = stage.gain**2 * cov + stage.noise
+            below = ladder.level(t - 1)
+            mean_error = mean_error + weight(t) * (stages[-1].image - law.mean(below[0]))
+            var_error = var_error + weight(t) * (cov - law.cov(*below))
+    except NotAffine as reason:
+        raise NotMeasured(str(reason)) from None
+    stop = ladder.level(ladder.stop)
+    var = float(law.cov(*stop)[0])
+    z = (panels.nodes - float(law.mean(stop[0])[0])) / math.sqrt(var)
+    mu, spread = float(mean_error[0]) / math.sqrt(var), float(var_error[0]) / var
+    scaled = np.exp(-0.5 * z**2) / math.sqrt(2 * math.pi)
+    return LineResponse(
+        panels, scaled / math.sqrt(var), mu * z + 0.5 * spread * (z**2 - 1), -scaled * (mu + 0.5 * spread * z)
+    )

@@ -1,0 +1,177 @@
+"""The leading term of a sampler's law on the line: the sum of its one-step defects, carried by the exact flow.
+
+With u the quantile coordinate, x_t(u) = F_t^{-1}(u), and p_t the true marginals:
+
+* deterministic sampler, Y_{t-1} = Phi_t(Y_t): the defect of a step is delta_t(u) = Phi_t(x_t(u)) - x_{t-1}(u);
+  the exact flow carries a displacement with p_t(x_t) dx_t constant, so
+
+      F_Y - F_X = -G,    G(u) = sum_t p_{t-1}(x_{t-1}(u)) delta_t(u),    R = -dG/du;
+
+  for samplers that keep predictions delta_t is that of a step on exact history, starting steps included;
+* stochastic sampler with kernels K_t: eps_t(x) = (K_t p_t)(x)/p_{t-1}(x) - 1 is carried on by the sampler's
+  own kernels, p_{t-1} R_{t-1} = K_t (p_t R_t) + p_{t-1} eps_t: with q = K_t p_t,
+
+      R_{t-1}(x) = eps_t(x) + q(x)/p_{t-1}(x) E[R_t(X_t) | X_{t-1} = x],    F_Y - F_X = int_{-oo}^x p R,
+
+  the mean under q; which keeps int p R = 0. (For a sampler of full noise that mean tends to the one under the
+  forward process.)
+
+Steps may be given weights (`clock`), for which the sum is linear in the defects and the exact law is not.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from sharpbound.errors import NotMeasured
+from sharpbound.laws.base import Problem
+from sharpbound.laws.density import DensityTolerances, Grid, landing
+from sharpbound.laws.leading.response import LineResponse
+from sharpbound.laws.pushforward import SMOOTH, Density, posterior_mean, push
+from sharpbound.marginals.panels import log_density, marginal_panels, tensor
+from sharpbound.numerics.dual import Dual
+from sharpbound.numerics.quadrature import Array, Panels
+from sharpbound.processes.ladder import Level
+from sharpbound.samplers.base import Past, Transition
+from sharpbound.targets.base import Target1D
+
+NEWTON, SETTLED = 6, 1e-9
+"""Most steps of Newton's method for a quantile, and the step, relative to the local scale, after which the next
+one, its square, is rounding."""
+
+
+Weight = Callable[[int], float]
+"""A factor for the defect of the step t -> t-1."""
+
+
+# -- deterministic samplers ---------------------------------------------------------------------------
+UNSEEN = -75.0
+"""log p relative to its maximum below which a point of X_stop is left out."""
+CROWDED = 1e9
+"""Mass on the lighter side of a point, in units of what lies within sigma of it, from which on u does not tell it from
+its neighbours: it is left out too, as in the gap between two atoms."""
+
+
+class _Quantiles:
+    """x_t(u) = F_t^{-1}(u) for the u of fixed points of X_stop, given by the smaller of their log tails."""
+
+    def __init__(self, target: Target1D, x: Tensor, level: Level) -> None:
+        self.target = target
+        below, above = target.log_cdf(x, *level), target.log_sf(x, *level)
+        self.lower, self.log_tail = below < above, torch.minimum(below, above)
+
+    def at(self, level: Level, guess: Tensor | None = None) -> Tensor:
+        """Newton's method from ``guess``, which the image of the step before is up to its defect; where it does
+        not settle, or without a guess, from scratch.
+        """
+        if guess is not None:
+            x = guess
+            for _ in range(NEWTON):
+                log_tail = self._each(x, level, self.target.log_cdf, self.target.log_sf)
+                scale = torch.exp(log_tail - self.target.derivative(x, *level, 0))
+                step = torch.where(self.lower, 1.0, -1.0) * (log_tail - self.log_tail) * scale
+                x = x - step
+                if bool((step.abs() <= SETTLED * (x.abs() + scale)).all()):
+                    return x
+        x = torch.empty_like(self.log_tail)
+        for which, upper in ((self.lower, False), (~self.lower, True)):
+            x[which] = self.target.quantile_from_log(self.log_tail[which], *level, upper=upper)
+        return x
+
+    def _each(self, x: Tensor, level: Level, lower: Any, upper: Any) -> Tensor:
+        found = torch.empty_like(x)
+        for which, tail in ((self.lower, lower), (~self.lower, upper)):
+            found[which] = tail(x[which], *level)
+        return found
+
+
+def transported(problem: Problem, panels: Panels, stop: Level) -> Iterator[LineResponse]:
+    """What each step of a deterministic sampler adds to the leading term, t = T, ..., stop + 1, from the exact start.
+
+    It is given at the quantile coordinates that the nodes of ``panels`` have at the level ``stop``.
+    """
+    target, ladder = problem.target, problem.ladder
+    assert isinstance(target, Target1D)
+    everywhere = target.derivative(tensor(panels.nodes), *stop, 0)
+    log_tail = torch.minimum(*(tail(tensor(panels.nodes), *stop) for tail in (target.log_cdf, target.log_sf)))
+    seen = (everywhere > everywhere.max() + UNSEEN) & (log_tail - everywhere < math.log(CROWDED * stop[1]))
+    xi, log_p = tensor(panels.nodes)[seen], everywhere[seen]
+    inside = seen.ravel().nonzero()
+    gapped = len(inside) < int(inside[-1] - inside[0]) + 1
+    quantiles = _Quantiles(target, xi, stop)
+    x = quantiles.at(ladder.level(ladder.T))
+    log_here = target.derivative(x, *ladder.level(ladder.T), 0)
+    density = everywhere.exp().numpy()
+    past: Past = ()
+
+    def filled(values: Tensor) -> Array:
+        return torch.zeros_like(everywhere).masked_scatter(seen, values).numpy()
+
+    with torch.no_grad():
+        for t, stages in problem.sampler.path(ladder, problem.score):
+            y: Any = Dual(x.unsqueeze(-1), torch.exp(log_p - log_here).unsqueeze(-1))
+            for stage in stages:
+                y, past = stage.advance(y, past)
+            image, slope = y.value.squeeze(-1), y.tangent.squeeze(-1)
+            below = ladder.level(t - 1)
+            x = quantiles.at(below, image)
+            log_here, drift = target.derivatives(x, *below, (0, 1))
+            defect = image - x
+            shift = -torch.exp(log_here) * defect
+            relative = -(drift * defect + (slope * torch.exp(log_here - log_p) - 1.0))
+            yield LineResponse(panels, density, filled(relative), filled(shift), gapped)
+
+
+# -- stochastic samplers ------------------------------------------------------------------------------
+
+
+def pulled_back(problem: Problem, panels: Panels, weight: Weight) -> LineResponse:
+    """The leading term of a stochastic sampler from the exact start, at the nodes of ``panels``.
+
+    Raises NotMeasured where it keeps predictions of earlier steps.
+    """
+    if problem.sampler.history:
+        raise NotMeasured(f"{problem.sampler.name} is stochastic and keeps predictions of earlier steps")
+    target, ladder = problem.target, problem.ladder
+    assert isinstance(target, Target1D)
+    grids: dict[int, Grid] = defaultdict(lambda: Grid(target, ladder, DensityTolerances()))  # of each stage
+    level = ladder.level(ladder.T)
+    here = marginal_panels(target, *level)
+    log_p = log_density(target, here.nodes, *level)
+    relative = np.zeros_like(log_p)
+    for t, stages in problem.sampler.path(ladder, problem.score):
+        density, landed = Density(here, log_p, np.zeros(len(here), dtype=bool), 0.0), ladder.level(t)
+        for i, stage in enumerate(stages[:-1]):
+            landed = landing(stage, landed, ladder, t, False)
+            moved = grids[1 + i].density(push(density, stage, SMOOTH)[0], landed)
+            relative = _carried(density, stage, moved.panels.nodes, relative)
+            density = moved
+        below = ladder.level(t - 1)
+        here = grids[0].at(below) if t - 1 > ladder.stop else panels
+        log_p = log_density(target, here.nodes, *below)
+        ratio = push(density, stages[-1], SMOOTH)[0](here.nodes, -np.inf) - log_p
+        carried = _carried(density, stages[-1], here.nodes, relative)
+        relative = weight(t) * np.expm1(ratio) + np.exp(ratio) * carried
+    p = np.exp(log_p)
+    return LineResponse(here, p, relative, _integrated(here, p * relative))
+
+
+def _carried(source: Density, stage: Transition, x: Array, relative: Array) -> Array:
+    """E[R(Y) | X = x] through a stage: what an earlier difference is after it."""
+    panels = source.panels
+    ends = panels.lo[0], panels.hi[-1]
+    return posterior_mean(source, stage, x, lambda y: panels.interpolate(relative, np.clip(y, *ends)), SMOOTH)
+
+
+def _integrated(panels: Panels, f: Array) -> Array:
+    """int_{-oo}^x f of a function whose whole integral is zero, from the nearer end."""
+    below, above = panels.cumulative(f)[0], panels.cumulative_from_right(f)[0]
+    mass_left = panels.cumulative(np.abs(f))[0]
+    return np.where(mass_left < 0.5 * mass_left[-1, -1], below, -above)

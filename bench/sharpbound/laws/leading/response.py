@@ -1,0 +1,79 @@
+"""A law of small error to first order, q = p (1 + R), and its distances to p.
+
+With the shift F_q - F_p = int_{-oo}^x p R,
+
+    TV = 1/2 E|R|,  KL = 1/2 E R^2,  chi^2 = E R^2,  H^2 = 1/8 E R^2,
+    W1 = int |F_q - F_p| dx,  W2^2 = int (F_q - F_p)^2 / p dx,
+
+all under p; each is right up to a factor 1 + O(R).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from sharpbound.distances import second_order
+from sharpbound.errors import NotMeasured
+from sharpbound.numerics.quadrature import Array, Panels
+
+METRICS = ("tv", "kl", "kl-reverse", "chi2", "hellinger", "w1", "w2")
+"""Distances that have a leading term."""
+
+EMPTY, EMPTY_SHARE = 1e-16, 1e-3
+"""Where p is this small against its maximum the law is spent: no more than this share of W2 may come from there."""
+
+
+@dataclass(frozen=True)
+class LineResponse:
+    """R and F_q - F_p at the nodes (P, n) of panels that carry p."""
+
+    panels: Panels
+    density: Array
+    relative: Array
+    """R = q/p - 1."""
+    shift: Array
+    """F_q - F_p."""
+    gapped: bool = False
+    """Whether points inside the law were left out, where its mass on either side is all but constant."""
+
+    def distance(self, metric: str) -> float:
+        """The leading term of a distance; NotMeasured where it has none."""
+        p, r, panels = self.density, self.relative, self.panels
+        if self.gapped and metric in ("w1", "w2"):
+            raise NotMeasured(
+                f"{metric} of a law with gaps, across which mass moves, has no leading term here"
+            )
+        match metric:
+            case "tv":
+                return 0.5 * panels.integrate_abs(p * r)
+            case "kl" | "kl-reverse":
+                return 0.5 * panels.integrate(p * r**2)
+            case "chi2":
+                return panels.integrate(p * r**2)
+            case "hellinger":
+                return math.sqrt(panels.integrate(p * r**2) / 8)
+            case "w1":
+                return panels.integrate_abs(self.shift)
+            case "w2":
+                cost = self.shift**2 / np.maximum(p, 1e-300)
+                whole = panels.integrate(cost)
+                if panels.integrate(np.where(p < EMPTY * p.max(), cost, 0.0)) > EMPTY_SHARE * whole:
+                    raise NotMeasured("w2 has its leading term where the law is spent")
+                return math.sqrt(whole)
+        raise NotMeasured(f"{metric} has no leading term")
+
+    def combined(self, others: Sequence[LineResponse], weights: Sequence[float]) -> LineResponse:
+        """sum_k weights_k R_k of this (the first weight) and others, all on the same nodes."""
+        relative, shift = weights[0] * self.relative, weights[0] * self.shift
+        for weight, one in zip(weights[1:], others, strict=True):
+            relative, shift = relative + weight * one.relative, shift + weight * one.shift
+        return replace(self, relative=relative, shift=shift)
+
+
+def power(metric: str) -> int:
+    """In which power of R a distance begins."""
+    return 2 if second_order(metric) else 1

@@ -1,0 +1,188 @@
+"""Constants of leading terms against closed forms, by-hand quadrature and exact laws."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from scipy import integrate, interpolate, stats
+
+from sharpbound import laws, processes, samplers, targets
+from sharpbound.errors import NotMeasured
+from sharpbound.laws import leading
+from sharpbound.scores.base import ExactScore
+
+MIXTURE = {"family": "gaussian-mixture", "weights": [0.4, 0.6], "means": [-1.0, 1.2], "stds": [0.35, 0.5]}
+GAUSSIAN = {"family": "gaussian", "mean": 0.7, "std": 0.4}
+FIXED = {"schedule": "ou-uniform", "horizon": 1.0, "delta": 0.05}
+PHI_1 = math.exp(-0.5) / math.sqrt(2 * math.pi)
+
+
+def limit(target, forward, **sampler):
+    return leading.limit(
+        targets.build(target), lambda T: processes.build(forward, T), samplers.build(sampler)
+    )
+
+
+def exact(target, forward, T, metric, **sampler):
+    law, ladder = targets.build(target), processes.build(forward, T)
+    found = laws.output_law(law, ladder, samplers.build(sampler), ExactScore(law, ladder), "exact")
+    return found.distance(metric).value
+
+
+# -- fixed ends ---------------------------------------------------------------------------------------
+
+
+def _mixture_at(t):
+    a, var = math.exp(-t), -math.expm1(-2 * t)
+    return [
+        (w, a * m, math.sqrt(a**2 * s**2 + var))
+        for w, m, s in zip(MIXTURE["weights"], MIXTURE["means"], MIXTURE["stds"], strict=True)
+    ]
+
+
+def _defect(x, t):
+    """p_t (s s' + s'')/8 by hand, from the derivatives of p."""
+    p = d1 = d2 = d3 = 0.0
+    for w, m, s in _mixture_at(t):
+        z = (x - m) / s
+        f = w * stats.norm.pdf(z) / s
+        p, d1, d2 = p + f, d1 - f * z / s, d2 + f * (z**2 - 1) / s**2
+        d3 = d3 - f * (z**3 - 3 * z) / s**3
+    s1 = d1 / p
+    s2 = d2 / p - s1**2
+    s3 = d3 / p - 3 * d1 * d2 / p**2 + 2 * s1**3
+    return p * (s1 * s2 + s3) / 8
+
+
+def test_pf_ode_on_a_mixture_by_hand():
+    """delta = b^2 (s s' + s'')/8, b = 2 h: C is 4 (horizon - delta) times half the variation of int p_t tau dt."""
+    horizon, delta = 1.0, 0.05
+    times, weights = np.polynomial.legendre.leggauss(24)
+    times, weights = (horizon + delta) / 2 + times * (horizon - delta) / 2, weights * (horizon - delta) / 2
+
+    def cdf(x, t):
+        return sum(w * stats.norm.cdf((x - m) / s) for w, m, s in _mixture_at(t))
+
+    x = np.linspace(-3.2, 4.2, 600)
+    field = np.zeros_like(x)
+    for t, weight in zip(times, weights, strict=True):
+        y = np.linspace(-4.5, 4.8, 4001)
+        there = interpolate.PchipInterpolator(cdf(y, t), y)(cdf(x, delta))
+        field += weight * _defect(there, t)
+    by_hand = 4 * (horizon - delta) * 0.5 * np.abs(np.diff(field)).sum()
+    found = limit(MIXTURE, FIXED, name="pf-ode").constant("tv")
+    assert found.constant == pytest.approx(
+        by_hand, rel=2e-4
+    )  # a polygon of 600 points sees extrema that well
+    assert found.constant == pytest.approx(0.815547, abs=1e-6)
+    assert (found.power, found.log_power) == (1, 0)
+
+
+@pytest.mark.parametrize("sampler", ["pf-ode", "heun", "accelerated-ode", "ddpm"])
+@pytest.mark.parametrize("target", [MIXTURE, GAUSSIAN], ids=["mixture", "gaussian"])
+def test_exact_laws_go_to_the_leading_term_like_the_step(sampler, target):
+    found = limit(target, FIXED, name=sampler)
+    for metric in ("tv", "kl", "w2"):
+        left = [exact(target, FIXED, T, metric, name=sampler) / found.at(T, metric) - 1 for T in (256, 512)]
+        assert abs(left[1]) < 0.06
+        assert abs(2 * left[1] - left[0]) < 0.1 * abs(left[1]) + 1e-3  # what is not linear in h
+
+
+def test_a_low_order_start_decides_in_the_end():
+    """Adams-Bashforth of order 3 that starts with Euler's step is of order 2, with a small constant."""
+    euler = limit(GAUSSIAN, FIXED, name="adams-bashforth", order=3)
+    third = limit(GAUSSIAN, FIXED, name="adams-bashforth", order=3, start="third-order")
+    assert (euler.p, third.p) == (2, 3)
+
+
+def test_a_kink_of_the_schedule_is_seen():
+    """Benton's steps are geometric below t = 1 and equal above."""
+    forward = {"schedule": "benton", "horizon": 2.0, "delta": 0.05}
+    found = limit(GAUSSIAN, forward, name="pf-ode").constant("w2")
+    coarse, fine = (T * exact(GAUSSIAN, forward, T, "w2", name="pf-ode") for T in (2048, 4096))
+    assert found.constant == pytest.approx(2 * fine - coarse, rel=1e-5)
+
+
+# -- the schedule of Li et al. ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("c0", "c1"), [(2.0, 5.0), (1.5, 4.0)])
+@pytest.mark.parametrize("target", [MIXTURE, GAUSSIAN], ids=["mixture", "gaussian"])
+def test_flows_have_one_constant_for_every_target_with_a_density(c0, c1, target):
+    forward = {"schedule": "li2024", "c0": c0, "c1": c1}
+    ode = limit(target, forward, name="pf-ode")
+    tv, kl = ode.constant("tv"), ode.constant("kl")
+    assert tv.constant == pytest.approx(PHI_1 / 4 * c1 * (c1 - c0), rel=1e-7)
+    assert kl.constant == pytest.approx((c1 * (c1 - c0) / 8) ** 2, rel=1e-7)
+    assert (tv.power, tv.log_power, kl.power, kl.log_power) == (1, 2, 2, 4)
+    accelerated = limit(target, forward, name="accelerated-ode-li2024").constant("tv")
+    assert accelerated.constant == pytest.approx(PHI_1 / 8 * c1**2 * (c1 - c0), rel=1e-6)
+    assert (accelerated.power, accelerated.log_power) == (2, 3)
+
+
+def test_w2_of_the_flow_on_a_gaussian():
+    found = limit(GAUSSIAN, {"schedule": "li2024", "c0": 2.0, "c1": 5.0}, name="pf-ode").constant("w2")
+    assert found.constant == pytest.approx(0.4 * 15 / 8, rel=1e-7)
+
+
+def test_atoms_add_logarithms_at_the_clean_end():
+    weights, c0, c1 = (0.7, 0.3), 2.0, 5.0
+    atoms = {"family": "atoms", "points": [-1.0, 1.0], "weights": list(weights)}
+    found = limit(atoms, {"schedule": "li2024", "c0": c0, "c1": c1}, name="pf-ode")
+
+    def slope(u):
+        """dG/du of G = (c1/8)[(c1 - c0) phi(Z) Z + c0 sum_k w_k phi(z_k) z_k]."""
+        inside = u / weights[0] if u < weights[0] else (u - weights[0]) / weights[1]
+        return c1 / 8 * sum(c * (1 - stats.norm.ppf(v) ** 2) for c, v in ((c1 - c0, u), (c0, inside)))
+
+    pieces = [(0.0, weights[0]), (weights[0], 1.0)]
+    by_hand = 0.5 * sum(
+        integrate.quad(lambda u: abs(slope(u)), *ends, limit=400, epsabs=1e-7)[0] for ends in pieces
+    )
+    tv = found.constant("tv")
+    assert tv.constant == pytest.approx(by_hand, rel=1e-5)
+    assert tv.constant == pytest.approx(1.2863, abs=5e-5)
+    with pytest.raises(NotMeasured, match="gaps"):
+        found.constant("w1")
+
+
+@pytest.mark.parametrize(
+    ("sampler", "metric", "powers"),
+    [("ddpm", "tv", (1, 1)), ("accelerated-ddpm", "kl", (4, 4)), ("taylor-ode", "w2", (2, 2))],
+)
+def test_contracting_samplers_have_no_further_logarithm(sampler, metric, powers):
+    """Against exact laws, which are cheap on a Gaussian, at two large T."""
+    forward = {"schedule": "li2024", "c0": 2.0, "c1": 5.0}
+    found = limit(GAUSSIAN, forward, name=sampler)
+    constant = found.constant(metric)
+    assert (constant.power, constant.log_power) == powers
+    left = []
+    for T in (2**12, 2**13):
+        left.append(exact(GAUSSIAN, forward, T, metric, name=sampler) / found.at(T, metric) - 1)
+    assert abs(left[1]) < 5e-3
+    assert abs(left[1]) < 0.7 * abs(left[0])
+
+
+def test_accelerated_ddpm_is_of_order_one_off_gaussians():
+    found = limit(MIXTURE, FIXED, name="accelerated-ddpm")
+    assert found.p == 1
+    assert limit(GAUSSIAN, FIXED, name="accelerated-ddpm").p == 2
+
+
+# -- where there is none ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("target", "forward", "sampler", "reason"),
+    [
+        (GAUSSIAN, {"schedule": "cosine"}, {"name": "pf-ode"}, "ends of cosine move"),
+        (GAUSSIAN, {"schedule": "edm-to-zero"}, {"name": "heun"}, "does not shrink"),
+        (MIXTURE, FIXED, {"name": "sde-dpm-solver++-2m"}, "keeps predictions"),
+        ({"family": "sphere", "dim": 3, "radius": 1.0}, FIXED, {"name": "pf-ode"}, "on the line"),
+    ],
+)
+def test_reasons(target, forward, sampler, reason):
+    with pytest.raises(NotMeasured, match=reason):
+        limit(target, forward, **sampler)
