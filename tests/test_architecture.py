@@ -24,6 +24,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("laws",),
     ("chapters",),
     ("run",),
+    ("api",),
     ("cli", "testing", "__main__"),
 )
 """From the ground up; what stands on one floor may import what stands on it or below."""

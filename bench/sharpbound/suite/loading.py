@@ -38,6 +38,18 @@ def load_case(path: str | Path, *, full: bool = False) -> Case:
     return case
 
 
+def case_of(spec: dict[str, Any]) -> Case:
+    """The case of tables that stand in no file, as those of a case file; raises every mistake in them.
+
+    Modules of the user's are looked up in the working folder.
+    """
+    path = Path("case.toml")
+    tables = {key: value for key, value in spec.items() if key != "full"}
+    case = _case(tables, path)
+    case._file, case._spec = path, tables
+    return case
+
+
 def _case(spec: dict[str, Any], path: Path) -> Case:
     """The case of the tables ``spec``, its modules of the user's stamped with their source."""
     named = {

@@ -1,0 +1,1 @@
+"""The library for notebooks: what ``import sharpbound as sb`` offers."""
