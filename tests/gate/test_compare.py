@@ -204,3 +204,29 @@ def test_a_trained_network_is_held_to_its_standard_error() -> None:
     old = record(trained(1.0))
     assert compare({"a": old}, {"a": record(trained(1.03))}) == []
     assert {f.kind for f in compare({"a": old}, {"a": record(trained(1.05))})} == {"value"}
+
+
+LEADING = {"power": 1, "log_power": 2, "constant": 0.9, "constant_interval": [0.899, 0.901], "ratio": [1.1]}
+
+
+@pytest.mark.parametrize("way", [1, -1])
+def test_a_constant_that_moves_either_way_fails(way: int) -> None:
+    def move(by: float) -> list[Finding]:
+        old, new = (
+            document() | {"leading": LEADING},
+            document() | {"leading": LEADING | {"constant": 0.9 + way * by}},
+        )
+        return compare({"a": record(old)}, {"a": record(new)})
+
+    assert move(0.0019) == []  # both half-widths are .001
+    (finding,) = move(0.0021)
+    assert finding.kind == "constant"
+    assert "constant moved 0.9 ->" in finding.why
+
+
+def test_a_leading_term_that_is_lost_or_has_other_powers_fails() -> None:
+    has, bare = (record(document() | {"leading": found}) for found in (LEADING, {"note": "no reason"}))
+    other = record(document() | {"leading": LEADING | {"log_power": 3}})
+    assert [f.kind for f in compare({"a": has}, {"a": bare})] == ["constant"]
+    assert [f.kind for f in compare({"a": bare}, {"a": has})] == ["constant"]
+    assert [f.kind for f in compare({"a": has}, {"a": other})] == ["constant"]

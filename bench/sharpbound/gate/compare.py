@@ -24,7 +24,7 @@ class Finding:
     claim: str
     why: str
     kind: str
-    """vanished, unmeasured, claim, spec, verdict, exponent, value, new."""
+    """vanished, unmeasured, claim, spec, verdict, exponent, constant, value, new."""
 
     def __str__(self) -> str:
         return f"{self.claim}: {self.case}: {self.why}"
@@ -56,6 +56,7 @@ def _changes(old: Record | None, new: Record) -> Iterable[tuple[str, str]]:
         if old["verdict"] != new["verdict"]:
             yield "verdict", f"verdict changed from {old['verdict']} to {new['verdict']}"
         yield from _exponent_changes(old, new)
+        yield from _leading_changes(old.get("leading"), new.get("leading"))
         for end in ("first", "last"):
             yield from _value_changes(old[end], new[end])
 
@@ -77,6 +78,23 @@ def _exponent_changes(old: Record, new: Record) -> Iterable[tuple[str, str]]:
             "exponent",
             f"exponent moved {way}: {exponent(old)} -> {exponent(new)}, by {abs(now - was):.2g} "
             f"where the intervals allow {tolerance:.2g}",
+        )
+
+
+def _leading_changes(old: list[float] | None, new: list[float] | None) -> Iterable[tuple[str, str]]:
+    """Of the leading term: its powers are exact, its constant is known to half its interval."""
+    if old is None or new is None:
+        if old != new:
+            yield "constant", f"the leading term {'appeared' if old is None else 'was lost'}"
+        return
+    if old[:2] != new[:2]:
+        yield "constant", f"powers of 1/T and log T moved: {old[0]:g}, {old[1]:g} -> {new[0]:g}, {new[1]:g}"
+        return
+    tolerance = old[3] + min(old[3], new[3]) + RELATIVE * abs(old[2])
+    if abs(new[2] - old[2]) > tolerance:
+        yield (
+            "constant",
+            f"constant moved {old[2]:.8g} -> {new[2]:.8g}, the intervals allow {tolerance:.2g}",
         )
 
 

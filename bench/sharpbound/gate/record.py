@@ -12,8 +12,9 @@ from sharpbound.errors import InputError
 from sharpbound.records.document import CaseDocument, MeasuredRow
 
 Record = dict[str, Any]
-"""case, claim, metric, spec (digest), verdict, exponent, interval, window, and ``first`` and ``last``: the
-ends of the sweep as {"at": {"T": 64}, "tv": [value, floor], ...}; None for ends without a value."""
+"""case, claim, metric, spec (digest), verdict, exponent, interval, window, ``leading`` ([power, log_power, constant,
+half of its interval], or None), and ``first`` and ``last``: the ends of the sweep as {"at": {"T": 64},
+"tv": [value, floor], ...}; None for ends without a value."""
 
 COSMETIC = ("title", "note")
 """Keys of [case] that change no number."""
@@ -39,6 +40,7 @@ def record(document: CaseDocument) -> Record:
         "exponent": _rounded(document.exponent),
         "interval": _pair(document.interval),
         "window": _pair(document.details.get("window")),
+        "leading": _leading(document.leading),
         "first": first,
         "last": last,
     }
@@ -57,6 +59,14 @@ def spec_digest(spec: Mapping[str, Any]) -> str:
     """Twelve hex digits of everything in a case file that its numbers depend on."""
     essential = {**spec, "case": {k: v for k, v in spec.get("case", {}).items() if k not in COSMETIC}}
     return hashlib.sha256(json.dumps(essential, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def _leading(found: Mapping[str, Any]) -> list[float | None] | None:
+    if "constant" not in found:
+        return None
+    low, high = found["constant_interval"]
+    constant = [_rounded(found["power"]), _rounded(found["log_power"]), _rounded(found["constant"])]
+    return [*constant, _rounded(0.5 * (high - low), digits=3)]
 
 
 def _ends(document: CaseDocument) -> tuple[Record | None, Record | None]:

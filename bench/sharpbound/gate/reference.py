@@ -94,6 +94,8 @@ def _changed(was: Record, now: Record) -> Iterable[str]:
             yield f"{name} {was[name]} -> {now[name]}"
     if (was["exponent"], was["interval"]) != (now["exponent"], now["interval"]):
         yield f"exponent {exponent(was)} -> {exponent(now)}"
+    if was.get("leading") != now.get("leading"):
+        yield f"leading {was.get('leading')} -> {now.get('leading')}"
     for end in ("first", "last"):
         if was[end] != now[end]:
             yield f"{end} {_shown(was[end])} -> {_shown(now[end])}"

@@ -144,6 +144,11 @@ class Document:
         return self.record.details
 
     @property
+    def leading(self) -> dict[str, Any]:
+        """The leading term as T -> oo (`CaseDocument.leading`)."""
+        return self.record.leading
+
+    @property
     def spec(self) -> dict[str, Any]:
         return self.record.spec
 

@@ -13,6 +13,7 @@ from markupsafe import Markup, escape
 
 from sharpbound.records.values import entries, flatten, table
 from sharpbound.report.claims import Claim
+from sharpbound.report.constants import truths
 from sharpbound.report.documents import CHAPTERS, CONTROLS, SOURCES, Document
 from sharpbound.report.findings import findings
 from sharpbound.report.papers import bibliography
@@ -152,6 +153,7 @@ def build_page(
         outside_counts=Counter(d.verdict for d in tests if d.outside).most_common(),
         trust=TRUST,
         findings=findings(tests),
+        truths=truths(tests),
         claims=len({d.claim.id for d in documents}),
         papers=len({d.claim.key or d.claim.citation for d in documents}),
         rows=sum(len(d.rows) for d in documents),

@@ -12,9 +12,21 @@ from matplotlib.figure import Figure
 
 from sharpbound.records.values import entries, finite, table
 from sharpbound.report.documents import Document, Point
+from sharpbound.report.ratio_panel import draw_ratios, leading_ratios
 from sharpbound.report.scales import Scale, decade_ticks, place_ticks, scale_of
 from sharpbound.report.slopes_panel import draw_slopes
-from sharpbound.report.style import BOUND, FLOOR, INK, MARKERS, MEASURED, PAPER, headline, legend, new_figure
+from sharpbound.report.style import (
+    BOUND,
+    FLOOR,
+    INK,
+    LEADING,
+    MARKERS,
+    MEASURED,
+    PAPER,
+    headline,
+    legend,
+    new_figure,
+)
 from sharpbound.report.wording import (
     estimate,
     metric_label,
@@ -39,21 +51,25 @@ def rate_figure(document: Document) -> Figure | None:
     slopes = [
         s for s in entries(document.details.get("local_slopes")) if finite(table(s).get("slope")) is not None
     ]
-    figure = new_figure(8.8, 5.6 if slopes else 4.5)
+    ratios = leading_ratios(document)
+    figure = new_figure(8.8, 5.6 if slopes or ratios else 4.5)
     height = figure.get_figheight()
     head = headline(figure, document.title, _subtitle(document), _LEFT)
     bottom, top = 0.5 / height, 1 - head / height
-    split = bottom + 0.29 * (top - bottom) if slopes else bottom
-    lift = 0.14 / height if slopes else 0.0
+    split = bottom + 0.29 * (top - bottom) if slopes or ratios else bottom
+    lift = 0.14 / height if slopes or ratios else 0.0
     axes = figure.add_axes((_LEFT, split + lift, _WIDTH, top - split - lift))
     place_ticks(axes, scale, [p.x for p in points if p.x is not None])
     _draw_errors(axes, document, scale, points)
     lowest = axes
-    if slopes:
+    if slopes or ratios:
         lowest = figure.add_axes((_LEFT, bottom, _WIDTH, split - bottom))
         place_ticks(lowest, scale, [p.x for p in points if p.x is not None])
         axes.tick_params(labelbottom=False)
-        draw_slopes(lowest, document, scale, slopes)
+        if ratios:
+            draw_ratios(lowest, scale, ratios)
+        else:
+            draw_slopes(lowest, document, scale, slopes)
     for panel in {axes, lowest}:  # placed by hand: aligning them would cost another layout per drawing
         panel.yaxis.set_label_coords(-0.125, 0.5)
     lowest.set_xlabel(variable_label(document.swept, scale.axis))
@@ -96,6 +112,13 @@ def _draw_errors(axes: Axes, document: Document, scale: Scale, points: Sequence[
         mark, label = MARKERS[k % len(MARKERS)], f"not in the fit: {plain(reason)}"
         axes.plot(x[chosen], y[chosen], mark, label=label, **hollow)
 
+    lead = np.array([finite(row.get("leading")) or np.nan for row in document.rows if row.get("leading")])
+    if document.leading.get("decides") and len(lead) == len(document.rows):
+        places = np.array(
+            [scale.place(finite(row.get(document.swept)) or 0.0) for row in document.rows], dtype=float
+        )
+        axes.plot(places, lead, "-.", color=LEADING, lw=1.5, zorder=3, label=_leading_label(document))
+
     if fitted.any():
         low, high = (scale.length(v) for v in (x[fitted].min(), x[fitted].max()))
         margin = 0.025 * (scale.length(x.max()) - scale.length(x.min()))
@@ -111,6 +134,12 @@ def _draw_errors(axes: Axes, document: Document, scale: Scale, points: Sequence[
         rows = "row" if missing == 1 else "rows"
         axes.plot([], [], " ", label=f"{missing} {rows} without a positive value: not drawn")
     legend(axes)
+
+
+def _leading_label(document: Document) -> str:
+    leading = document.leading
+    rate = rate_latex("T", leading["power"], True, leading["log_power"])
+    return f"leading term\n$\\sim\\;{leading['constant']:.5g}\\,{rate}$"
 
 
 def _in_formula(document: Document) -> bool:

@@ -20,7 +20,7 @@ from sharpbound.report.wording import plain
 
 INK, MUTED, GRID, PAPER = "#23272e", "#69707b", "#e3e6eb", "#fffffe"
 PALETTE: list[str] = sns.color_palette("colorblind").as_hex()
-MEASURED, BOUND, FLOOR = PALETTE[0], PALETTE[1], "#8b929c"
+MEASURED, BOUND, LEADING, FLOOR = PALETTE[0], PALETTE[1], PALETTE[2], "#8b929c"
 MARKERS = "osD^vP*X"
 
 FORMATS = ("svg", "png", "pdf")
