@@ -171,6 +171,37 @@ def test_accelerated_ddpm_is_of_order_one_off_gaussians():
     assert limit(GAUSSIAN, FIXED, name="accelerated-ddpm").p == 2
 
 
+# -- several dimensions --------------------------------------------------------------------------------
+
+
+def test_a_product_adds_its_coordinates():
+    one = limit(MIXTURE, FIXED, name="pf-ode")
+    for dim in (3, 400):
+        several = limit({"family": "product", "factor": MIXTURE, "dim": dim}, FIXED, name="pf-ode")
+        for metric, factor in (("kl", dim), ("w2", math.sqrt(dim)), ("hellinger", math.sqrt(dim))):
+            expected = factor * one.constant(metric).constant
+            assert several.constant(metric).constant == pytest.approx(expected, rel=1e-9)
+    normal = math.sqrt(400 * one.constant("chi2").constant / (2 * math.pi))  # E|S| of a normal S, to 1/d
+    assert several.constant("tv").constant == pytest.approx(normal, rel=2e-3)
+
+
+def test_total_variation_of_two_gaussian_coordinates():
+    """On N(0, v)^2 R = l (z1^2 + z2^2 - 2)/2 with an exponential sum: E|R| = |l| 2/e."""
+    forward = {"schedule": "li2024", "c0": 2.0, "c1": 5.0}
+    plane = limit({"family": "gaussian", "mean": 0.0, "std": 0.4, "dim": 2}, forward, name="ddpm")
+    line = limit({"family": "gaussian", "mean": 0.0, "std": 0.4}, forward, name="ddpm")
+    spread = line.constant("tv").constant / (PHI_1)  # TV on the line is |l| phi(1)
+    assert plane.constant("tv").constant == pytest.approx(spread / math.e, rel=1e-5)
+
+
+def test_exact_laws_in_the_plane_go_to_the_leading_term():
+    target = {"family": "gaussian", "mean": [0.3, -0.5], "std": [0.4, 0.9]}
+    found = limit(target, FIXED, name="pf-ode")
+    left = [exact(target, FIXED, T, "tv", name="pf-ode") / found.at(T, "tv") - 1 for T in (256, 512)]
+    assert abs(left[1]) < 0.02
+    assert abs(2 * left[1] - left[0]) < 0.1 * abs(left[1]) + 1e-4
+
+
 # -- where there is none ------------------------------------------------------------------------------
 
 
@@ -180,7 +211,7 @@ def test_accelerated_ddpm_is_of_order_one_off_gaussians():
         (GAUSSIAN, {"schedule": "cosine"}, {"name": "pf-ode"}, "ends of cosine move"),
         (GAUSSIAN, {"schedule": "edm-to-zero"}, {"name": "heun"}, "does not shrink"),
         (MIXTURE, FIXED, {"name": "sde-dpm-solver++-2m"}, "keeps predictions"),
-        ({"family": "sphere", "dim": 3, "radius": 1.0}, FIXED, {"name": "pf-ode"}, "on the line"),
+        ({"family": "sphere", "dim": 3, "radius": 1.0}, FIXED, {"name": "pf-ode"}, "independent coordinates"),
     ],
 )
 def test_reasons(target, forward, sampler, reason):

@@ -6,21 +6,26 @@ from collections.abc import Callable
 
 from sharpbound.errors import NotMeasured
 from sharpbound.laws.leading.limits import Constant, Limit, line_limit
+from sharpbound.laws.leading.parts import PartsLimit
 from sharpbound.laws.leading.response import METRICS
 from sharpbound.processes.ladder import Ladder
 from sharpbound.samplers.base import Sampler
 from sharpbound.targets.base import Target, Target1D
+from sharpbound.targets.parts import own_coordinates
 
 
-def limit(target: Target, make: Callable[[int], Ladder], sampler: Sampler) -> Limit:
+def limit(target: Target, make: Callable[[int], Ladder], sampler: Sampler) -> Limit | PartsLimit:
     """The leading term for T -> oo of a sampler from the exact start, with the exact score.
 
     make : the schedule's ladder of T steps.
     Raises NotMeasured with the reason where there is none.
     """
-    if not isinstance(target, Target1D):
-        raise NotMeasured("a leading term is had for laws on the line")
-    return line_limit(target, make, sampler)
+    if isinstance(target, Target1D):
+        return line_limit(target, make, sampler)
+    parts = own_coordinates(target)
+    if parts is None:
+        raise NotMeasured("a leading term is had on the line and of independent coordinates")
+    return PartsLimit([(line_limit(law, make, sampler), count) for law, count in parts])
 
 
-__all__ = ["METRICS", "Constant", "Limit", "limit"]
+__all__ = ["METRICS", "Constant", "Limit", "PartsLimit", "limit"]

@@ -17,6 +17,7 @@ Every distance of `response` then is that of this field.
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -121,19 +122,31 @@ class Constant:
     interval: tuple[float, float]
 
 
-class Limit:
-    """The leading term of one (target, schedule, sampler) for large T."""
+class Limit(ABC):
+    """The leading term R_T of a law on the line for large T."""
 
     p: int
     """The order: R ~ T^{-p}, up to logarithms."""
+    log_power: int
+    """The power of log T that R carries."""
+
+    @abstractmethod
+    def constant_field(self, first: int = 0) -> LineResponse:
+        """c of R_T ~ c (log T)^log_power / T^p, from the ladders of index ``first`` on."""
+
+    @abstractmethod
+    def field(self, T: float, first: int = 0) -> LineResponse:
+        """R_T."""
 
     def constant(self, metric: str) -> Constant:
         """The law of one distance; NotMeasured where it has no leading term."""
-        raise NotImplementedError
+        k = power(metric)
+        value, error = settled(lambda first: self.constant_field(first).distance(metric))
+        return Constant(k * self.p, k * self.log_power, value, (value - error, value + error))
 
     def at(self, T: float, metric: str) -> float:
         """The leading term of one distance at T."""
-        raise NotImplementedError
+        return settled(lambda first: self.field(T, first).distance(metric))[0]
 
 
 @dataclass(frozen=True)
@@ -143,13 +156,13 @@ class FixedEnds(Limit):
     p: int
     series: Series
     """Of c: sums of the weighted defects, which expand in powers of h from h^0 on."""
+    log_power = 0
 
-    def constant(self, metric: str) -> Constant:
-        value, error = self.series.value(0, lambda one: one.distance(metric))
-        return Constant(power(metric) * self.p, 0, value, (value - error, value + error))
+    def constant_field(self, first: int = 0) -> LineResponse:
+        return self.series.coefficient(0, first)
 
-    def at(self, T: float, metric: str) -> float:
-        return self.constant(metric).constant / T ** (power(metric) * self.p)
+    def field(self, T: float, first: int = 0) -> LineResponse:
+        return self.constant_field(first).scaled(T**-self.p)
 
 
 @dataclass(frozen=True)
@@ -168,46 +181,32 @@ class GrowingHorizon(Limit):
     clean_rate: Series | None
     """... and of its clean end for each unit of log(1/s), for atoms."""
 
-    def _field(self, log_T: float, first: int) -> LineResponse:
-        """A log T + B, from the ladders of index ``first`` on."""
-        terms = [(1.0, self.whole)]
+    @property
+    def log_power(self) -> int:  # type: ignore[override]
+        return self.p + (self.noisy_rate is not None or self.clean_rate is not None)
+
+    def constant_field(self, first: int = 0) -> LineResponse:
+        """A, or B where that is zero, times c1^p."""
+        rates = [(self.c1 - self.c0, self.noisy_rate), (self.c0, self.clean_rate)]
+        terms = [(w, series) for w, series in rates if series] or [(1.0, self.whole)]
+        return _sum([(self.c1**self.p * w, series.coefficient(0, first)) for w, series in terms])
+
+    def field(self, T: float, first: int = 0) -> LineResponse:
+        log_T, terms = math.log(T), [(1.0, self.whole)]
         if self.noisy_rate:
             terms.append(((self.c1 - self.c0) * log_T - self.noisy, self.noisy_rate))
         if self.clean_rate:
             terms.append((self.c0 * log_T - self.clean, self.clean_rate))
-        return _sum([(w, series.coefficient(0, first)) for w, series in terms])
-
-    def _slope(self, first: int) -> LineResponse:
-        """A."""
-        rates = [(self.c1 - self.c0, self.noisy_rate), (self.c0, self.clean_rate)]
-        return _sum([(w, series.coefficient(0, first)) for w, series in rates if series])
-
-    @property
-    def grows(self) -> bool:
-        """Whether A is not zero."""
-        return self.noisy_rate is not None or self.clean_rate is not None
-
-    def constant(self, metric: str) -> Constant:
-        k = power(metric)
-        value, error = _settled(
-            lambda i: (self._slope(i) if self.grows else self._field(0.0, i)).distance(metric)
-        )
-        scale = self.c1 ** (k * self.p)
-        value, error = scale * value, scale * (error + LEAST * value)
-        return Constant(k * self.p, k * (self.p + self.grows), value, (value - error, value + error))
-
-    def at(self, T: float, metric: str) -> float:
-        eta = self.c1 * math.log(T) / T
-        value, _ = _settled(lambda i: self._field(math.log(T), i).distance(metric))
-        return eta ** (power(metric) * self.p) * value
+        eta = self.c1 * log_T / T
+        return _sum([(eta**self.p * w, series.coefficient(0, first)) for w, series in terms])
 
 
-def _settled(value: Callable[[int], float]) -> tuple[float, float]:
+def settled(value: Callable[[int], float]) -> tuple[float, float]:
     """Of the values without the coarsest 0, 1, 2, ... ladders the one that settles best, and how far it may be off."""
-    values = [value(first) for first in range(4)]
+    values = [value(first) for first in range(len(FINENESS))]
     errors = np.abs(np.diff(values))
     best = int(np.argmin(errors))
-    return values[best], float(errors[best])
+    return values[best], float(errors[best]) + LEAST * abs(values[best])
 
 
 def _sum(terms: Sequence[tuple[float, LineResponse]]) -> LineResponse:

@@ -1,0 +1,36 @@
+"""The leading term of a law in R^d that falls into independent coordinates: R = sum_i R_i."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sharpbound.laws.leading.limits import Constant, Limit, settled
+from sharpbound.laws.leading.response import power, sum_distance
+
+
+class PartsLimit:
+    """The leading term of several coordinates, each of them ``count`` times over."""
+
+    def __init__(self, parts: Sequence[tuple[Limit, int]]) -> None:
+        self.parts = list(parts)
+        self.p = min(one.p for one, _ in parts)
+        """Coordinates of higher order do not count as T -> oo."""
+        slow = [(one, count) for one, count in parts if one.p == self.p]
+        self.log_power = max(one.log_power for one, _ in slow)
+        self.leading = [(one, count) for one, count in slow if one.log_power == self.log_power]
+
+    def constant(self, metric: str) -> Constant:
+        """The law of one distance; NotMeasured where it has no leading term."""
+        k = power(metric)
+
+        def of(first: int) -> float:
+            return sum_distance(metric, [(one.constant_field(first), count) for one, count in self.leading])
+
+        value, error = settled(of)
+        return Constant(k * self.p, k * self.log_power, value, (value - error, value + error))
+
+    def at(self, T: float, metric: str) -> float:
+        """The leading term of one distance at T, of all coordinates."""
+        return settled(
+            lambda first: sum_distance(metric, [(one.field(T, first), n) for one, n in self.parts])
+        )[0]
