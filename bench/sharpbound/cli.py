@@ -216,6 +216,28 @@ def constant(
 
 
 @app.command()
+def worst(
+    claim: Annotated[str, typer.Argument(help="Id of a claim.")],
+    family: Annotated[str, typer.Option("--family", help="What is searched.")] = "gaussian-mixture",
+    dim: Annotated[
+        str | None, typer.Option("--dim", metavar="D,D,...", help="Products of so many copies too.")
+    ] = None,
+    evaluations: Annotated[
+        int, typer.Option("--evaluations", min=8, help="Targets that are tried, about.")
+    ] = 60,
+    output: Annotated[
+        Path, typer.Option("--output", metavar="DIR", help="Where the case file is written.")
+    ] = Path("cases"),
+    json: Json = False,
+    theory: TheoryFolders = None,
+) -> None:
+    """Search the target whose leading term is largest, write its case file, and measure it."""
+    from sharpbound.run.worst import find_worst
+
+    find_worst(claim, family, dim, evaluations, output, json, _theory(theory), _every_case())
+
+
+@app.command()
 def gate(
     names: Annotated[
         list[str] | None,

@@ -14,18 +14,21 @@ from sharpbound.targets.base import Target, Target1D
 from sharpbound.targets.parts import own_coordinates
 
 
-def limit(target: Target, make: Callable[[int], Ladder], sampler: Sampler) -> Limit | PartsLimit:
+def limit(
+    target: Target, make: Callable[[int], Ladder], sampler: Sampler, accuracy: float | None = None
+) -> Limit | PartsLimit:
     """The leading term for T -> oo of a sampler from the exact start, with the exact score.
 
     make : the schedule's ladder of T steps.
+    accuracy : relative; by default as far as it goes in seconds.
     Raises NotMeasured with the reason where there is none.
     """
     if isinstance(target, Target1D):
-        return line_limit(target, make, sampler)
+        return line_limit(target, make, sampler, accuracy)
     parts = own_coordinates(target)
     if parts is None:
         raise NotMeasured("a leading term is had on the line and of independent coordinates")
-    return PartsLimit([(line_limit(law, make, sampler), count) for law, count in parts])
+    return PartsLimit([(line_limit(law, make, sampler, accuracy), count) for law, count in parts])
 
 
 __all__ = ["METRICS", "Constant", "Limit", "PartsLimit", "limit"]

@@ -214,23 +214,28 @@ def _sum(terms: Sequence[tuple[float, LineResponse]]) -> LineResponse:
     return fields[0].combined(fields[1:], weights)
 
 
-def line_limit(target: Target1D, make: Callable[[int], Ladder], sampler: Sampler) -> Limit:
+def line_limit(
+    target: Target1D, make: Callable[[int], Ladder], sampler: Sampler, accuracy: float | None = None
+) -> Limit:
     """The leading term for T -> oo of a sampler from the exact start, with the exact score.
 
     make : the schedule's ladder of T steps.
+    accuracy : relative; by default as far as it goes in seconds.
     Raises NotMeasured with the reason where there is none.
     """
     ladder = make(64)
     if ladder.name == "li2024":
-        return _growing(target, ladder.params["c0"], ladder.params["c1"], sampler)
+        return _growing(target, ladder.params["c0"], ladder.params["c1"], sampler, accuracy)
     if ladder.slow_log:
         raise NotMeasured(f"how the horizon of {ladder.name} grows with T is not known")
     passes = _line_passes(target, sampler, fixed_density(make))
     p = passes.order()
-    return FixedEnds(p, passes.settled(p, passes.accuracy))
+    return FixedEnds(p, passes.settled(p, accuracy or passes.accuracy))
 
 
-def _growing(target: Target1D, c0: float, c1: float, sampler: Sampler) -> GrowingHorizon:
+def _growing(
+    target: Target1D, c0: float, c1: float, sampler: Sampler, accuracy: float | None
+) -> GrowingHorizon:
     contracts = not sampler.deterministic
     noisy, clean = (NOISY_CONTRACTING, CLEAN_CONTRACTING) if contracts else (NOISY, CLEAN)
     if target.facts().low_dimensional:
@@ -251,7 +256,7 @@ def _growing(target: Target1D, c0: float, c1: float, sampler: Sampler) -> Growin
             noisy_rate = None
         if target.facts().low_dimensional:
             clean_rate = _rate(passes, p, clean)
-    whole = passes.settled(p, SETTLED_REST if noisy_rate or clean_rate else passes.accuracy)
+    whole = passes.settled(p, SETTLED_REST if noisy_rate or clean_rate else accuracy or passes.accuracy)
     log_clean = -math.log(_minus_log_abar(clean))
     return GrowingHorizon(p, c0, c1, whole, _minus_log_abar(-noisy) - 1.0, log_clean, noisy_rate, clean_rate)
 

@@ -1,0 +1,102 @@
+"""The search of the worst target, on objectives whose maximum is known."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import numpy as np
+import pytest
+
+from sharpbound.chapters.sampling_rate import worst
+from sharpbound.cli import main
+from sharpbound.laws.leading import Constant
+from sharpbound.suite import load_case, load_cases, load_theory
+from sharpbound.targets import build
+
+
+@pytest.mark.parametrize("point", [(0.3, 0.2, 0.9, 1.7), (-2.0, 1.0, 0.1, 5.0), (0.0, 1.0, 1.0, 0.06)])
+def test_mixtures_have_mean_zero_and_second_moment_one(point):
+    spec = worst.mixture(*point)
+    moments = build(spec).moments()
+    assert float(moments.mean[0]) == pytest.approx(0, abs=1e-12)
+    assert float(moments.cov[0, 0]) == pytest.approx(1, rel=1e-12)
+
+
+class _Narrow:
+    """A leading term that is largest where the components have stds .4 and .2 times the whole."""
+
+    def __init__(self, target):
+        self.stds = np.sqrt(target.variances.numpy())
+
+    def at(self, T, metric):
+        return math.exp(-float(((np.sort(self.stds) - [0.2, 0.4]) ** 2).sum()))
+
+    def constant(self, metric):
+        return Constant(1, 0, self.at(1, metric), (0.9, 1.0))
+
+
+def test_the_search_finds_a_known_maximum(monkeypatch):
+    theory, cases = load_theory(), load_cases()
+    case = worst.base_case(cases, theory["weak-error.order1-tv"])
+    assert case.sampler["name"] == "pf-ode"  # the cheapest that the claim has
+    monkeypatch.setattr(worst.leading, "limit", lambda target, make, sampler, accuracy=None: _Narrow(target))
+    found = worst.search(case, theory[case.claim], evaluations=300)
+    assert found.value == pytest.approx(1.0, abs=1e-4)
+    assert sorted(found.target["stds"]) == pytest.approx([0.2, 0.4], abs=5e-3)
+    assert not found.at_edge
+    values = [value for _, value in found.improvements]
+    assert values == sorted(values)
+
+
+def test_the_case_file_is_read_back(tmp_path):
+    theory, cases = load_theory(), load_cases()
+    case = worst.base_case(cases, theory["li2024.ode"])
+    spec = worst._rounded(worst.mixture(0.0, 0.3, 0.4, 2.0))
+    found = worst.Worst(spec, 1.0, 64, Constant(1, 0, 1.0, (1.0, 1.0)), [], 1, False)
+    file = tmp_path / "worst.toml"
+    file.write_text(worst.case_file(case, found))
+    again = load_case(file)
+    assert (again.claim, again.target, again.forward, again.sampler) == (
+        case.claim,
+        spec,
+        case.forward,
+        case.sampler,
+    )
+    assert again.sweep == case.sweep
+
+
+def test_powers_of_d_of_a_flow_on_products():
+    """KL adds over coordinates, and TV grows like the root of d."""
+    theory, cases = load_theory(), load_cases()
+    tv = worst.base_case(cases, theory["weak-error.order1-tv"])
+    spec = worst._rounded(worst.mixture(0.0, 0.5, 0.5, 1.0))
+    found = worst.Worst(spec, 1.0, 64, Constant(1, 0, 1.0, (1.0, 1.0)), [], 1, False)
+    (_, one), (_, many) = worst.dimensions(tv, found, [64, 1024])
+    assert many / one == pytest.approx(4.0, rel=0.02)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["worst", "li2024.odd"], "did you mean"),
+        (["worst", "li2024.ode", "--family", "gauss"], "--family: choose gaussian-mixture"),
+        (["worst", "li2024.ode", "--dim", "1,x"], "--dim: must be whole numbers"),
+        (["worst", "li2024memorize.returned-law"], "no case in T"),
+    ],
+)
+def test_mistakes(arguments, message, monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["sharpbound", *arguments])
+    assert main() == 2
+    assert message in capsys.readouterr().err
+
+
+def test_constant_command_prints_the_law(monkeypatch, capsys, tmp_path):
+    monkeypatch.setenv("SHARPBOUND_CACHE", str(tmp_path))
+    monkeypatch.setattr("sys.argv", ["sharpbound", "constant", "pf-ode-gaussian-tv-fixed-horizon", "--json"])
+    assert main() == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["power"], told["log_power"], told["metric"]) == (1, 0, "tv")
+    low, high = told["constant_interval"]
+    assert low < told["constant"] < high < 1.001 * low
+    assert told["ratio"][-1] == pytest.approx(1, abs=0.01)
