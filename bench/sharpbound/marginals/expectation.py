@@ -45,12 +45,12 @@ def law_panels(target: Target1D, a: float, sigma: float) -> Panels:
     return LineLaw.of(target, a, sigma).panels
 
 
-def density_panels(target: Target1D, a: float, sigma: float) -> Panels:
-    """The same, cut for p alone."""
+def density_panels(target: Target1D, a: float, sigma: float, resolution: float) -> Panels:
+    """The same, cut for p alone, to ``resolution``."""
 
     def unresolved(panels: Panels) -> NDArray[np.bool_]:
         p = target.derivative(torch.from_numpy(panels.nodes), a, sigma, 0).exp().numpy()
-        return panels.half * panels.tails(p) > RESOLUTION * panels.integrate(p)
+        return panels.half * panels.tails(p) > resolution * panels.integrate(p)
 
     return resolve(unresolved, _edges(target, a, sigma), rounds=80)
 

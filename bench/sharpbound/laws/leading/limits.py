@@ -58,11 +58,13 @@ NONE = 1e-3
 """A coefficient whose term at the finest ladder is this small against the whole is none."""
 NOISY, CLEAN = 14.0, 14.0
 """-lambda and lambda of the ends of the ladders that stand for Li's schedule: what is beyond them is e^{-14} ..."""
+NOISY_REST, CLEAN_REST = 9.0, 9.0
+"""... or e^{-9}, where A log T is not zero and decides the constant ..."""
 NOISY_CONTRACTING, CLEAN_CONTRACTING = 7.0, 8.0
 """... and e^{-14} again where a stochastic sampler forgets what happened at the noisy end."""
 CLEAN_ATOMS = 6.0
 """lambda of the clean end for atoms, from two units before which on each is alone and every step like the last."""
-RATE_STRETCH, RATE_FINENESS = 2.0, (4, 8, 12, 16, 24)
+RATE_STRETCH, RATE_FINENESS = 2.0, (4, 8, 12, 16, 20)
 """A stretch of lambda at an end, and the ladders there, from which the rates of A are had."""
 
 
@@ -236,29 +238,36 @@ def line_limit(
 def _growing(
     target: Target1D, c0: float, c1: float, sampler: Sampler, accuracy: float | None
 ) -> GrowingHorizon:
-    contracts = not sampler.deterministic
-    noisy, clean = (NOISY_CONTRACTING, CLEAN_CONTRACTING) if contracts else (NOISY, CLEAN)
-    if target.facts().low_dimensional:
-        clean = CLEAN_ATOMS
     kink = -0.5 * math.log(math.expm1(1.0))
+    low_dimensional = bool(target.facts().low_dimensional)
 
     def density(lam: float) -> float:
         s = _minus_log_abar(lam)
         return min(s, 1.0) / (2 * -math.expm1(-s))
 
-    passes = _line_passes(target, sampler, StepDensity(VP, (-noisy, kink, clean), density))
-    p = passes.order()
-    noisy_rate = clean_rate = None
-    if not contracts:
-        noisy_rate = _rate(passes, p, -noisy)
-        rest = passes.settled(p, SETTLED_REST)
-        if _size(noisy_rate.coefficient(0)) < NONE * _size(rest.coefficient(0)) / noisy:
-            noisy_rate = None
-        if target.facts().low_dimensional:
-            clean_rate = _rate(passes, p, clean)
-    whole = passes.settled(p, SETTLED_REST if noisy_rate or clean_rate else accuracy or passes.accuracy)
-    log_clean = -math.log(_minus_log_abar(clean))
-    return GrowingHorizon(p, c0, c1, whole, _minus_log_abar(-noisy) - 1.0, log_clean, noisy_rate, clean_rate)
+    def passes(noisy: float, clean: float) -> _Passes:
+        return _line_passes(target, sampler, StepDensity(VP, (-noisy, kink, clean), density))
+
+    def limit(whole: Series, noisy: float, clean: float, *rates: Series | None) -> GrowingHorizon:
+        horizon, log_clean = _minus_log_abar(-noisy) - 1.0, -math.log(_minus_log_abar(clean))
+        return GrowingHorizon(p, c0, c1, whole, horizon, log_clean, *rates)
+
+    if not sampler.deterministic:
+        found = passes(NOISY_CONTRACTING, CLEAN_CONTRACTING)
+        p = found.order()
+        whole = found.settled(p, accuracy or found.accuracy)
+        return limit(whole, NOISY_CONTRACTING, CLEAN_CONTRACTING, None, None)
+    clean = CLEAN_ATOMS if low_dimensional else CLEAN_REST
+    found = passes(NOISY_REST, clean)
+    p = found.order()
+    whole = found.settled(p, SETTLED_REST)
+    noisy_rate = _rate(found, p, -NOISY)
+    clean_rate = _rate(found, p, clean) if low_dimensional else None
+    if _size(noisy_rate.coefficient(0)) > NONE * _size(whole.coefficient(0)) / NOISY_REST:
+        return limit(whole, NOISY_REST, clean, noisy_rate, clean_rate)
+    clean = clean if low_dimensional else CLEAN
+    found = passes(NOISY, clean)
+    return limit(found.settled(p, accuracy or found.accuracy), NOISY, clean, None, clean_rate)
 
 
 def _rate(whole: _Passes, p: int, lam: float) -> Series:
@@ -367,7 +376,7 @@ class _Passes:
 def _line_passes(target: Target1D, sampler: Sampler, density: StepDensity) -> _Passes:
     """With panels of p, cut where they do not resolve what a coarse pass of a deterministic sampler gives."""
     level = density.process.level_at(density.breaks[-1])
-    passes = _Passes(target, sampler, density, level, density_panels(target, *level))
+    passes = _Passes(target, sampler, density, level, density_panels(target, *level, RESOLVED))
     for _ in range(ROUNDS if sampler.deterministic else 0):
         found = _sum([(1.0, one) for one in passes.defects(COARSE)])
         flagged = np.zeros(len(passes.panels), dtype=bool)
