@@ -51,7 +51,7 @@ def test_lists_arrays_and_tensors_make_the_same_law():
     ladder = sb.schedule("ou-uniform", T=8)
     made = [
         sb.GaussianMixture(**{key: kind(value) for key, value in MIXTURE.items()})
-        for kind in (list, tuple, np.array, lambda v: torch.tensor(v, dtype=torch.float64))
+        for kind in (list, tuple, np.array, torch.tensor, lambda v: torch.tensor(v, dtype=torch.float64))
     ]
     values = {sb.output_law(target, ladder, "pf-ode").distance("kl").value for target in made}
     assert len(values) == 1
@@ -156,6 +156,7 @@ def test_rates_and_verdicts():
     errors = [3 / t * (1 + 2 / t) for t in T]
     found = sb.rate(T, errors, 1e-12)
     assert found.interval[0] <= 1 <= found.interval[1]
+    assert sb.rate(T[::-1], errors[::-1], 1e-12) == found
     assert sb.judge("weak-error.order1-tv", T, errors, 1e-12).verdict == "confirmed"
     assert sb.judge("weak-error.order2-tv", T, errors, 1e-12).verdict == "refuted"
     assert sb.claims()["weak-error.order1-tv"].metric == "tv"
@@ -194,7 +195,19 @@ def test_pictures_and_html():
         (lambda: sb.output_law(sb.Gaussian(0, 1), sb.schedule("edm", T=4), "ddim").distance("tvv"), "tv"),
         (lambda: sb.Product(sb.Sphere(1.0, 3), dim=2), "on the line"),
         (lambda: sb.judge("li2024.odd", [1], [1]), "li2024.ode"),
-        (lambda: sb.rate([1, 2], [1.0]), "rate"),
+        (lambda: sb.rate([1, 2], [1.0]), "one length, not 2, 1 and 1"),
+        (lambda: sb.rate([8, 8], [1.0, 1.0]), "all different"),
+        (lambda: sb.judge("li2024.ode", [1, 2], [1.0, 1.0], [1e-9]), "one length, not 2, 2 and 1"),
+        (lambda: sb.judge("li2024.ode", ["a"], [1.0]), "must be numbers"),
+        (lambda: sb.judge("li2024.ode", [1, 2], [1.0, 1.0], metric="w2"), "does not speak of 'w2'"),
+        (lambda: sb.constant(sb.Gaussian(0, 1), sb.schedule("ou-uniform", T=4), "pf-ode"), "must be a table"),
+        (lambda: sb.Product(sb.Laplace(1.0), dim=2.5), "whole number"),
+        (
+            lambda: sb.output_law(
+                sb.Gaussian(0, 1), sb.schedule("ou-uniform", T=4), "ddpm", score_error="linear"
+            ),
+            "table",
+        ),
         (lambda: sb.measure({"case": {"id": "x"}}), "title"),
     ],
 )

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from numpy.typing import ArrayLike
 
 from sharpbound import targets
@@ -66,6 +67,8 @@ def Product(
     """``dim`` independent copies of ``factor``, or one law per coordinate in ``factors``."""
     if (factor is None) == (factors is None) or (factor is None) != (dim is None):
         raise InputError("give factor and dim, or factors", key="Product")
+    if dim is not None and (isinstance(dim, bool) or not isinstance(dim, int)):
+        raise InputError(f"must be a whole number, got {dim!r}", key="dim")
     laws = [factor] * (dim or 0) if factors is None else list(factors)
     places: dict[int, tuple[Target1D, list[int]]] = {}
     for i, law in enumerate(laws):
@@ -118,6 +121,8 @@ def _plain(value: Any) -> Any:
     """Numbers and nested lists of what may be an array."""
     if hasattr(value, "detach"):
         value = value.detach().cpu().numpy()
+    if getattr(value, "dtype", None) == "float32":  # 0.4 is meant, not 0.4000000059604645
+        value = np.asarray(value).astype(str).astype(float)
     if hasattr(value, "tolist"):
         return value.tolist()
     return [_plain(one) for one in value] if isinstance(value, (list, tuple)) else value

@@ -221,6 +221,10 @@ def _score(target: Target, ladder: Ladder, error: AnyError | None) -> ScoreField
         return ExactScore(target, ladder)
     if isinstance(error, ScoreField):
         return error
+    if not isinstance(error, Mapping):
+        raise InputError(
+            f'must be a table such as {{"field": "linear", "eps": 0.1}}, got {error!r}', key="score_error"
+        )
     parts = scores.build(error, target, ladder).parts
     if len(parts) > 1 or parts[0].error is None:
         raise InputError(

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from sharpbound import processes, rates
 from sharpbound.api.problem import AnySampler, _sampler
@@ -23,16 +23,35 @@ from sharpbound.suite import Case, Claim, Theory, find_claim, load_case, load_ca
 from sharpbound.suite.loading import case_of
 from sharpbound.targets import Target
 
+Array = NDArray[np.float64]
+
 
 def rate(T: ArrayLike, errors: ArrayLike, floors: ArrayLike | None = None) -> RateEstimate:
     """The exponent p of error ~ C T^-p with an interval that answers for corrections; see docs/rates.md.
 
     floors : how far each error may be off, a number or one for each. Raises InputError where lengths do not match.
     """
+    steps, error, floor = _columns(T, errors, 0.0 if floors is None else floors)
+    order = np.argsort(steps)
     try:
-        return rates.estimate(1.0 / np.asarray(T, dtype=float), errors, floors)
-    except ValueError as mistake:
-        raise InputError(str(mistake), key="rate") from None
+        return rates.estimate(1.0 / steps[order], error[order], None if floors is None else floor[order])
+    except ValueError:
+        raise InputError("must be positive and all different", key="T") from None
+
+
+def _columns(T: ArrayLike, errors: ArrayLike, floors: ArrayLike) -> tuple[Array, Array, Array]:
+    """T, errors and floors as arrays of one length; InputError where they are none."""
+    try:
+        steps, error, floor = (np.asarray(one, dtype=float) for one in (T, errors, floors))
+    except (TypeError, ValueError):
+        raise InputError("must be numbers, or lists of them", key="T, errors, floors") from None
+    if steps.ndim != 1 or steps.shape != error.shape or floor.shape not in ((), steps.shape):
+        raise InputError(
+            f"must be lists of one length, not {len(np.atleast_1d(steps))}, {len(np.atleast_1d(error))} and "
+            f"{len(np.atleast_1d(floor))}",
+            key="T, errors, floors",
+        )
+    return steps, error, np.broadcast_to(floor, steps.shape)
 
 
 def judge(
@@ -49,14 +68,10 @@ def judge(
     values : further variables of the claim's formula, such as d.
     Raises InputError for an unknown claim, and where lengths do not match.
     """
-    found = find_claim(load_theory(), claim) if isinstance(claim, str) else claim
+    found = claim if isinstance(claim, Claim) else find_claim(load_theory(), str(claim))
     metric = metric or found.metric
-    steps, error = np.asarray(T, dtype=float), np.asarray(errors, dtype=float)
-    if steps.ndim != 1 or steps.shape != error.shape:
-        raise InputError(
-            f"T and errors must be lists of one length, not {steps.shape} and {error.shape}", key="judge"
-        )
-    floor = np.broadcast_to(np.asarray(floors, dtype=float), error.shape)
+    found.transfer(metric)
+    steps, error, floor = _columns(T, errors, floors)
     rows: list[dict[str, Any]] = [
         {"T": t, metric: e, f"{metric}_floor": f}
         for t, e, f in zip(steps.tolist(), error.tolist(), floor.tolist(), strict=True)
@@ -67,11 +82,17 @@ def judge(
 def constant(
     target: Target, schedule: Mapping[str, Any], sampler: AnySampler, metric: str = "tv"
 ) -> leading.Constant:
-    """error ~ constant (log T)^log_power / T^power as T -> oo, from the exact start, for a target on the line.
+    """error ~ constant (log T)^log_power / T^power as T -> oo, from the exact start.
+
+    Of targets on the line, and of independent coordinates.
 
     schedule : a ``[forward]`` table, such as {"schedule": "li2024", "c0": 2, "c1": 5}.
     Raises NotMeasured with the reason where there is no leading term.
     """
+    if not isinstance(schedule, Mapping):
+        raise InputError(
+            f'must be a table such as {{"schedule": "li2024"}}, got {schedule!r:.60}', key="schedule"
+        )
     return leading.limit(target, lambda T: processes.build(dict(schedule), T), _sampler(sampler)).constant(
         metric
     )

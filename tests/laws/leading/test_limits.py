@@ -194,6 +194,37 @@ def test_total_variation_of_two_gaussian_coordinates():
     assert plane.constant("tv").constant == pytest.approx(spread / math.e, rel=1e-5)
 
 
+def _moments_of_the_flow(mean, std, T):
+    """T times the relative errors of mean and variance of the first-order ODE, by its recursion."""
+    ladder = processes.build(FIXED, T)
+    m, v = ladder.a[-1] * mean, (ladder.a[-1] * std) ** 2 + ladder.sigma[-1] ** 2
+    for t in range(ladder.T, ladder.stop, -1):
+        a, sigma = ladder.level(t)
+        alpha = (ladder.a[t] / ladder.a[t - 1]) ** 2
+        gain = 1 - (1 - alpha) / 2 / ((a * std) ** 2 + sigma**2)
+        m, v = (a * mean + gain * (m - a * mean)) / math.sqrt(alpha), gain**2 * v / alpha
+    a, sigma = ladder.level(0)
+    true = (a * std) ** 2 + sigma**2
+    return T * np.array([(m - a * mean) / math.sqrt(true), v / true - 1])
+
+
+def test_total_variation_in_the_plane_by_hand():
+    """1/2 E|sum_i b_i z_i + c_i (z_i^2 - 1)/2| by dense sums over both normals."""
+    means, stds = (0.7, -0.4), (0.4, 0.8)
+    z = np.linspace(-8.5, 8.5, 3001)
+    weight = stats.norm.pdf(z) * (z[1] - z[0])
+    terms = []
+    for mean, std in zip(means, stds, strict=True):
+        first, second, third = (_moments_of_the_flow(mean, std, T) for T in (1024, 2048, 4096))
+        b, c = (8 * third - 6 * second + first) / 3
+        terms.append(b * z + c * (z**2 - 1) / 2)
+    by_hand = 0.5 * weight @ np.abs(terms[0][:, None] + terms[1]) @ weight
+    found = limit(
+        {"family": "gaussian", "mean": list(means), "std": list(stds)}, FIXED, name="pf-ode"
+    ).constant("tv")
+    assert found.constant == pytest.approx(by_hand, rel=3e-6)
+
+
 def test_exact_laws_in_the_plane_go_to_the_leading_term():
     target = {"family": "gaussian", "mean": [0.3, -0.5], "std": [0.4, 0.9]}
     found = limit(target, FIXED, name="pf-ode")

@@ -80,6 +80,8 @@ class LineResponse:
 
 SPREAD, PIECES = 400.0, 160
 """Frequencies, in units of 1/std of a sum, up to which its characteristic function is integrated, and panels there."""
+PHASE, MOST_PIECES, NO_MASS = 12.0, 64, 1e-14
+"""Phase that a panel may turn by, pieces that it is cut into at most, and mass that is none."""
 
 
 def sum_distance(metric: str, parts: Sequence[tuple[LineResponse, int]]) -> float:
@@ -109,12 +111,22 @@ def _mean_size(parts: Sequence[tuple[LineResponse, int]]) -> float:
     t = panels.nodes.ravel()
     phi = np.ones(len(t), dtype=complex)
     for one, count in parts:
-        weight = (one.panels.weights * one.density).ravel()
-        seen = weight > 1e-18 * weight.max()
-        r, weight = one.relative.ravel()[seen] / std, weight[seen] / weight[seen].sum()
-        phi *= (np.exp(1j * np.outer(t, r)) @ weight) ** count
+        weight, r = _resolved(one, std)
+        single = np.concatenate([np.exp(1j * np.outer(some, r)) @ weight for some in np.array_split(t, 64)])
+        phi *= single**count
     integrand = ((1 - phi.real) / t**2).reshape(panels.nodes.shape)
     return std * 2 / math.pi * (panels.integrate(integrand) + 1 / SPREAD)
+
+
+def _resolved(one: LineResponse, std: float) -> tuple[Array, Array]:
+    """Weights and R/std at nodes that resolve exp(i SPREAD R/std)."""
+    r = one.relative / std
+    mass = one.panels.masses(one.density)
+    turns = np.where(mass > NO_MASS, SPREAD * np.ptp(r, axis=1) / PHASE, 0.0)
+    fine = one.panels.cut(np.clip(np.ceil(turns), 1, MOST_PIECES).astype(int)).panels
+    weight = (fine.weights * one.panels.interpolate(one.density, fine.nodes)).ravel()
+    seen = weight > NO_MASS * weight.max()
+    return weight[seen] / weight[seen].sum(), one.panels.interpolate(r, fine.nodes).ravel()[seen]
 
 
 def power(metric: str) -> int:
