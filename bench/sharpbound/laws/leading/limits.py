@@ -35,11 +35,15 @@ from sharpbound.processes.ladder import Ladder, Level
 from sharpbound.processes.process import VP
 from sharpbound.samplers.base import Sampler, log_snr
 from sharpbound.scores.base import ExactScore
-from sharpbound.targets import Gaussian1D
+from sharpbound.targets import Density1D, Gaussian1D, TruncatedGaussianMixture
 from sharpbound.targets.base import Target1D
 
 FINENESS, FINER = (2, 3, 4, 6), (8, 12, 16, 24, 32)
 """Ladders that are extrapolated from (`clock.StepDensity.ladder`), and more for where that does not settle."""
+COSTLY = (Density1D, TruncatedGaussianMixture)
+"""Targets whose tails cost a hundred times those of others: some digits have to do ..."""
+FEW, FEW_RATES = (2, 3, 4), (4, 8, 12)
+"""... from these ladders."""
 COARSE, RESOLVED, ROUNDS = 2, 1e-9, 12
 """Ladder of the pass that panels are cut for, the share of a field that one may leave unresolved, and the most cuts."""
 SETTLED, MOST_STEPS = 1e-6, 900
@@ -132,6 +136,11 @@ class Limit(ABC):
     log_power: int
     """The power of log T that R carries."""
 
+    @property
+    @abstractmethod
+    def ladders(self) -> int:
+        """The number of ladders that it is extrapolated from."""
+
     @abstractmethod
     def constant_field(self, first: int = 0) -> LineResponse:
         """c of R_T ~ c (log T)^log_power / T^p, from the ladders of index ``first`` on."""
@@ -143,12 +152,12 @@ class Limit(ABC):
     def constant(self, metric: str) -> Constant:
         """The law of one distance; NotMeasured where it has no leading term."""
         k = power(metric)
-        value, error = settled(lambda first: self.constant_field(first).distance(metric))
+        value, error = settled(lambda first: self.constant_field(first).distance(metric), self.ladders)
         return Constant(k * self.p, k * self.log_power, value, (value - error, value + error))
 
     def at(self, T: float, metric: str) -> float:
         """The leading term of one distance at T."""
-        return settled(lambda first: self.field(T, first).distance(metric))[0]
+        return settled(lambda first: self.field(T, first).distance(metric), self.ladders)[0]
 
 
 @dataclass(frozen=True)
@@ -159,6 +168,10 @@ class FixedEnds(Limit):
     series: Series
     """Of c: sums of the weighted defects, which expand in powers of h from h^0 on."""
     log_power = 0
+
+    @property
+    def ladders(self) -> int:
+        return len(self.series.steps)
 
     def constant_field(self, first: int = 0) -> LineResponse:
         return self.series.coefficient(0, first)
@@ -187,6 +200,11 @@ class GrowingHorizon(Limit):
     def log_power(self) -> int:  # type: ignore[override]
         return self.p + (self.noisy_rate is not None or self.clean_rate is not None)
 
+    @property
+    def ladders(self) -> int:
+        found = (self.whole, self.noisy_rate, self.clean_rate)
+        return min(len(one.steps) for one in found if one is not None)
+
     def constant_field(self, first: int = 0) -> LineResponse:
         """A, or B where that is zero, times c1^p."""
         rates = [(self.c1 - self.c0, self.noisy_rate), (self.c0, self.clean_rate)]
@@ -203,9 +221,9 @@ class GrowingHorizon(Limit):
         return _sum([(eta**self.p * w, series.coefficient(0, first)) for w, series in terms])
 
 
-def settled(value: Callable[[int], float]) -> tuple[float, float]:
+def settled(value: Callable[[int], float], ladders: int) -> tuple[float, float]:
     """Of the values without the coarsest 0, 1, 2, ... ladders the one that settles best, and how far it may be off."""
-    values = [value(first) for first in range(len(FINENESS))]
+    values = [value(first) for first in range(min(ladders, len(FINENESS)))]
     errors = np.abs(np.diff(values))
     best = int(np.argmin(errors))
     return values[best], float(errors[best]) + LEAST * abs(values[best])
@@ -278,14 +296,15 @@ def _rate(whole: _Passes, p: int, lam: float) -> Series:
     stretch = (lam - RATE_STRETCH, lam) if lam > 0 else (lam, lam + RATE_STRETCH)
     passes = replace(whole, density=replace(whole.density, breaks=stretch))
     fields = []
-    for fineness in RATE_FINENESS:
+    ladders = FEW_RATES if isinstance(whole.target, COSTLY) else RATE_FINENESS
+    for fineness in ladders:
         ladder, factor = passes.density.ladder(fineness)
         half = ladder.T // 2
         s = [_minus_log_abar(log_snr(ladder, t)) for t in (half, 0)]
         length = s[0] - s[1] if lam < 0 else math.log(s[0] / s[1])
         weights = [factor(t) ** p / length if t <= half else 0.0 for t in range(ladder.T, 0, -1)]
         fields.append(_weighted(passes.defects(fineness), weights))
-    return passes.as_series(RATE_FINENESS, fields)
+    return passes.as_series(ladders, fields)
 
 
 def _minus_log_abar(lam: float) -> float:
@@ -318,7 +337,7 @@ class _Passes:
 
     def order(self) -> int:
         """The order of the sampler, from as few ladders as tell it."""
-        ladders: tuple[int, ...] = FINENESS
+        ladders = self._first
         while True:
             try:
                 return self._series(ladders, 0).order()
@@ -328,7 +347,7 @@ class _Passes:
 
     def settled(self, p: int, accuracy: float) -> Series:
         """The sums of the defects times the p-th power of the density of steps, from as many ladders as it takes."""
-        ladders: tuple[int, ...] = FINENESS
+        ladders = self._first
         while True:
             found = self._series(ladders, p)
             value, error = found.value(0, _size)
@@ -336,8 +355,14 @@ class _Passes:
                 return found
             ladders = finer
 
+    @property
+    def _first(self) -> tuple[int, ...]:
+        return FEW if isinstance(self.target, COSTLY) else FINENESS
+
     def _finer(self, ladders: tuple[int, ...]) -> tuple[int, ...]:
-        """With one more ladder; empty where it would have too many steps."""
+        """With one more ladder; empty where it would have too many steps, or each is costly."""
+        if isinstance(self.target, COSTLY):
+            return ()
         most = MOST_PUSHED if self.pushed else MOST_STEPS
         more = FINER[len(ladders) - len(FINENESS) :][:1]
         return (*ladders, *more) if more and most >= self.density.ladder(more[0])[0].T else ()

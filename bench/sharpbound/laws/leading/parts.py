@@ -26,11 +26,13 @@ class PartsLimit:
         def of(first: int) -> float:
             return sum_distance(metric, [(one.constant_field(first), count) for one, count in self.leading])
 
-        value, error = settled(of)
+        value, error = settled(of, min(one.ladders for one, _ in self.leading))
         return Constant(k * self.p, k * self.log_power, value, (value - error, value + error))
 
     def at(self, T: float, metric: str) -> float:
         """The leading term of one distance at T, of all coordinates."""
-        return settled(
-            lambda first: sum_distance(metric, [(one.field(T, first), n) for one, n in self.parts])
-        )[0]
+
+        def of(first: int) -> float:
+            return sum_distance(metric, [(one.field(T, first), count) for one, count in self.parts])
+
+        return settled(of, min(one.ladders for one, _ in self.parts))[0]
