@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from sharpbound import processes, samplers, targets
 from sharpbound.chapters import columns
+from sharpbound.chapters.base import Cell, Measurement
 from sharpbound.errors import InputError, NotMeasured
 from sharpbound.laws import leading
 from sharpbound.records.document import Conclusion, Row
@@ -57,7 +58,17 @@ class Leading:
         }
 
 
-def measured_leading(params: Mapping[str, Any]) -> list[Row]:
+class LeadingTerm(Measurement):
+    """Cells of quantity "leading". Apart from the rows' own measurement, which does not depend on its code."""
+
+    def measure(self, cell: Cell) -> list[Row]:
+        return _measured(cell.params)
+
+
+LEADING_TERM = LeadingTerm()
+
+
+def _measured(params: Mapping[str, Any]) -> list[Row]:
     """One row for each metric: its constant, and its leading term ``at <T>`` for each T of ``params``; or a note."""
 
     def make(T: int) -> Any:
@@ -82,7 +93,7 @@ def measured_leading(params: Mapping[str, Any]) -> list[Row]:
 
 
 def leading_of(metric: str, rows: Sequence[Row]) -> Leading:
-    """The leading term of ``metric`` among the rows of `measured_leading`."""
+    """The leading term of ``metric`` among the rows of `LeadingTerm`."""
     for row in rows:
         if row["metric"] == metric:
             if row["note"]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from sharpbound import processes, samplers, targets
-from sharpbound.chapters.base import Cell, Experiment
+from sharpbound.chapters.base import Cell, Experiment, Measurement
 from sharpbound.chapters.options import sweep_points
 from sharpbound.chapters.sampling import (
     at_dimension,
@@ -21,7 +21,7 @@ from sharpbound.chapters.sampling import (
     sampling_context,
     with_explicit_constant,
 )
-from sharpbound.chapters.sampling_rate.leading import Leading, decided, leading_of, measured_leading
+from sharpbound.chapters.sampling_rate.leading import LEADING_TERM, Leading, decided, leading_of
 from sharpbound.errors import Collected, InputError
 from sharpbound.laws import leading
 from sharpbound.records.document import Conclusion, Row
@@ -98,9 +98,10 @@ class SamplingRate(Experiment):
         }
         return [Cell(self.kind, params | {"quantity": "leading"})]
 
+    def measuring(self, cell: Cell) -> Measurement:
+        return LEADING_TERM if cell.params["quantity"] == "leading" else self
+
     def measure(self, cell: Cell) -> list[Row]:
-        if cell.params["quantity"] == "leading":
-            return measured_leading(cell.params)
         target, ladder, sampler, init = built(cell.params)
         return [
             measured_row(target, ladder, sampler, ExactScore(target, ladder), init, cell.params["quantity"])
