@@ -19,6 +19,7 @@ EXPERIMENTS: dict[str, str | Experiment] = {
     "design-space": "sharpbound.chapters.design_space.study:DesignSpace",
     "diffusion-time": "sharpbound.chapters.diffusion_time.study:DiffusionTime",
     "erm-failure": "sharpbound.chapters.learning.studies.erm_failure:ErmFailure",
+    "discrete": "sharpbound.chapters.discrete.study:Discrete",
     "sample-complexity": "sharpbound.chapters.learning.studies.sample_complexity:SampleComplexity",
 }
 """Kind of case -> its experiment, as module:class until it is needed."""

@@ -29,6 +29,7 @@ CHAPTERS = {
     "training": "Training dynamics",
     "design-space": "Design space: schedules and weightings",
     "diffusion-time": "Diffusion time",
+    "discrete": "Discrete diffusion: exact laws on finite state spaces",
     "audit": "Audit of external samplers",
     "detection": "Detection power",
 }

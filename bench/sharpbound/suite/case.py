@@ -70,6 +70,7 @@ KINDS: dict[str, Kind] = {
     "diffusion-time": _kind("diffusion_time", "target forward sampler score_error"),
     "detection": _kind("detection"),
     "audit": _kind("audit", "target forward sampler score_error"),
+    "discrete": _kind("target forward sampler"),
 }
 """Tables beside [case], [measure] and [sweep], which every kind has. The kind's experiment validates
 what is in them."""
@@ -143,7 +144,9 @@ class Case(Table):
 
     @property
     def kind(self) -> str:
-        return self.case.kind
+        """As the file says; a sampling rate of a [forward] process that is no schedule is one on a finite space."""
+        discrete = self.case.kind == "sampling-rate" and "process" in self.forward
+        return "discrete" if discrete else self.case.kind
 
     @property
     def claim(self) -> str:

@@ -1,0 +1,1 @@
+"""Discrete diffusion: exact laws of samplers on finite state spaces [S]^d."""
