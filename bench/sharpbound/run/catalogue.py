@@ -81,13 +81,13 @@ def _metrics() -> tuple[Sequence[str], Lines]:
 
 
 def _engines() -> tuple[Sequence[str], Lines]:
-    from sharpbound.chapters.discrete.study import ENGINES as FINITE
+    from sharpbound.chapters.discrete.study import FOUND_BY
     from sharpbound.laws.chains import CHAIN_ENGINES
     from sharpbound.laws.engines import ENGINES
 
     lines = [(str(i), engine.name, engine.about) for i, engine in enumerate(ENGINES, 1)]
     lines += [(str(i), engine.name, engine.about) for i, engine in enumerate(CHAIN_ENGINES, 1)]
-    lines += [("", name, about) for name, about in FINITE.items()]
+    lines += [("", name, about) for name, about in FOUND_BY.items()]
     return ("asked", "engine", "what it takes, and how"), lines
 
 

@@ -40,9 +40,9 @@ OF_LAWS = {
     "hellinger": divergences.hellinger,
 }
 METRICS = {"uniform-ctmc": (*OF_LAWS, "path-kl"), "masked": (*OF_LAWS, "kl-averaged")}
-ENGINES = {
-    "chain": "finite state spaces, continuous time: the law pushed through the kernels of all steps, by blocks of states",
-    "subsets": "masked diffusion: a sum over all orders of unmasking, by dynamic programming over subsets of the tokens",
+FOUND_BY = {
+    "chain": "finite state spaces, continuous time: a law pushed through the kernel of each step, by blocks of states",
+    "subsets": "masked diffusion: a sum over all orders of unmasking, by dynamic programming over subsets of tokens",
 }
 """What finds the law of each process, in a line."""
 ROUNDING = 1e-15
