@@ -20,7 +20,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("targets", "processes"),
     ("marginals", "distances", "suite"),
     ("scores", "records"),
-    ("samplers", "report", "gate"),
+    ("samplers", "report", "gate", "audit"),
     ("laws",),
     ("chapters",),
     ("run",),

@@ -291,21 +291,26 @@ def gate(
 def audit(
     sampler: Annotated[str, typer.Argument(metavar="MODULE:OBJECT", help="A function, object or class.")],
     order: Annotated[float | None, typer.Option("--order", help="The order that it should have.")] = None,
-    arrays: Annotated[str, typer.Option("--arrays", help="What it computes with: numpy or torch.")] = "numpy",
+    convention: Annotated[
+        str, typer.Option("--convention", help="How it calls its model: score, denoiser, eps or velocity.")
+    ] = "score",
+    arrays: Annotated[
+        str | None, typer.Option("--arrays", help="What it computes with: numpy or torch.")
+    ] = None,
     schedule: Annotated[str | None, typer.Option("--schedule", help="A schedule by name.")] = None,
     json: Annotated[bool, typer.Option("--json", help="A JSON document on standard output.")] = False,
 ) -> None:
     """Measure the order of accuracy of your own sampler, without noise; see docs/audit.md."""
-    from sharpbound.chapters.audit.command import audit_user
+    from sharpbound.chapters.audit.command import STATUS, audit_user
     from sharpbound.records.files import strict_json
     from sharpbound.run.screen import show_audit
 
-    found = audit_user(sampler, order, arrays, schedule)
+    found = audit_user(sampler, order, arrays, schedule, convention)
     if json:
         print(strict_json(found))
     else:
         show_audit(found)
-    raise typer.Exit(FAILED if found["verdict"] == "violated" else MEASURED)
+    raise typer.Exit(STATUS[found["verdict"]])
 
 
 @app.command()

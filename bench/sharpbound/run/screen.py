@@ -19,6 +19,7 @@ from sharpbound.suite.hypotheses import outside
 COLOURS = {
     "sharp": "green", "confirmed": "green", "loose": "cyan", "violated": "red", "refuted": "red",
     "failed": "red", "inconclusive": "yellow",
+    "reached": "green", "exceeded": "green", "not reached": "red", "undecided": "yellow",
 }  # fmt: skip
 
 

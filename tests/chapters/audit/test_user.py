@@ -141,19 +141,19 @@ def audit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
 @pytest.mark.parametrize(
     ("name", "options", "verdict", "order"),
     [
-        ("ddim", ["--order", "1"], "sharp", 1),
-        ("ddim", ["--order", "2"], "violated", 1),
-        ("Heun", [], "sharp", 2),
-        ("Heun", ["--order", "1"], "loose", 2),
-        ("Heun", ["--schedule", "edm"], "sharp", 2),
-        ("Heun", ["--schedule", "vp-linear"], "sharp", 2),
-        ("ancestral", ["--order", "1"], "sharp", 1),
+        ("ddim", ["--order", "1"], "reached", 1),
+        ("ddim", ["--order", "2"], "not reached", 1),
+        ("Heun", [], "reached", 2),
+        ("Heun", ["--order", "1"], "exceeded", 2),
+        ("Heun", ["--schedule", "edm"], "reached", 2),
+        ("Heun", ["--schedule", "vp-linear"], "reached", 2),
+        ("ancestral", ["--order", "1"], "reached", 1),
     ],
 )
 def test_orders(audit: Command, name: str, options: list[str], verdict: str, order: float) -> None:
     status, out, err = audit(f"mine:{name}", *options, "--json")
     found = json.loads(out)
-    assert (status, err) == (int(verdict == "violated"), "")
+    assert (status, err) == (int(verdict == "not reached"), "")
     assert found["verdict"] == verdict
     assert found["exponent"] == pytest.approx(order, abs=0.05)  # the stated interval is about that wide
 
@@ -162,7 +162,7 @@ def test_orders(audit: Command, name: str, options: list[str], verdict: str, ord
 def test_the_class_of_the_gate_is_audited_too(audit: Command, name: str) -> None:
     status, out, err = audit(f"classes:{name}", "--json")
     found = json.loads(out)
-    assert (status, err, found["verdict"]) == (0, "", "sharp")
+    assert (status, err, found["verdict"]) == (0, "", "reached")
     assert found["exponent"] == pytest.approx(1, abs=0.05)
 
 
@@ -177,7 +177,7 @@ def test_from_a_process_of_its_own(tmp_path: Path) -> None:
 
 def test_what_a_sampler_prints_stays_out_of_the_document(audit: Command) -> None:
     status, out, err = audit("mine:talking", "--order", "1", "--json")
-    assert (status, json.loads(out)["verdict"]) == (0, "sharp")
+    assert (status, json.loads(out)["verdict"]) == (0, "reached")
     assert "a step" in err
 
 
@@ -214,18 +214,28 @@ def test_the_table_is_readable(audit: Command) -> None:
         ("leaving", "it raised mine.py:57: SystemExit: 3"),
         ("later", "is asynchronous"),
         ("backwards", "a particle's path depends on the others"),
-        ("enormous", "it could not be measured: W2 is not finite"),
         ("Failing", "the class raised mine.py:77: RuntimeError: no device"),
         ("Needy", "the class needs arguments"),
         ("number", "is a int, which cannot be called"),
         ("absent", "mine has no absent"),
-        ("clipping", "the sampler is not affine on a Gaussian target"),
     ],
 )
 def test_a_broken_contract_is_one_clear_line(audit: Command, name: str, message: str) -> None:
     status, out, err = audit(f"mine:{name}", "--order", "1")
     assert (status, out, err.count("\n")) == (2, "", 1)
     assert message in err and f"mine:{name}" in err
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [("enormous", "W2 is not finite"), ("clipping", "the sampler is not affine on a Gaussian target")],
+)
+def test_what_fails_at_every_number_of_steps_has_failed(audit: Command, name: str, reason: str) -> None:
+    status, out, err = audit(f"mine:{name}", "--order", "1", "--json")
+    told = json.loads(out)
+    assert (status, err, told["verdict"]) == (1, "", "failed")
+    assert reason in told["diagnosis"]
+    assert reason in audit(f"mine:{name}", "--order", "1")[1]
 
 
 @pytest.mark.parametrize(

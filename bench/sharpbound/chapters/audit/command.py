@@ -6,9 +6,10 @@ import math
 from typing import Any
 
 from sharpbound import foreign, processes
+from sharpbound.audit import adapt
 from sharpbound.chapters.audit.verdict import order_details
 from sharpbound.chapters.sampling import measured_row
-from sharpbound.errors import InputError
+from sharpbound.errors import InputError, did_you_mean
 from sharpbound.laws.black_box import measure_rows
 from sharpbound.samplers import ExactScore, PlainSampler, Sampler
 from sharpbound.samplers.own import ARRAYS, as_sampler
@@ -18,42 +19,78 @@ MIXTURE = {"family": "gaussian-mixture", "weights": [0.4, 0.6], "means": [-1.0, 
 GAUSSIAN = {"family": "gaussian", "mean": 0.5, "std": 0.5}
 """Targets of deterministic and of stochastic samplers."""
 SCHEDULE = {"schedule": "ou-uniform", "horizon": 2.0, "delta": 0.05}
+ADAPTED_SCHEDULE = {"schedule": "edm", "sigma_min": 0.1, "sigma_max": 20.0}
+"""Of conventions other than the score, which belong to processes with a = 1."""
 STEPS = (16, 32, 64, 128, 256, 512)
+WORDS = {"sharp": "reached", "loose": "exceeded", "violated": "not reached", "inconclusive": "undecided"}
+"""The verdicts of an audit, of those of a bound C/T^nominal."""
+STATUS = {"reached": 0, "exceeded": 0, "not reached": 1, "failed": 1, "undecided": 3}
+"""Exit status of each."""
 
 
-def audit_user(named: str, order: float | None, arrays: str, schedule: str | None) -> dict[str, Any]:
+def audit_user(
+    named: str, order: float | None, arrays: str | None, schedule: str | None, convention: str = "score"
+) -> dict[str, Any]:
     """The measured order of the user's sampler ``named`` = MODULE:OBJECT, as a JSON document.
 
     order : nominal; by default the sampler's attribute ``order``.
+    arrays : "numpy" or "torch"; by default what its convention computes with.
     schedule : name of a schedule, with its default parameters.
+    convention : how it calls its model: "score", or one of `sharpbound.audit.adapt.CONVENTIONS`.
     """
-    spec = SCHEDULE if schedule is None else {"schedule": schedule}
+    if convention != "score" and convention not in adapt.CONVENTIONS:
+        known = ["score", *adapt.CONVENTIONS]
+        raise InputError(
+            f"choose {', '.join(known)}, not {convention!r}{did_you_mean(convention, known)}",
+            key="--convention",
+        )
+    default = SCHEDULE if convention == "score" else ADAPTED_SCHEDULE
+    spec = default if schedule is None else {"schedule": schedule}
     _check_schedule(spec)
+    arrays = arrays or ("numpy" if convention == "score" else "torch")
     if arrays not in ARRAYS:
         raise InputError(f"choose {' or '.join(ARRAYS)}, not {arrays!r}", key="--arrays")
     found = foreign.load(named)
+    if convention != "score":
+        found = _adapted(found, named, convention)
     a_class = isinstance(found, type) and issubclass(found, Sampler)
     plain = not a_class and not isinstance(found, Sampler)
     sampler = as_sampler(found, named, {"arrays": arrays} if plain else None)
     nominal = _nominal(getattr(found, "order", None) if order is None else order, named)
     rows = _rows(sampler, spec)
     usable = [row for row in rows if row["w2"] is not None]
-    if len(usable) < 2:
-        raise InputError(f"{named}: it could not be measured: {rows[-1].get('note')}")
-    verdict, fit, details = order_details(rows, nominal)
-    return {
+    ladder = processes.build(spec, max(STEPS))
+    document = {
         "sampler": named,
+        "convention": convention,
         "nominal": nominal,
-        "verdict": verdict,
-        "exponent": fit.exponent,
-        "interval": fit.interval,
         "metric": "w2",
         "metrics": ["w2"],
         "swept": "T",
         "schedule": spec,
+        "range": [ladder.level(ladder.stop)[1], ladder.level(ladder.T)[1]],
         "rows": rows,
+    }
+    if len(usable) < 2:
+        reason = next((str(row["note"]) for row in rows if row.get("note")), "it could not be measured")
+        empty = {"exponent": None, "interval": None, "details": {"reason": reason}}
+        return document | empty | {"verdict": "failed", "diagnosis": reason}
+    verdict, fit, details = order_details(rows, nominal)
+    return document | {
+        "verdict": WORDS[verdict],
+        "diagnosis": details["reason"],
+        "exponent": fit.exponent,
+        "interval": fit.interval,
         "details": details,
     }
+
+
+def _adapted(found: Any, named: str, convention: str) -> Any:
+    if isinstance(found, type) or not callable(found):
+        raise InputError(
+            f"{named}: a sampler of this convention is a function f(model, x, levels)", key="--convention"
+        )
+    return adapt.CONVENTIONS[convention](found)
 
 
 def _rows(sampler: Sampler, schedule: dict[str, Any]) -> list[dict[str, Any]]:
