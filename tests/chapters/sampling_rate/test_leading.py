@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sharpbound.chapters.sampling_rate.leading import Leading, _against, doubt
+from sharpbound.chapters.sampling_rate.leading import Leading, _against, doubt, leading_of
 from sharpbound.suite import load_theory
 
 T = (64, 128, 256, 512, 1024)
@@ -42,6 +42,12 @@ def test_others_do_not(errors, reason):
 
 def test_rows_at_their_floors_are_not_asked():
     assert "three rows" in doubt(term(), rows([2 / t for t in T], floor=1e-3), "tv", steps())
+
+
+def test_a_constant_that_does_not_settle_is_none():
+    row = {"metric": "tv", "note": None, "power": 1, "log_power": 0, "constant": 2.0, "at 64": 1.0}
+    assert leading_of("tv", [row | {"low": 1.95, "high": 2.05}]).values == {64: 1.0}
+    assert "does not settle" in leading_of("tv", [row | {"low": 1.5, "high": 2.5}]).note
 
 
 @pytest.mark.parametrize(

@@ -29,6 +29,8 @@ MOST_LEFT, NOT_LINEAR = 0.3, 0.01
 """How far measured/leading may be from 1 at the finest row, and how far beyond what falls like h."""
 HEARD = 0.02
 """The share of a measured value that its floor may have for the row to be asked."""
+SETTLED = 0.1
+"""A constant whose interval is wider than this share of it is none."""
 SAME = 1e-9
 """Powers closer than this are one."""
 
@@ -98,6 +100,8 @@ def leading_of(metric: str, rows: Sequence[Row]) -> Leading:
         if row["metric"] == metric:
             if row["note"]:
                 return Leading(row["note"])
+            if row["high"] - row["low"] > SETTLED * row["constant"]:
+                return Leading("its constant does not settle on the ladders that it is extrapolated from")
             values = {int(key[3:]): value for key, value in row.items() if key.startswith("at ")}
             interval = (row["low"], row["high"])
             return Leading(None, row["power"], row["log_power"], row["constant"], interval, values)
