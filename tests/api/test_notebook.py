@@ -96,6 +96,15 @@ def test_product_is_that_of_a_case_file():
     assert document.case == "mine"
 
 
+def test_a_schedule_of_ones_own():
+    def half(T, horizon):
+        return sb.schedule("ou-uniform", T=T, horizon=horizon / 2)
+
+    np.testing.assert_array_equal(sb.schedule(half, T=8, horizon=2.0).a, sb.schedule("ou-uniform", T=8).a)
+    with pytest.raises(sb.InputError, match="must return"):
+        sb.schedule(lambda T: T, T=8)
+
+
 class Halving(Sampler):
     """A deterministic sampler of one's own: y -> y/2."""
 

@@ -33,11 +33,17 @@ AnyError = Mapping[str, Any] | ScoreField
 """A ``[score_error]`` table, such as {"field": "linear", "eps": 0.1}; or a score of one's own."""
 
 
-def schedule(name: str, T: int, **parameters: float) -> Ladder:
+def schedule(name: str | Callable[..., Ladder], T: int, **parameters: float) -> Ladder:
     """The levels (a_t, sigma_t) of a schedule with T steps; ``sharpbound list schedules`` has the names.
 
+    One's own is a function of T and its parameters that returns a Ladder.
     Raises InputError for an unknown name, and for bad parameters.
     """
+    if callable(name):
+        ladder = name(T, **parameters)
+        if not isinstance(ladder, Ladder):
+            raise InputError(f"must return a sharpbound.processes.Ladder, not {ladder!r:.60}", key="schedule")
+        return ladder
     return processes.build({"schedule": name, **parameters}, T)
 
 
