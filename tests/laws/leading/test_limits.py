@@ -85,9 +85,9 @@ def test_pf_ode_on_a_mixture_by_hand():
 def test_exact_laws_go_to_the_leading_term_like_the_step(sampler, target):
     found = limit(target, FIXED, name=sampler)
     for metric in ("tv", "kl", "w2"):
-        left = [exact(target, FIXED, T, metric, name=sampler) / found.at(T, metric) - 1 for T in (256, 512)]
-        assert abs(left[1]) < 0.06
-        assert abs(2 * left[1] - left[0]) < 0.1 * abs(left[1]) + 1e-3  # what is not linear in h
+        left = [exact(target, FIXED, T, metric, name=sampler) / found.at(T, metric) - 1 for T in (128, 256)]
+        assert abs(left[1]) < 0.11
+        assert abs(2 * left[1] - left[0]) < 0.2 * abs(left[1]) + 1e-3  # what is not linear in h
 
 
 def test_a_low_order_start_decides_in_the_end():
@@ -108,9 +108,12 @@ def test_a_kink_of_the_schedule_is_seen():
 # -- the schedule of Li et al. ------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("c0", "c1"), [(2.0, 5.0), (1.5, 4.0)])
-@pytest.mark.parametrize("target", [MIXTURE, GAUSSIAN], ids=["mixture", "gaussian"])
-def test_flows_have_one_constant_for_every_target_with_a_density(c0, c1, target):
+@pytest.mark.parametrize(
+    ("target", "c0", "c1"),
+    [(MIXTURE, 2.0, 5.0), (GAUSSIAN, 2.0, 5.0), (GAUSSIAN, 1.5, 4.0)],
+    ids=["mixture", "gaussian", "gaussian-other-ends"],
+)
+def test_flows_have_one_constant_for_every_target_with_a_density(target, c0, c1):
     forward = {"schedule": "li2024", "c0": c0, "c1": c1}
     ode = limit(target, forward, name="pf-ode")
     tv, kl = ode.constant("tv"), ode.constant("kl")

@@ -40,7 +40,7 @@ from sharpbound.targets.base import Target1D
 
 FINENESS, FINER = (2, 3, 4, 6), (8, 12, 16, 24, 32)
 """Ladders that are extrapolated from (`clock.StepDensity.ladder`), and more for where that does not settle."""
-COSTLY = (Density1D, TruncatedGaussianMixture)
+COSTLY = (TruncatedGaussianMixture,)
 """Targets whose tails cost a hundred times those of others: some digits have to do ..."""
 FEW, FEW_RATES = (2, 3, 4), (4, 8, 12)
 """... from these ladders."""
@@ -243,6 +243,8 @@ def line_limit(
     accuracy : relative; by default as far as it goes in seconds.
     Raises NotMeasured with the reason where there is none.
     """
+    if isinstance(target, Density1D):
+        raise NotMeasured("the tails of a law that is given by its density alone cost too much")
     ladder = make(64)
     if ladder.name == "li2024":
         return _growing(target, ladder.params["c0"], ladder.params["c1"], sampler, accuracy)
