@@ -75,7 +75,7 @@ def goes_on(suite: Path) -> None:
 
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_ctrl_c_stops_with_one_line(suite: Path, workers: str) -> None:
-    write_case(suite, "waits", "wait", T=range(2, 8), seconds=0.7)
+    write_case(suite, "waits", "wait", T=range(2, 8), seconds=0.4)
     process = start(suite, "run", "waits", "--workers", workers)
     until(lambda: stored(suite) >= 2)
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to every process of the group
@@ -100,7 +100,7 @@ def test_ctrl_c_while_workers_start_leaves_no_traceback(suite: Path) -> None:
 
 
 def test_kill_9_of_the_parent_takes_the_workers_along(suite: Path) -> None:
-    write_case(suite, "waits", "wait", T=range(2, 8), seconds=0.7)
+    write_case(suite, "waits", "wait", T=range(2, 8), seconds=0.4)
     process = start(suite, "run", "waits", "--workers", "2")
     until(lambda: stored(suite) >= 2)
     process.kill()
@@ -110,7 +110,7 @@ def test_kill_9_of_the_parent_takes_the_workers_along(suite: Path) -> None:
 
 
 def test_kill_9_of_a_worker_costs_one_more_try(suite: Path) -> None:
-    write_case(suite, "waits", "wait", T=range(2, 8), seconds=0.7)
+    write_case(suite, "waits", "wait", T=range(2, 8), seconds=0.4)
     process = start(suite, "run", "waits", "--json", "--workers", "2")
     until(lambda: calls(suite / "calls", "wait") >= 1)
     (first, *_) = (suite / "calls").iterdir()
