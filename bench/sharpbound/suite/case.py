@@ -11,10 +11,9 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BeforeValidator, Field, PrivateAttr, model_validator
 
 from sharpbound import foreign
+from sharpbound.bounds import MAX_STEPS
 from sharpbound.errors import Collected, InputError, brief, did_you_mean
 from sharpbound.suite.validation import Table
-
-MAX_STEPS = 10_000_000
 
 
 def _slug(text: str) -> str:
