@@ -443,7 +443,7 @@ def _measure(
         _error(mistake)
     log = write_log(output or folder, outcome.failures)
     for id, failure in outcome.failures.items():
-        _error(f"{id}: {failure.reason} (traceback in {log})")
+        _error(f"{id}: {failure.reason}" + (f" (traceback in {log})" if failure.trace else ""))
     return outcome
 
 

@@ -104,8 +104,7 @@ def _plan(cases: Sequence[Case], theory: Mapping[str, Claim]) -> tuple[list[_Pla
             experiment = chapters.get(case.kind)
             drawings = experiment.drawings(case)
             cells = [*experiment.cells(case), *drawings]
-            if case.home:
-                cells = [replace(cell, home=case.home) for cell in cells]
+            cells = [replace(cell, home=case.home, limits=case.limits) for cell in cells]
             planned.append(_Plan(case, experiment, cells, len(drawings)))
         except InputError as mistake:
             mistakes.append(mistake.at(where=str(case.file)))

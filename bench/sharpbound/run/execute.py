@@ -26,6 +26,7 @@ from sharpbound import foreign
 from sharpbound.errors import InputError
 from sharpbound.run.cache import Cache, Entry
 from sharpbound.run.fingerprint import cell_key
+from sharpbound.run.limits import GRACE, OutOfTime, starved, too_large, too_long, within
 
 if TYPE_CHECKING:
     from sharpbound.chapters.base import Cell
@@ -139,9 +140,12 @@ def attempt(measure: Measure, cell: Cell) -> Result:
     """Measure one cell; never raises. Rows pass through JSON, so fresh and stored ones are the same."""
     start = time.perf_counter()
     try:
-        rows = json.loads(json.dumps(measure(cell)))
+        with within(cell.limits):
+            rows = json.loads(json.dumps(measure(cell)))
+    except OutOfTime:
+        return Failure(too_long(cell.limits))
     except Exception as error:
-        return failure(error)
+        return Failure(too_large(cell.limits)) if starved(error) else failure(error)
     return Entry(rows, time.perf_counter() - start)
 
 
@@ -186,22 +190,25 @@ def _drain(
 ) -> list[Cell]:
     """Work through ``queue`` until it is empty or a worker dies; returns the cells then in flight."""
     lost: list[Cell] = []
-    flying: dict[Future[Result], Cell] = {}
+    flying: dict[Future[Result], tuple[Cell, float]] = {}
     with _processes(workers) as pool:
         while flying or (queue and not lost):
             while queue and not lost and len(flying) < workers:
                 cell = queue.popleft()
                 try:
                     with _interrupts_deferred():
-                        flying[pool.submit(attempt, measure, cell)] = cell
+                        flying[pool.submit(attempt, measure, cell)] = cell, time.monotonic()
                 except BrokenExecutor:  # a worker died with nothing to do
                     lost.append(cell)
             for future in wait(flying, return_when=FIRST_COMPLETED).done:
-                cell = flying.pop(future)
+                cell, since = flying.pop(future)
                 try:
                     result = future.result()
                 except BrokenExecutor:
-                    lost.append(cell)
+                    if time.monotonic() - since > cell.limits.seconds + GRACE / 2:
+                        done(cell, Failure(too_long(cell.limits)))  # it was ended, and would be again
+                    else:
+                        lost.append(cell)
                 else:
                     done(cell, result)
     return lost

@@ -42,10 +42,11 @@ def write_results(folder: Path, documents: Sequence[CaseDocument]) -> None:
 def write_log(folder: Path, failures: Mapping[str, Failure]) -> Path:
     """Write why cases failed, with tracebacks, to ``failures.log``, or remove an old one; the path."""
     path = folder / "failures.log"
-    if not failures:
+    traced = {case: failure for case, failure in failures.items() if failure.trace}
+    if not traced:
         path.unlink(missing_ok=True)
         return path
-    write_atomically(path, "\n".join(f"{case}: {f.reason}\n{f.trace}" for case, f in failures.items()))
+    write_atomically(path, "\n".join(f"{case}: {f.reason}\n{f.trace}" for case, f in traced.items()))
     return path
 
 
