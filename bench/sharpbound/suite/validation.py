@@ -11,7 +11,6 @@ from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from sharpbound.bounds import bounded
 from sharpbound.errors import Collected, InputError, InputErrors, brief, did_you_mean
 
 MAX_BYTES = 1 << 16
@@ -72,8 +71,6 @@ def _check_plain(value: Any, key: Key) -> None:
             _check_plain(item, (*key, i))
     elif isinstance(value, float) and not math.isfinite(value):
         raise InputError(f"must be a finite number, got {value}", key=dotted(key))
-    elif isinstance(value, float):
-        bounded(value, dotted(key))
     elif isinstance(value, int) and abs(value) > MAX_INTEGER:
         raise InputError("is an integer beyond 2**53; write a smaller number", key=dotted(key))
     elif not isinstance(value, (str, int, float)):
