@@ -18,10 +18,10 @@ import warnings
 from pathlib import Path
 
 import torch
-from mutations import Mutator, case_trees, theory_trees, write
-from trial import case_file, theory_file
 
+from mutations import Mutator, case_trees, theory_trees, write
 from sharpbound.suite import load_theory
+from trial import case_file, theory_file
 
 SECONDS, GIBIBYTES = 20, 4
 
