@@ -15,6 +15,8 @@ import sharpbound
 from sharpbound.errors import InputError, did_you_mean
 from sharpbound.run.cases import BadCases
 from sharpbound.run.execute import Stopped
+from sharpbound.run.signals import heeded
+from sharpbound.run.signals import status as interrupted
 
 if TYPE_CHECKING:
     from sharpbound.records.document import CaseDocument
@@ -26,8 +28,9 @@ RESULTS = Path("reports/latest")
 PUBLISHED = Path("reports/published")
 """The committed reference of ``gate``; elsewhere, cases that are named are held to that of the package."""
 
-MEASURED, FAILED, BAD_INPUT, STOPPED = 0, 1, 2, 130
-"""Exit statuses: all measured, a case failed while computing, a mistake of the user, Ctrl-C."""
+MEASURED, FAILED, BAD_INPUT = 0, 1, 2
+"""Exit statuses: all measured, a case failed while computing or a result could not be written, a mistake of the
+user; 128 + n where signal n ended it, 130 for Ctrl-C."""
 
 app = typer.Typer(
     help="Whether a diffusion-model convergence theorem holds, and how sharp it is.",
@@ -323,8 +326,10 @@ def report(
     """Write the report of a run: page, figures, tables, BibTeX."""
     if not (source / "cases.json").is_file():
         raise InputError("there are no results; make some with: sharpbound run --all", where=str(source))
+    from sharpbound.records.files import try_folder
     from sharpbound.report import render
 
+    try_folder(output or source, "--output")
     print(f"written to {render(source, output or source, track=_track)}", file=sys.stderr)
 
 
@@ -426,6 +431,7 @@ def _measure(
 ) -> Outcome:
     """Measure, and tell on standard error what failed."""
     from sharpbound.places import default_folder
+    from sharpbound.records.files import try_folder
     from sharpbound.run.cache import Cache
     from sharpbound.run.cases import measure_cases
     from sharpbound.run.progress import progress
@@ -434,6 +440,8 @@ def _measure(
     if no_cache and folder:
         raise InputError("--cache and --no-cache exclude each other: leave one out")
     folder = folder or default_folder()
+    if output:
+        try_folder(output, "--output")
     known = _theory(theory)
     with progress() as observer:
         outcome = measure_cases(
@@ -441,9 +449,12 @@ def _measure(
         )
     for mistake in outcome.mistakes:
         _error(mistake)
-    log = write_log(output or folder, outcome.failures)
+    try:
+        told = f" (traceback in {write_log(output or folder, outcome.failures)})"
+    except OSError as error:
+        told = f" (traceback not kept: {error.strerror})"
     for id, failure in outcome.failures.items():
-        _error(f"{id}: {failure.reason}" + (f" (traceback in {log})" if failure.trace else ""))
+        _error(f"{id}: {failure.reason}" + (told if failure.trace else ""))
     return outcome
 
 
@@ -472,30 +483,41 @@ def _error(message: object) -> None:
 
 def main() -> int:
     """Run the command line; returns the exit status. A user's mistake is one line, never a traceback."""
-    try:
-        status = app(prog_name="sharpbound", standalone_mode=False) or MEASURED
-        sys.stdout.flush()
-    except UsageError as mistake:
-        _error(" ".join(mistake.format_message().split()))
-        return BAD_INPUT
-    except InputError as mistake:
-        _error(mistake)
-        return BAD_INPUT
-    except BadCases as bad:
-        for each in bad.mistakes:
-            _error(each)
-        return BAD_INPUT
-    except Stopped as stopped:
-        print(stopped, file=sys.stderr)
-        return STOPPED
-    except (KeyboardInterrupt, typer.Abort):
-        status = STOPPED
-    except BrokenPipeError:  # the reader has gone, as in `sharpbound list | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return FAILED
-    if status == STOPPED:
-        print("stopped", file=sys.stderr)
+    with heeded():
+        try:
+            status = app(prog_name="sharpbound", standalone_mode=False) or MEASURED
+            if sys.stdout is not None:  # it is None where it was closed before the start
+                sys.stdout.flush()
+        except UsageError as mistake:
+            _error(" ".join(mistake.format_message().split()))
+            return BAD_INPUT
+        except InputError as mistake:
+            _error(mistake)
+            return BAD_INPUT
+        except BadCases as bad:
+            for each in bad.mistakes:
+                _error(each)
+            return BAD_INPUT
+        except Stopped as stopped:
+            print(stopped, file=sys.stderr)
+            return stopped.status
+        except (KeyboardInterrupt, typer.Abort) as stop:
+            print("stopped", file=sys.stderr)
+            return interrupted(stop)
+        except BrokenPipeError:  # the reader has gone, as in `sharpbound list | head`
+            _write_nowhere()
+            return FAILED
+        except OSError as error:  # a disk that is full, a folder that has vanished
+            _write_nowhere()
+            place = f"{error.filename}: " if error.filename else ""
+            _error(f"{place}{error.strerror or error}")
+            return FAILED
     return status
+
+
+def _write_nowhere() -> None:
+    """Standard output takes nothing any more: what Python still holds for it must not be tried again at the end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ any moment. They say what they are of, and are used for nothing else. Floats are
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import sys
@@ -26,6 +27,14 @@ if TYPE_CHECKING:
 
 MOST_BYTES = 2**26
 """The largest file that may be an entry; rows of a cell take some kilobytes."""
+FULL_OR_READ_ONLY = {
+    errno.ENOSPC,
+    errno.EROFS,
+    errno.EACCES,
+    errno.EPERM,
+    getattr(errno, "EDQUOT", errno.ENOSPC),
+}
+"""What a folder may have that is in its place and cannot be written."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +55,9 @@ class Cache:
             try:
                 folder.mkdir(parents=True, exist_ok=True)
             except OSError as error:
+                if error.errno in FULL_OR_READ_ONLY:
+                    self._tell(error)
+                    return
                 raise InputError(
                     f"cannot make the cache folder ({error.strerror}): name another with --cache DIR, "
                     "or keep none with --no-cache",
@@ -83,9 +95,12 @@ class Cache:
         try:
             write_atomically(self._path(self.folder, cell), text)
         except OSError as error:
-            if not self._told:
-                self._told = True
-                print(f"{self.folder}: results are not kept ({error.strerror})", file=sys.stderr)
+            self._tell(error)
+
+    def _tell(self, error: OSError) -> None:
+        if not self._told:
+            self._told = True
+            print(f"{self.folder}: results are not kept ({error.strerror})", file=sys.stderr)
 
     @staticmethod
     def _path(folder: Path, cell: Cell) -> Path:

@@ -11,6 +11,7 @@ from sharpbound.records.document import CaseDocument, Conclusion, Row, document
 from sharpbound.run.cache import Cache, Entry
 from sharpbound.run.execute import Failure, Observer, Result, Stopped, entries, failure, run_cells
 from sharpbound.run.fingerprint import cell_key
+from sharpbound.run.signals import status
 from sharpbound.suite.loading import find_claim
 from sharpbound.suite.validation import shown
 
@@ -56,8 +57,8 @@ def measure_cases(
     cells = [cell for plan in planned for cell in plan.cells]
     try:
         stored = entries(cells, cache)
-    except KeyboardInterrupt:
-        raise Stopped(0, len(cells)) from None
+    except KeyboardInterrupt as stop:
+        raise Stopped(0, len(cells), status(stop)) from None
     for plan in planned:
         if any(cell_key(cell) not in stored for cell in plan.cells):
             try:

@@ -16,10 +16,17 @@ import time
 import traceback
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, ProcessPoolExecutor, wait
-from contextlib import contextmanager
+from concurrent.futures import (
+    FIRST_COMPLETED,
+    BrokenExecutor,
+    Future,
+    ProcessPoolExecutor,
+    ThreadPoolExecutor,
+    wait,
+)
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from types import FrameType
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from sharpbound import foreign
@@ -27,6 +34,7 @@ from sharpbound.errors import InputError
 from sharpbound.run.cache import Cache, Entry
 from sharpbound.run.fingerprint import cell_key
 from sharpbound.run.limits import GRACE, OutOfTime, starved, too_large, too_long, within
+from sharpbound.run.signals import leave_to_parent, status, unheeded
 
 if TYPE_CHECKING:
     from sharpbound.chapters.base import Cell
@@ -55,8 +63,9 @@ Measure = Callable[["Cell"], "list[Row]"]
 class Stopped(Exception):
     """The user interrupted the run. What is done stays in the cache."""
 
-    def __init__(self, done: int, total: int) -> None:
+    def __init__(self, done: int, total: int, status: int = 130) -> None:
         super().__init__(f"stopped; {done} of {total} cells done, run again to go on")
+        self.status = status
 
 
 class Observer(Protocol):
@@ -125,8 +134,8 @@ def run_cells(
             _work_here(missing, measure, done)
         else:
             _work_in_processes(deque(reversed(missing)), min(workers, len(missing)), measure, done)
-    except KeyboardInterrupt:
-        raise Stopped(len(results), len(distinct)) from None
+    except KeyboardInterrupt as stop:
+        raise Stopped(len(results), len(distinct), status(stop)) from None
     return results
 
 
@@ -191,13 +200,12 @@ def _drain(
     """Work through ``queue`` until it is empty or a worker dies; returns the cells then in flight."""
     lost: list[Cell] = []
     flying: dict[Future[Result], tuple[Cell, float]] = {}
-    with _processes(workers) as pool:
+    with _processes(workers) as submit:
         while flying or (queue and not lost):
             while queue and not lost and len(flying) < workers:
                 cell = queue.popleft()
                 try:
-                    with _interrupts_deferred():
-                        flying[pool.submit(attempt, measure, cell)] = cell, time.monotonic()
+                    flying[submit(attempt, measure, cell)] = cell, time.monotonic()
                 except BrokenExecutor:  # a worker died with nothing to do
                     lost.append(cell)
             for future in wait(flying, return_when=FIRST_COMPLETED).done:
@@ -215,27 +223,51 @@ def _drain(
 
 
 @contextmanager
-def _processes(workers: int) -> Iterator[Executor]:
-    """Processes that share no state with this one: none of it reaches a number. None outlives the block."""
+def _processes(workers: int) -> Iterator[Callable[..., Future[Result]]]:
+    """What submits work to processes that share no state with this one: none of it reaches a number.
+
+    None outlives the block. They are started from a thread of their own, so that this one can be told to stop while
+    they load.
+    """
     before = set(multiprocessing.active_children())
     if sys.platform == "linux":  # loads torch once for all workers, and for those that replace dead ones
         multiprocessing.set_forkserver_preload(["scipy.linalg", "torch", "sharpbound.chapters.sampling"])
         context = multiprocessing.get_context("forkserver")
     else:
         context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_begin_worker)
-    try:
-        yield pool
-    except BaseException:
-        for child in set(multiprocessing.active_children()) - before:
-            child.terminate()
-        raise
-    finally:
-        pool.shutdown(cancel_futures=True)
+
+    def begun(call: Callable[..., Any], *arguments: Any) -> Any:
+        leave_to_parent()  # anew each time: starting the first process of all lets signals through again
+        return call(*arguments)
+
+    with ThreadPoolExecutor(1) as starter:
+        make = partial(ProcessPoolExecutor, workers, context, _begin_worker)
+        pool: ProcessPoolExecutor = starter.submit(begun, make).result()
+        try:
+            yield lambda *call: starter.submit(begun, pool.submit, *call).result()
+        except BaseException:
+            with unheeded():
+                _stop_forkserver()
+                for child in set(multiprocessing.active_children()) - before:
+                    child.kill()
+            raise
+        finally:
+            with unheeded():
+                pool.shutdown(cancel_futures=True)
+
+
+def _stop_forkserver() -> None:
+    """End the process that starts workers, which may be loading torch; the next run has a new one."""
+    from multiprocessing import forkserver
+
+    if pid := getattr(forkserver._forkserver, "_forkserver_pid", None):
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
 
 
 def _begin_worker() -> None:
     """Make a worker single-threaded, deaf to Ctrl-C (its parent decides) and unable to outlive its parent."""
+    leave_to_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = multiprocessing.parent_process()
     assert parent is not None
@@ -246,30 +278,6 @@ def _begin_worker() -> None:
 
     threading.Thread(target=leave_with_parent, daemon=True).start()
     _limit_threads()
-
-
-@contextmanager
-def _interrupts_deferred() -> Iterator[None]:
-    """Hold Ctrl-C back until the block ends; processes started in it never see it, not even while they load.
-
-    They inherit the signal mask of this thread. The mask does not protect this process, whose other
-    threads may receive the signal, so its handler is exchanged too.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    caught: list[tuple[int, FrameType | None]] = []
-    handler = signal.signal(signal.SIGINT, lambda number, frame: caught.append((number, frame)))
-    maskable = hasattr(signal, "pthread_sigmask")  # not on Windows
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT}) if maskable else None
-    try:
-        yield
-    finally:
-        if mask is not None:
-            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-        signal.signal(signal.SIGINT, handler)
-    if caught and callable(handler):
-        handler(*caught[0])
 
 
 def _limit_threads() -> Any:
