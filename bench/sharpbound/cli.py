@@ -316,6 +316,53 @@ def audit(
     raise typer.Exit(STATUS[found["verdict"]])
 
 
+class Upkeep(StrEnum):
+    """What can be done to a cache."""
+
+    info = "info"
+    verify = "verify"
+    prune = "prune"
+
+
+@app.command()
+def cache(
+    what: Annotated[Upkeep, typer.Argument(help="Say what it holds, check it, or make it smaller.")],
+    size: Annotated[
+        str, typer.Option("--size", metavar="SIZE", help="Of prune: the most that remains, such as 500M.")
+    ] = "1G",
+    folder: CacheFolder = None,
+) -> None:
+    """Look after the folder of kept results: info, verify (every entry is read), prune (longest unused first)."""
+    from sharpbound.places import default_folder
+    from sharpbound.run import upkeep
+    from sharpbound.run.progress import duration
+
+    folder, most = folder or default_folder(), upkeep.bytes_of(size)
+    if not folder.is_dir():
+        raise InputError("there is no such folder", where=str(folder))
+    if what is Upkeep.prune:
+        files, count = upkeep.prune(folder, most)
+        print(f"{folder}: {files} files removed, {upkeep.in_words(count)}")
+        return
+    found = upkeep.contents(folder)
+    bad = [*found.broken, *found.left_over]
+    if what is Upkeep.verify:
+        for path in bad:
+            print(
+                f"{path}: {'left by a run that was killed' if path in found.left_over else 'no whole entry'}"
+            )
+        print(f"{folder}: {found.entries} whole entries, {len(bad)} files to prune")
+        raise typer.Exit(FAILED if found.broken else MEASURED)
+    print(
+        f"{folder}: {found.entries} entries, {upkeep.in_words(found.bytes)}, "
+        f"{duration(found.seconds)} of computing; {len(bad)} files to prune"
+    )
+    for kind, number in sorted(found.of_kind.items()):
+        print(f"  {kind}: {number}")
+    if found.of_other_versions:
+        print(f"  made with other versions of numpy, scipy, torch or pot: {found.of_other_versions}")
+
+
 @app.command()
 def report(
     source: Annotated[Path, typer.Option("--input", metavar="DIR", help="Results of a run.")] = RESULTS,
@@ -483,11 +530,11 @@ def _error(message: object) -> None:
 
 def main() -> int:
     """Run the command line; returns the exit status. A user's mistake is one line, never a traceback."""
-    with heeded():
+    with heeded(), open(os.devnull, "w") as nowhere:
+        sys.stdout, sys.stderr = sys.stdout or nowhere, sys.stderr or nowhere  # None where they were closed
         try:
             status = app(prog_name="sharpbound", standalone_mode=False) or MEASURED
-            if sys.stdout is not None:  # it is None where it was closed before the start
-                sys.stdout.flush()
+            sys.stdout.flush()
         except UsageError as mistake:
             _error(" ".join(mistake.format_message().split()))
             return BAD_INPUT

@@ -11,7 +11,9 @@ from __future__ import annotations
 import errno
 import hashlib
 import json
+import os
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -69,19 +71,12 @@ class Cache:
         if self.folder is None:
             return None
         path = self._path(self.folder, cell)
-        try:
-            if path.stat().st_size > MOST_BYTES:
-                return None
-            stored = json.loads(path.read_bytes())
-            body = stored["body"]
-            told = {name: body[name] for name in ("key", "kind", "params", "versions")}
-            if stored["sha256"] != _digest(body) or _canonical(told) != _canonical(_identity(cell)):
-                return None
-            rows, seconds = body["rows"], float(body["seconds"])
-        except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        body = read_entry(path)
+        if body is None or any(_canonical(body[k]) != _canonical(v) for k, v in _identity(cell).items()):
             return None
-        whole = isinstance(rows, list) and all(isinstance(row, dict) for row in rows)
-        return Entry(rows, seconds) if whole else None
+        with suppress(OSError):
+            os.utime(path)  # the entries unused longest are the first to be pruned
+        return Entry(body["rows"], float(body["seconds"]))
 
     def put(self, cell: Cell, entry: Entry) -> None:
         """Store ``entry``; the last of several writers of one cell wins, and all write the same rows.
@@ -106,6 +101,21 @@ class Cache:
     def _path(folder: Path, cell: Cell) -> Path:
         name = cell_key(cell)
         return folder / name[:2] / f"{name}.json"
+
+
+def read_entry(path: Path) -> dict[str, Any] | None:
+    """What an entry says: key, kind, params, versions, rows and seconds; None where ``path`` holds no whole one."""
+    try:
+        if path.stat().st_size > MOST_BYTES:
+            return None
+        stored = json.loads(path.read_bytes())
+        body = stored["body"]
+        float(body["seconds"])
+        if stored["sha256"] != _digest(body) or not all(isinstance(row, dict) for row in body["rows"]):
+            return None
+        return body if body.keys() >= {"key", "kind", "params", "versions"} else None
+    except (OSError, ValueError, KeyError, TypeError, RecursionError, AttributeError):
+        return None
 
 
 def _identity(cell: Cell) -> dict[str, Any]:
