@@ -12,6 +12,9 @@ from sharpbound.errors import Collected, InputError, brief
 from sharpbound.options import check, options_like
 from sharpbound.targets.base import Target1D
 
+COUNTS = frozenset({"T", "d", "m", "n", "H", "L", "S", "width", "depth", "points", "levels"})
+"""Swept variables of which there are so many, in every kind of case that has them."""
+
 
 def read_options(table: Mapping[str, Any], defaults: Mapping[str, Any], name: str) -> dict[str, Any]:
     """``defaults`` updated by ``table``, the case's [name] table, its values as they are written.
@@ -48,6 +51,8 @@ def sweep_points(sweep: Mapping[str, Sequence[Any]], allowed: Sequence[str]) -> 
                 if variable not in allowed:
                     takes = ", ".join(allowed)
                     raise InputError(f"cannot be swept here; sweep {takes}", key=f"sweep.{variable}")
+                if variable in COUNTS and not all(isinstance(value, int) for value in sweep[variable]):
+                    raise InputError("must hold whole numbers", key=f"sweep.{variable}")
     return [dict(zip(sweep, values, strict=True)) for values in itertools.product(*sweep.values())]
 
 

@@ -52,7 +52,7 @@ def support(target: Target1D, a: float, sigma: float) -> tuple[float, float]:
 def marginal_panels(target: Target1D, a: float, sigma: float) -> Panels:
     """Panels between the target's landmarks, geometric in heavy tails, bisected until log p is resolved."""
     lo, hi = support(target, a, sigma)
-    if not hi - lo > 1e-10 * max(abs(lo), abs(hi)):
+    if not hi - lo > 2e-9 * max(abs(lo), abs(hi)):
         raise InputError(
             f"a law between {lo:.3g} and {hi:.3g} is too narrow for where it lies: move it towards 0",
             key="target",

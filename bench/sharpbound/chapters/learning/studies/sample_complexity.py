@@ -131,7 +131,7 @@ class SampleComplexity(Experiment):
         details["excluded"] += unknown
         if noise.any():
             del details["axis"]  # its own figure shows the intervals over seeds
-        details["raw_exponent"] = raw_slope(x, value) if (value > 0).all() else None
+        details["raw_exponent"] = raw_slope(x, value) if len(value) > 1 and (value > 0).all() else None
         details["ratio"] = ratio.tolist()
         details["constant"] = float(ratio.max())
         details["bound"] = (formula * ratio.max()).tolist()
