@@ -11,7 +11,7 @@ from sharpbound import chapters
 from sharpbound.errors import InputError
 from sharpbound.records.document import document
 from sharpbound.records.files import strict_json
-from sharpbound.run.execute import Entry, Failure, attempt
+from sharpbound.run.attempt import Entry, Failure, attempt
 from sharpbound.suite import load_case, load_claims
 from sharpbound.suite.case import Limits
 from sharpbound.suite.loading import find_claim

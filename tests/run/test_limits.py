@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 import toy_cells
-from sharpbound.run import execute
+from sharpbound.run.attempt import Failure, attempt
 from sharpbound.run.cache import Cache, Entry
-from sharpbound.run.execute import Failure, attempt, run_cells
+from sharpbound.run.execute import run_cells
+from sharpbound.run.executors import processes
 from sharpbound.run.fingerprint import cell_key
 from sharpbound.suite.case import Limits
 
@@ -47,7 +48,7 @@ def test_a_cell_out_of_memory_fails_and_the_limit_ends_with_it(tmp_path: Path) -
 
 @pytest.mark.skipif(sys.platform != "linux", reason="signals are masked")
 def test_a_worker_that_does_not_answer_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(execute, "GRACE", 0.0)
+    monkeypatch.setattr(processes, "GRACE", 0.0)
     stuck = limited(toy_cells.cell("stuck", tmp_path), seconds=0.3)
     start = time.monotonic()
     found = run_cells(

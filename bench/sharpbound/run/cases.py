@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 
 from sharpbound.errors import InputError
 from sharpbound.records.document import CaseDocument, Conclusion, Row, document
+from sharpbound.run.attempt import Failure, Result, failure
 from sharpbound.run.cache import Cache, Entry
-from sharpbound.run.execute import Failure, Observer, Result, Stopped, entries, failure, run_cells
+from sharpbound.run.execute import Observer, Stopped, entries, run_cells
+from sharpbound.run.executors import Work
 from sharpbound.run.fingerprint import cell_key
 from sharpbound.run.signals import status
 from sharpbound.suite.loading import find_claim
@@ -48,6 +50,7 @@ def measure_cases(
     *,
     workers: int | None = None,
     observer: Observer | None = None,
+    work: Work | None = None,
 ) -> Outcome:
     """Measure ``cases``, in order. A case that fails is reported in the outcome; the others go on.
 
@@ -67,7 +70,7 @@ def measure_cases(
                 mistakes += mistake.at(where=str(plan.case.file)).mistakes
     if mistakes:
         raise BadCases(mistakes)
-    results = run_cells(cells, cache, stored=stored, workers=workers, observer=observer)
+    results = run_cells(cells, cache, stored=stored, workers=workers, observer=observer, work=work)
     outcome = Outcome()
     for plan in planned:
         case, claim = plan.case, theory[plan.case.claim]

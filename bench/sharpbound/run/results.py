@@ -14,7 +14,7 @@ import sharpbound
 from sharpbound.places import CHECKOUT
 from sharpbound.records.document import CaseDocument
 from sharpbound.records.files import strict_json, write_atomically, write_together
-from sharpbound.run.execute import Failure
+from sharpbound.run.attempt import Failure
 
 if TYPE_CHECKING:
     import pandas as pd
