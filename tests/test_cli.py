@@ -193,6 +193,10 @@ def test_each_bad_file_is_one_line_and_nothing_is_computed(suite: Path, command:
         ["run", "plain", "--workers", "many"],
         ["run", "plain", "--no-cache", "--cache", "here"],
         ["run", "no-such-case"],
+        ["run", "plain", "--executor", "mpi"],
+        ["run", "plain", "--scheduler", "tcp://127.0.0.1:8786"],
+        ["cache", "info", "--cache", "nowhere"],
+        ["cache", "prune", "--size", "much"],
         ["run", "no/such/file.toml"],
         ["run", "calls"],
         ["list", "everything"],
@@ -225,6 +229,31 @@ def test_two_cases_of_one_id_are_refused(suite: Path, command: Command) -> None:
     status, _, err = command("run", "plain", copy)
     assert status == 2
     assert "case.id" in err
+
+
+def test_a_dry_run_says_what_there_is_to_do_and_does_nothing(suite: Path, command: Command) -> None:
+    write_case(suite, "more", T=(64, 512))
+    assert command("run", "plain", "--dry-run")[1] == (
+        "1 cases, 3 cells: 0 kept, 3 to measure\n3 cells like none that was measured here: their cost is not known\n"
+    )
+    assert calls(suite / "calls", "plain") == 0
+    command("run", "plain")
+    found = strict(command("run", "plain", "more", "--dry-run", "--json", "--workers", "2")[1])
+    assert {k: found[k] for k in ("cases", "cells", "kept", "unlike", "workers")} == {
+        "cases": 2,
+        "cells": 4,
+        "kept": 3,
+        "unlike": 0,
+        "workers": 2,
+    }
+    assert calls(suite / "calls", "plain") == 3
+
+
+def test_a_dry_run_tells_mistakes(suite: Path, command: Command) -> None:
+    path = write_case(suite, "one")
+    path.write_text(path.read_text().replace('"toy.ode"', '"toy.odd"'))
+    status, out, err = command("run", path, "--dry-run")
+    assert (status, out, err.count("\n")) == (2, "", 1)
 
 
 # -- the other commands ------------------------------------------------------------------------

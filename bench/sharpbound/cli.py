@@ -21,6 +21,7 @@ from sharpbound.run.signals import status as interrupted
 if TYPE_CHECKING:
     from sharpbound.records.document import CaseDocument
     from sharpbound.run.cases import Outcome
+    from sharpbound.run.executors import Work
     from sharpbound.suite import Case, Theory
 
 RESULTS = Path("reports/latest")
@@ -58,6 +59,14 @@ class Profile(StrEnum):
 
     default = "default"
     full = "full"
+
+
+class Executor(StrEnum):
+    """Who measures cells."""
+
+    processes = "processes"
+    joblib = "joblib"
+    dask = "dask"
 
 
 Workers = Annotated[
@@ -127,9 +136,20 @@ def run(
         Profile, typer.Option("--profile", help="full: larger sweeps, as the case files say.")
     ] = Profile.default,
     theory: TheoryFolders = None,
+    executor: Annotated[
+        Executor, typer.Option("--executor", help="Who measures: processes of this machine, joblib or dask.")
+    ] = Executor.processes,
+    scheduler: Annotated[
+        str | None,
+        typer.Option("--scheduler", metavar="ADDRESS", help="Of dask; by default one is begun here."),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Check the cases and say what they will cost; measure nothing.")
+    ] = False,
 ) -> None:
     """Measure cases. A run that was stopped goes on where it was."""
     from sharpbound.records.files import strict_json
+    from sharpbound.run.executors import named
     from sharpbound.run.results import write_results
 
     if every == bool(names):
@@ -137,7 +157,11 @@ def run(
     output = output or (RESULTS if every else None)
     full = profile is Profile.full
     cases = _every_case(full) if every else _find_cases(names or [], full)
-    outcome = _measure(cases, workers, cache, no_cache, output, theory)
+    if dry_run:
+        _show_cost(cases, workers, cache, no_cache, theory, json)
+        return
+    work = None if executor is Executor.processes and not scheduler else named(executor, scheduler)
+    outcome = _measure(cases, workers, cache, no_cache, output, theory, work)
     if output:
         write_results(output, outcome.documents)
     if json:
@@ -475,6 +499,7 @@ def _measure(
     no_cache: bool,
     output: Path | None,
     theory: list[Path] | None = None,
+    work: Work | None = None,
 ) -> Outcome:
     """Measure, and tell on standard error what failed."""
     from sharpbound.places import default_folder
@@ -492,7 +517,7 @@ def _measure(
     known = _theory(theory)
     with progress() as observer:
         outcome = measure_cases(
-            cases, known, Cache(None if no_cache else folder), workers=workers, observer=observer
+            cases, known, Cache(None if no_cache else folder), workers=workers, observer=observer, work=work
         )
     for mistake in outcome.mistakes:
         _error(mistake)
@@ -503,6 +528,43 @@ def _measure(
     for id, failure in outcome.failures.items():
         _error(f"{id}: {failure.reason}" + (told if failure.trace else ""))
     return outcome
+
+
+def _show_cost(
+    cases: list[Case],
+    workers: int | None,
+    folder: Path | None,
+    no_cache: bool,
+    theory: list[Path] | None,
+    json: bool,
+) -> None:
+    """What a run of ``cases`` would do and take; mistakes in them are told as a run tells them."""
+    from sharpbound.places import default_folder
+    from sharpbound.records.files import strict_json
+    from sharpbound.run.cache import Cache
+    from sharpbound.run.cases import planned_cells
+    from sharpbound.run.costs import estimate
+    from sharpbound.run.execute import cores
+    from sharpbound.run.progress import duration
+
+    found = estimate(
+        planned_cells(cases, _theory(theory)), Cache(None if no_cache else folder or default_folder())
+    )
+    workers = workers or cores()
+    if json:
+        counts = {"cases": len(cases), "cells": found.cells, "kept": found.kept, "unlike": found.unlike}
+        seconds = {"cpu_seconds": found.seconds, "longest_seconds": found.longest, "workers": workers}
+        print(strict_json({**counts, **seconds, "wall_seconds": found.wall(workers)}))
+        return
+    missing = found.cells - found.kept
+    print(f"{len(cases)} cases, {found.cells} cells: {found.kept} kept, {missing} to measure")
+    if missing > found.unlike:
+        print(
+            f"about {duration(found.seconds)} of computing, {duration(found.wall(workers))} on {workers} workers; "
+            f"the longest cell takes about {duration(found.longest)}"
+        )
+    if found.unlike:
+        print(f"{found.unlike} cells like none that was measured here: their cost is not known")
 
 
 def _status(outcome: Outcome) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -44,6 +45,14 @@ def test_a_cell_out_of_memory_fails_and_the_limit_ends_with_it(tmp_path: Path) -
         "a cell needs more than 1 GiB: make the case smaller, or raise memory in [limits]"
     )
     assert isinstance(attempt(toy_cells.measure, limited(hoards, memory=4.0)), Entry)
+
+
+def test_a_thread_other_than_the_main_one_has_its_limit_too(tmp_path: Path) -> None:
+    spins = limited(toy_cells.cell("spin", tmp_path), seconds=0.3)
+    with ThreadPoolExecutor(1) as pool:
+        assert isinstance(pool.submit(attempt, toy_cells.measure, spins).result(timeout=60), Failure)
+        plain = limited(toy_cells.cell("plain", tmp_path), seconds=0.3)
+        assert isinstance(pool.submit(attempt, toy_cells.measure, plain).result(timeout=60), Entry)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="signals are masked")

@@ -7,13 +7,16 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sharpbound import targets
-from sharpbound.bounds import MAX_COUNT
+from sharpbound.bounds import LEAST, MAX_COUNT, MOST
 from sharpbound.errors import Collected, InputError, brief
 from sharpbound.options import check, options_like
 from sharpbound.targets.base import Target1D
 
 COUNTS = frozenset({"T", "d", "m", "n", "H", "L", "S", "width", "depth", "points", "levels"})
 """Swept variables of which there are so many, in every kind of case that has them."""
+
+TINY = frozenset({"gamma", "delta_train"})
+"""Swept variables of which logarithms alone are taken."""
 
 
 def read_options(table: Mapping[str, Any], defaults: Mapping[str, Any], name: str) -> dict[str, Any]:
@@ -53,6 +56,14 @@ def sweep_points(sweep: Mapping[str, Sequence[Any]], allowed: Sequence[str]) -> 
                     raise InputError(f"cannot be swept here; sweep {takes}", key=f"sweep.{variable}")
                 if variable in COUNTS and not all(isinstance(value, int) for value in sweep[variable]):
                     raise InputError("must hold whole numbers", key=f"sweep.{variable}")
+                most = MAX_COUNT if variable in COUNTS else MOST
+                least = 0.0 if variable in TINY else LEAST
+                for value in sweep[variable]:
+                    if value and not least <= abs(value) <= most:
+                        raise InputError(
+                            f"must hold numbers of {least:g} to {most:g} in magnitude, got {brief(value)}",
+                            key=f"sweep.{variable}",
+                        )
     return [dict(zip(sweep, values, strict=True)) for values in itertools.product(*sweep.values())]
 
 

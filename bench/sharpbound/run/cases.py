@@ -86,6 +86,14 @@ def measure_cases(
     return outcome
 
 
+def planned_cells(cases: Sequence[Case], theory: Mapping[str, Claim]) -> list[Cell]:
+    """The cells that `measure_cases` would measure or find in the cache; raises BadCases as it does."""
+    planned, mistakes = _plan(cases, theory)
+    if mistakes:
+        raise BadCases(mistakes)
+    return [cell for plan in planned for cell in plan.cells]
+
+
 @dataclass(frozen=True)
 class _Plan:
     """A valid case with its cells, those of its drawings behind the others."""

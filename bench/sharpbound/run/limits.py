@@ -7,6 +7,7 @@ what its process has already; Linux alone knows such a limit.
 
 from __future__ import annotations
 
+import ctypes
 import faulthandler
 import multiprocessing
 import os
@@ -64,7 +65,8 @@ def within(limits: Limits) -> Iterator[None]:
 @contextmanager
 def _seconds(seconds: float) -> Iterator[None]:
     if not hasattr(signal, "setitimer") or threading.current_thread() is not threading.main_thread():
-        yield
+        with _seconds_of_thread(seconds):
+            yield
         return
 
     def ring(number: int, frame: FrameType | None) -> None:
@@ -83,6 +85,27 @@ def _seconds(seconds: float) -> Iterator[None]:
             signal.signal(signal.SIGALRM, handler)
             if worker:
                 faulthandler.cancel_dump_traceback_later()
+
+
+@contextmanager
+def _seconds_of_thread(seconds: float) -> Iterator[None]:
+    """Where no alarm can be set, as in the threads of a cluster's worker: another thread raises it in this one."""
+    here, lock, over = threading.get_ident(), threading.Lock(), False
+
+    def ring() -> None:
+        with lock:
+            if not over:
+                ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(here), ctypes.py_object(OutOfTime))
+
+    timer = threading.Timer(seconds, ring)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        with lock:
+            over = True
+        timer.cancel()
 
 
 @contextmanager
