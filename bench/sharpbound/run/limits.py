@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 GRACE = 5.0
 """Seconds beyond its own after which a worker whose cell does not answer is ended."""
 _STARVED = re.compile(
-    r"can't allocate memory|cannot allocate memory|bad_alloc|std::bad_array_new_length", re.I
+    r"can't allocate memory|cannot allocate memory|bad_alloc|std::bad_array_new_length|maximum allowed size",
+    re.I,
 )
 
 
@@ -37,9 +38,9 @@ class OutOfTime(BaseException):
 
 
 def starved(error: BaseException) -> bool:
-    """Whether ``error`` says that memory could not be had, in Python's words, numpy's or torch's."""
+    """Whether ``error`` says that memory could not be had, in the words of Python, numpy or torch."""
     return isinstance(error, MemoryError) or (
-        isinstance(error, RuntimeError) and bool(_STARVED.search(str(error)))
+        isinstance(error, (RuntimeError, ValueError)) and bool(_STARVED.search(str(error)))
     )
 
 
