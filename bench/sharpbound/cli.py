@@ -15,6 +15,7 @@ import sharpbound
 from sharpbound.errors import InputError, did_you_mean
 from sharpbound.run.cases import BadCases
 from sharpbound.run.execute import Stopped
+from sharpbound.run.help import complete_any, complete_case, complete_claim, examples
 from sharpbound.run.signals import heeded
 from sharpbound.run.signals import status as interrupted
 
@@ -35,8 +36,8 @@ user; 128 + n where signal n ended it, 130 for Ctrl-C."""
 
 app = typer.Typer(
     help="Whether a diffusion-model convergence theorem holds, and how sharp it is.",
+    epilog=examples("sharpbound"),
     pretty_exceptions_enable=False,
-    add_completion=False,
 )
 UsageError: type[Any] = typer.BadParameter.__mro__[1]
 """click's UsageError; typer does not export it, and newer ones carry a click of their own."""
@@ -99,7 +100,7 @@ def _begin(
         typer.echo(context.get_help(), nl=False)
 
 
-@app.command(name="list")
+@app.command(name="list", epilog=examples("list"))
 def list_(what: Annotated[Listing, typer.Argument(help="What to list.")] = Listing.cases) -> None:
     """List cases, claims, or what a case file can name."""
     from sharpbound.run.catalogue import CATALOGUE, show_catalogue
@@ -107,8 +108,8 @@ def list_(what: Annotated[Listing, typer.Argument(help="What to list.")] = Listi
     show_catalogue(*CATALOGUE[what]())
 
 
-@app.command()
-def show(id: Annotated[str, typer.Argument(help="A case or a claim, or a part of an id.")]) -> None:
+@app.command(epilog=examples("show"))
+def show(id: Annotated[str, typer.Argument(help="A case or a claim.", autocompletion=complete_any)]) -> None:
     """Show a claim with its formula, assumptions and BibTeX, or a case with its file."""
     from sharpbound.run.catalogue import show_case, show_claim
 
@@ -121,10 +122,11 @@ def show(id: Annotated[str, typer.Argument(help="A case or a claim, or a part of
         raise InputError(f"there is no case or claim {id!r}{did_you_mean(id, [*theory, *cases])}")
 
 
-@app.command()
+@app.command(epilog=examples("run"))
 def run(
     names: Annotated[
-        list[str] | None, typer.Argument(metavar="[FILE|ID]...", help="Case files, or ids.")
+        list[str] | None,
+        typer.Argument(metavar="[FILE|ID]...", help="Case files, or ids.", autocompletion=complete_case),
     ] = None,
     every: Annotated[bool, typer.Option("--all", help=f"Every case, into {RESULTS}.")] = False,
     json: Json = False,
@@ -174,9 +176,9 @@ def run(
     raise typer.Exit(_status(outcome))
 
 
-@app.command()
+@app.command(epilog=examples("verify"))
 def verify(
-    claim: Annotated[str, typer.Argument(help="Id of a claim.")],
+    claim: Annotated[str, typer.Argument(help="Id of a claim.", autocompletion=complete_claim)],
     json: Json = False,
     workers: Workers = None,
     cache: CacheFolder = None,
@@ -210,10 +212,13 @@ def verify(
     raise typer.Exit(_status(outcome))
 
 
-@app.command()
+@app.command(epilog=examples("constant"))
 def constant(
     names: Annotated[
-        list[str], typer.Argument(metavar="CASE|CLAIM...", help="Cases, files, or ids of claims.")
+        list[str],
+        typer.Argument(
+            metavar="CASE|CLAIM...", help="Cases, files, or ids of claims.", autocompletion=complete_any
+        ),
     ],
     json: Json = False,
     workers: Workers = None,
@@ -242,9 +247,9 @@ def constant(
     raise typer.Exit(_status(outcome))
 
 
-@app.command()
+@app.command(epilog=examples("worst"))
 def worst(
-    claim: Annotated[str, typer.Argument(help="Id of a claim.")],
+    claim: Annotated[str, typer.Argument(help="Id of a claim.", autocompletion=complete_claim)],
     family: Annotated[str, typer.Option("--family", help="What is searched.")] = "gaussian-mixture",
     dim: Annotated[
         str | None, typer.Option("--dim", metavar="D,D,...", help="Products of so many copies too.")
@@ -264,11 +269,15 @@ def worst(
     find_worst(claim, family, dim, evaluations, output, json, _theory(theory), _every_case())
 
 
-@app.command()
+@app.command(epilog=examples("gate"))
 def gate(
     names: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[FILE|ID]...", help="Measure these anew; by default, judge a finished run."),
+        typer.Argument(
+            metavar="[FILE|ID]...",
+            help="Measure these anew; by default, judge a finished run.",
+            autocompletion=complete_case,
+        ),
     ] = None,
     source: Annotated[
         Path | None, typer.Option("--input", metavar="DIR", help=f"The finished run; by default {RESULTS}.")
@@ -314,7 +323,7 @@ def gate(
     raise typer.Exit(MEASURED if held else FAILED)
 
 
-@app.command()
+@app.command(epilog=examples("audit"))
 def audit(
     sampler: Annotated[str, typer.Argument(metavar="MODULE:OBJECT", help="A function, object or class.")],
     order: Annotated[float | None, typer.Option("--order", help="The order that it should have.")] = None,
@@ -348,7 +357,7 @@ class Upkeep(StrEnum):
     prune = "prune"
 
 
-@app.command()
+@app.command(epilog=examples("cache"))
 def cache(
     what: Annotated[Upkeep, typer.Argument(help="Say what it holds, check it, or make it smaller.")],
     size: Annotated[
@@ -387,7 +396,7 @@ def cache(
         print(f"  made with other versions of numpy, scipy, torch or pot: {found.of_other_versions}")
 
 
-@app.command()
+@app.command(epilog=examples("report"))
 def report(
     source: Annotated[Path, typer.Option("--input", metavar="DIR", help="Results of a run.")] = RESULTS,
     output: Annotated[

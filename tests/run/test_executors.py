@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import multiprocessing
 import subprocess
 import sys
 from collections import deque
@@ -15,7 +16,7 @@ from sharpbound.errors import InputError
 from sharpbound.run.attempt import Failure
 from sharpbound.run.cache import Cache, Entry
 from sharpbound.run.execute import run_cells
-from sharpbound.run.executors import named, same_engine
+from sharpbound.run.executors import named, processes, same_engine
 from sharpbound.run.fingerprint import cell_key, engine, versions
 from toy_cells import cell, measure
 
@@ -45,6 +46,28 @@ def test_a_worker_that_dies_under_joblib_takes_its_cell_alone(tmp_path: Path) ->
     found = run_cells([dies, lives], Cache(None), workers=2, measure=measure, work=named("joblib"))
     assert found[cell_key(dies)] == Failure("its worker process died twice: killed, or out of memory")
     assert isinstance(found[cell_key(lives)], Entry)
+
+
+@needs_dask
+def test_a_worker_of_a_cluster_that_dies_loses_nothing(tmp_path: Path) -> None:
+    cells = [
+        cell("die-once", tmp_path),
+        *(cell("plain", tmp_path, T=T) for T in (2, 3)),
+        cell("die", tmp_path),
+    ]
+    found = run_cells(cells, Cache(None), workers=2, measure=measure, work=named("dask"))
+    assert [isinstance(found[cell_key(each)], Entry) for each in cells] == [True, True, True, False]
+    assert found[cell_key(cells[-1])] == Failure("its worker died again and again: killed, or out of memory")
+
+
+def test_processes_that_are_spawned_give_the_same_rows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cells = [cell("sums", tmp_path, T=T) for T in (64, 128)]
+    here = run_cells(cells, Cache(None), workers=1, measure=measure)
+    monkeypatch.setattr(processes, "_context", lambda: multiprocessing.get_context("spawn"))
+    found = run_cells(cells, Cache(None), workers=2, measure=measure)
+    assert [found[cell_key(each)].rows for each in cells] == [here[cell_key(each)].rows for each in cells]
 
 
 @pytest.mark.skipif(HAS_DASK, reason="dask is installed")

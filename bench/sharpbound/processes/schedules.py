@@ -255,7 +255,13 @@ def build(spec: dict[str, Any], T: int) -> Ladder:
             f"unknown schedule {brief(name)}{did_you_mean(str(name), SCHEDULES)}", key="forward.schedule"
         )
     with np.errstate(all="ignore"):  # what comes of it is looked at
-        ladder: Ladder = made(SCHEDULES[name], given, name="forward", who=name, first=(T,))
+        try:
+            ladder: Ladder = made(SCHEDULES[name], given, name="forward", who=name, first=(T,))
+        except ArithmeticError:
+            raise InputError(
+                f"the levels of {name} are beyond float64: use parameters that are less extreme",
+                key="forward",
+            ) from None
         _check_levels(ladder)
     return ladder
 

@@ -20,6 +20,7 @@ from concurrent.futures import (
 )
 from contextlib import contextmanager, suppress
 from functools import partial
+from multiprocessing.context import BaseContext
 from typing import TYPE_CHECKING, Any
 
 from sharpbound.run.attempt import Failure, Measure, Result, attempt, limit_threads
@@ -77,12 +78,7 @@ def _processes(workers: int) -> Iterator[Callable[..., Future[Result]]]:
     None outlives the block. They are started from a thread of their own, so that this one can be told to stop while
     they load.
     """
-    before = set(multiprocessing.active_children())
-    if sys.platform == "linux":  # loads torch once for all workers, and for those that replace dead ones
-        multiprocessing.set_forkserver_preload(["scipy.linalg", "torch", "sharpbound.chapters.sampling"])
-        context = multiprocessing.get_context("forkserver")
-    else:
-        context = multiprocessing.get_context("spawn")
+    before, context = set(multiprocessing.active_children()), _context()
 
     def begun(call: Callable[..., Any], *arguments: Any) -> Any:
         leave_to_parent()  # anew each time: starting the first process of all lets signals through again
@@ -102,6 +98,14 @@ def _processes(workers: int) -> Iterator[Callable[..., Future[Result]]]:
         finally:
             with unheeded():
                 pool.shutdown(cancel_futures=True)
+
+
+def _context() -> BaseContext:
+    """How processes are started: on Linux by one that loads torch once for all workers and those that replace them."""
+    if sys.platform == "linux":
+        multiprocessing.set_forkserver_preload(["scipy.linalg", "torch", "sharpbound.chapters.sampling"])
+        return multiprocessing.get_context("forkserver")
+    return multiprocessing.get_context("spawn")
 
 
 def _stop_forkserver() -> None:
