@@ -22,7 +22,7 @@ def test_every_command_has_examples() -> None:
 def test_an_example_has_options_that_there_are(name: str, line: str) -> None:
     program, *words = line.split()
     assert program == "sharpbound"
-    command = COMMAND.commands[words[0]] if words[0] in COMMAND.commands else COMMAND
+    command = COMMAND.commands.get(words[0], COMMAND)
     assert name in ("sharpbound", words[0])
     known = {option for parameter in command.params for option in parameter.opts}
     assert {word for word in words if word.startswith("--")} <= known
