@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sharpbound import foreign
-from sharpbound.errors import InputError
+from sharpbound.errors import InputError, NotMeasured
 from sharpbound.run.cache import Entry
 from sharpbound.run.limits import OutOfTime, starved, too_large, too_long, within
 
@@ -50,6 +50,8 @@ def failure(error: Exception) -> Failure:
     """The exception being handled: one line, and the traceback unless it is the user's mistake."""
     if isinstance(error, InputError):
         return Failure(str(error), mistake=error)
+    if isinstance(error, NotMeasured):  # whose reason is all that there is to say
+        return Failure(str(error))
     if blamed := foreign.blamed(error):
         return Failure(str(blamed), mistake=blamed)
     line = " ".join(f"{type(error).__name__}: {error}".split())

@@ -56,22 +56,26 @@ def measure_cases(
 
     Raises BadCases before anything is computed, and `sharpbound.run.execute.Stopped` on Ctrl-C.
     """
-    planned, mistakes = _plan(cases, theory)
+    outcome = Outcome()
+    planned, mistakes = _plan(cases, theory, outcome.failures)
     cells = [cell for plan in planned for cell in plan.cells]
     try:
         stored = entries(cells, cache)
     except KeyboardInterrupt as stop:
         raise Stopped(0, len(cells), status(stop)) from None
-    for plan in planned:
+    for plan in list(planned):
         if any(cell_key(cell) not in stored for cell in plan.cells):
             try:
                 plan.experiment.check(plan.case)
             except InputError as mistake:
                 mistakes += mistake.at(where=str(plan.case.file)).mistakes
+            except Exception as error:
+                outcome.failures[plan.case.id] = failure(error)
+                planned.remove(plan)
     if mistakes:
         raise BadCases(mistakes)
+    cells = [cell for plan in planned for cell in plan.cells]
     results = run_cells(cells, cache, stored=stored, workers=workers, observer=observer, work=work)
-    outcome = Outcome()
     for plan in planned:
         case, claim = plan.case, theory[plan.case.claim]
         rows, seconds, concluded = _conclude(plan, claim, [results[cell_key(cell)] for cell in plan.cells])
@@ -81,14 +85,17 @@ def measure_cases(
                 continue
             outcome.failures[case.id] = concluded
             concluded = Conclusion("failed", None, None, {"reason": concluded.reason})
-        checked = plan.experiment.assumptions(case, claim)
+        try:
+            checked = plan.experiment.assumptions(case, claim)
+        except Exception as error:  # what is not known of a hypothesis takes no row with it
+            checked, outcome.failures[case.id] = [], failure(error)
         outcome.documents.append(document(case, claim, rows, concluded, seconds, checked))
     return outcome
 
 
 def planned_cells(cases: Sequence[Case], theory: Mapping[str, Claim]) -> list[Cell]:
     """The cells that `measure_cases` would measure or find in the cache; raises BadCases as it does."""
-    planned, mistakes = _plan(cases, theory)
+    planned, mistakes = _plan(cases, theory, {})
     if mistakes:
         raise BadCases(mistakes)
     return [cell for plan in planned for cell in plan.cells]
@@ -104,8 +111,13 @@ class _Plan:
     drawings: int
 
 
-def _plan(cases: Sequence[Case], theory: Mapping[str, Claim]) -> tuple[list[_Plan], list[InputError]]:
-    """The cells of each valid case, and what is wrong with the others."""
+def _plan(
+    cases: Sequence[Case], theory: Mapping[str, Claim], failures: dict[str, Failure]
+) -> tuple[list[_Plan], list[InputError]]:
+    """The cells of each valid case, and what is wrong with the others.
+
+    A case on which the checks themselves break down goes to ``failures``, and stops no other.
+    """
     from sharpbound import chapters
 
     planned: list[_Plan] = []
@@ -120,6 +132,8 @@ def _plan(cases: Sequence[Case], theory: Mapping[str, Claim]) -> tuple[list[_Pla
             planned.append(_Plan(case, experiment, cells, len(drawings)))
         except InputError as mistake:
             mistakes.append(mistake.at(where=str(case.file)))
+        except Exception as error:
+            failures[case.id] = failure(error)
     return planned, mistakes
 
 
