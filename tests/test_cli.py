@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import subprocess
@@ -192,6 +193,10 @@ def test_each_bad_file_is_one_line_and_nothing_is_computed(suite: Path, command:
         ["run", "plain", "--workers", "many"],
         ["run", "plain", "--no-cache", "--cache", "here"],
         ["run", "no-such-case"],
+        ["run", "plain", "--executor", "mpi"],
+        ["run", "plain", "--scheduler", "tcp://127.0.0.1:8786"],
+        ["cache", "info", "--cache", "nowhere"],
+        ["cache", "prune", "--size", "much"],
         ["run", "no/such/file.toml"],
         ["run", "calls"],
         ["list", "everything"],
@@ -224,6 +229,31 @@ def test_two_cases_of_one_id_are_refused(suite: Path, command: Command) -> None:
     status, _, err = command("run", "plain", copy)
     assert status == 2
     assert "case.id" in err
+
+
+def test_a_dry_run_says_what_there_is_to_do_and_does_nothing(suite: Path, command: Command) -> None:
+    write_case(suite, "more", T=(64, 512))
+    assert command("run", "plain", "--dry-run")[1] == (
+        "1 cases, 3 cells: 0 kept, 3 to measure\n3 cells like none that was measured here: their cost is not known\n"
+    )
+    assert calls(suite / "calls", "plain") == 0
+    command("run", "plain")
+    found = strict(command("run", "plain", "more", "--dry-run", "--json", "--workers", "2")[1])
+    assert {k: found[k] for k in ("cases", "cells", "kept", "unlike", "workers")} == {
+        "cases": 2,
+        "cells": 4,
+        "kept": 3,
+        "unlike": 0,
+        "workers": 2,
+    }
+    assert calls(suite / "calls", "plain") == 3
+
+
+def test_a_dry_run_tells_mistakes(suite: Path, command: Command) -> None:
+    path = write_case(suite, "one")
+    path.write_text(path.read_text().replace('"toy.ode"', '"toy.odd"'))
+    status, out, err = command("run", path, "--dry-run")
+    assert (status, out, err.count("\n")) == (2, "", 1)
 
 
 # -- the other commands ------------------------------------------------------------------------
@@ -269,6 +299,51 @@ def test_a_reader_that_goes_away_leaves_no_traceback(suite: Path) -> None:
     assert process.stderr is not None
     assert process.stderr.read() == ""
     assert process.wait() in (0, 1)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="has no /dev/full")
+def test_a_full_disk_is_one_line(suite: Path) -> None:
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "sharpbound", "list", "schedules"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+    assert (done.returncode, done.stderr) == (1, "error: No space left on device\n")
+
+
+def test_closed_outputs_leave_no_traceback(suite: Path) -> None:
+    command = f"{sys.executable} -m sharpbound list schedules >&-"
+    done = subprocess.run(["sh", "-c", command], stderr=subprocess.PIPE, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_an_output_that_cannot_be_written_is_told_before_the_work(suite: Path, command: Command) -> None:
+    (suite / "taken").write_text("")
+    assert command("run", "plain", "--output", "taken") == (
+        2,
+        "",
+        "error: taken: cannot be written (File exists); name another folder with --output DIR\n",
+    )
+    assert calls(suite / "calls", "plain") == 0
+
+
+def test_a_cache_that_cannot_be_made_is_told_and_nothing_is_kept(
+    suite: Path, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    monkeypatch.setattr(Path, "mkdir", refuse)
+    write_case(suite, "failing", "bug")
+    status, out, err = command("run", "failing", "plain", "--json", "--cache", "elsewhere")
+    assert status == 1
+    assert [strict(line)["verdict"] for line in out.splitlines()] == ["failed", "sharp"]
+    assert err.splitlines() == [
+        "elsewhere: results are not kept (Read-only file system)",
+        "error: failing: ZeroDivisionError: a bug in two lines (traceback not kept: Read-only file system)",
+    ]
 
 
 def test_answers_that_need_no_numbers_load_no_torch() -> None:

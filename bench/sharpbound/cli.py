@@ -15,10 +15,14 @@ import sharpbound
 from sharpbound.errors import InputError, did_you_mean
 from sharpbound.run.cases import BadCases
 from sharpbound.run.execute import Stopped
+from sharpbound.run.help import complete_any, complete_case, complete_claim, examples
+from sharpbound.run.signals import heeded
+from sharpbound.run.signals import status as interrupted
 
 if TYPE_CHECKING:
     from sharpbound.records.document import CaseDocument
     from sharpbound.run.cases import Outcome
+    from sharpbound.run.executors import Work
     from sharpbound.suite import Case, Theory
 
 RESULTS = Path("reports/latest")
@@ -26,13 +30,14 @@ RESULTS = Path("reports/latest")
 PUBLISHED = Path("reports/published")
 """The committed reference of ``gate``; elsewhere, cases that are named are held to that of the package."""
 
-MEASURED, FAILED, BAD_INPUT, STOPPED = 0, 1, 2, 130
-"""Exit statuses: all measured, a case failed while computing, a mistake of the user, Ctrl-C."""
+MEASURED, FAILED, BAD_INPUT = 0, 1, 2
+"""Exit statuses: all measured, a case failed while computing or a result could not be written, a mistake of the
+user; 128 + n where signal n ended it, 130 for Ctrl-C."""
 
 app = typer.Typer(
     help="Whether a diffusion-model convergence theorem holds, and how sharp it is.",
+    epilog=examples("sharpbound"),
     pretty_exceptions_enable=False,
-    add_completion=False,
 )
 UsageError: type[Any] = typer.BadParameter.__mro__[1]
 """click's UsageError; typer does not export it, and newer ones carry a click of their own."""
@@ -55,6 +60,14 @@ class Profile(StrEnum):
 
     default = "default"
     full = "full"
+
+
+class Executor(StrEnum):
+    """Who measures cells."""
+
+    processes = "processes"
+    joblib = "joblib"
+    dask = "dask"
 
 
 Workers = Annotated[
@@ -87,7 +100,7 @@ def _begin(
         typer.echo(context.get_help(), nl=False)
 
 
-@app.command(name="list")
+@app.command(name="list", epilog=examples("list"))
 def list_(what: Annotated[Listing, typer.Argument(help="What to list.")] = Listing.cases) -> None:
     """List cases, claims, or what a case file can name."""
     from sharpbound.run.catalogue import CATALOGUE, show_catalogue
@@ -95,8 +108,8 @@ def list_(what: Annotated[Listing, typer.Argument(help="What to list.")] = Listi
     show_catalogue(*CATALOGUE[what]())
 
 
-@app.command()
-def show(id: Annotated[str, typer.Argument(help="A case or a claim, or a part of an id.")]) -> None:
+@app.command(epilog=examples("show"))
+def show(id: Annotated[str, typer.Argument(help="A case or a claim.", autocompletion=complete_any)]) -> None:
     """Show a claim with its formula, assumptions and BibTeX, or a case with its file."""
     from sharpbound.run.catalogue import show_case, show_claim
 
@@ -109,10 +122,11 @@ def show(id: Annotated[str, typer.Argument(help="A case or a claim, or a part of
         raise InputError(f"there is no case or claim {id!r}{did_you_mean(id, [*theory, *cases])}")
 
 
-@app.command()
+@app.command(epilog=examples("run"))
 def run(
     names: Annotated[
-        list[str] | None, typer.Argument(metavar="[FILE|ID]...", help="Case files, or ids.")
+        list[str] | None,
+        typer.Argument(metavar="[FILE|ID]...", help="Case files, or ids.", autocompletion=complete_case),
     ] = None,
     every: Annotated[bool, typer.Option("--all", help=f"Every case, into {RESULTS}.")] = False,
     json: Json = False,
@@ -124,9 +138,20 @@ def run(
         Profile, typer.Option("--profile", help="full: larger sweeps, as the case files say.")
     ] = Profile.default,
     theory: TheoryFolders = None,
+    executor: Annotated[
+        Executor, typer.Option("--executor", help="Who measures: processes of this machine, joblib or dask.")
+    ] = Executor.processes,
+    scheduler: Annotated[
+        str | None,
+        typer.Option("--scheduler", metavar="ADDRESS", help="Of dask; by default one is begun here."),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Check the cases and say what they will cost; measure nothing.")
+    ] = False,
 ) -> None:
     """Measure cases. A run that was stopped goes on where it was."""
     from sharpbound.records.files import strict_json
+    from sharpbound.run.executors import named
     from sharpbound.run.results import write_results
 
     if every == bool(names):
@@ -134,7 +159,11 @@ def run(
     output = output or (RESULTS if every else None)
     full = profile is Profile.full
     cases = _every_case(full) if every else _find_cases(names or [], full)
-    outcome = _measure(cases, workers, cache, no_cache, output, theory)
+    if dry_run:
+        _show_cost(cases, workers, cache, no_cache, theory, json)
+        return
+    work = None if executor is Executor.processes and not scheduler else named(executor, scheduler)
+    outcome = _measure(cases, workers, cache, no_cache, output, theory, work)
     if output:
         write_results(output, outcome.documents)
     if json:
@@ -147,9 +176,9 @@ def run(
     raise typer.Exit(_status(outcome))
 
 
-@app.command()
+@app.command(epilog=examples("verify"))
 def verify(
-    claim: Annotated[str, typer.Argument(help="Id of a claim.")],
+    claim: Annotated[str, typer.Argument(help="Id of a claim.", autocompletion=complete_claim)],
     json: Json = False,
     workers: Workers = None,
     cache: CacheFolder = None,
@@ -183,10 +212,13 @@ def verify(
     raise typer.Exit(_status(outcome))
 
 
-@app.command()
+@app.command(epilog=examples("constant"))
 def constant(
     names: Annotated[
-        list[str], typer.Argument(metavar="CASE|CLAIM...", help="Cases, files, or ids of claims.")
+        list[str],
+        typer.Argument(
+            metavar="CASE|CLAIM...", help="Cases, files, or ids of claims.", autocompletion=complete_any
+        ),
     ],
     json: Json = False,
     workers: Workers = None,
@@ -215,9 +247,9 @@ def constant(
     raise typer.Exit(_status(outcome))
 
 
-@app.command()
+@app.command(epilog=examples("worst"))
 def worst(
-    claim: Annotated[str, typer.Argument(help="Id of a claim.")],
+    claim: Annotated[str, typer.Argument(help="Id of a claim.", autocompletion=complete_claim)],
     family: Annotated[str, typer.Option("--family", help="What is searched.")] = "gaussian-mixture",
     dim: Annotated[
         str | None, typer.Option("--dim", metavar="D,D,...", help="Products of so many copies too.")
@@ -237,11 +269,15 @@ def worst(
     find_worst(claim, family, dim, evaluations, output, json, _theory(theory), _every_case())
 
 
-@app.command()
+@app.command(epilog=examples("gate"))
 def gate(
     names: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[FILE|ID]...", help="Measure these anew; by default, judge a finished run."),
+        typer.Argument(
+            metavar="[FILE|ID]...",
+            help="Measure these anew; by default, judge a finished run.",
+            autocompletion=complete_case,
+        ),
     ] = None,
     source: Annotated[
         Path | None, typer.Option("--input", metavar="DIR", help=f"The finished run; by default {RESULTS}.")
@@ -287,7 +323,7 @@ def gate(
     raise typer.Exit(MEASURED if held else FAILED)
 
 
-@app.command()
+@app.command(epilog=examples("audit"))
 def audit(
     sampler: Annotated[str, typer.Argument(metavar="MODULE:OBJECT", help="A function, object or class.")],
     order: Annotated[float | None, typer.Option("--order", help="The order that it should have.")] = None,
@@ -313,7 +349,54 @@ def audit(
     raise typer.Exit(STATUS[found["verdict"]])
 
 
-@app.command()
+class Upkeep(StrEnum):
+    """What can be done to a cache."""
+
+    info = "info"
+    verify = "verify"
+    prune = "prune"
+
+
+@app.command(epilog=examples("cache"))
+def cache(
+    what: Annotated[Upkeep, typer.Argument(help="Say what it holds, check it, or make it smaller.")],
+    size: Annotated[
+        str, typer.Option("--size", metavar="SIZE", help="Of prune: the most that remains, such as 500M.")
+    ] = "1G",
+    folder: CacheFolder = None,
+) -> None:
+    """Look after the folder of kept results: info, verify (every entry is read), prune (longest unused first)."""
+    from sharpbound.places import default_folder
+    from sharpbound.run import upkeep
+    from sharpbound.run.progress import duration
+
+    folder, most = folder or default_folder(), upkeep.bytes_of(size)
+    if not folder.is_dir():
+        raise InputError("there is no such folder", where=str(folder))
+    if what is Upkeep.prune:
+        files, count = upkeep.prune(folder, most)
+        print(f"{folder}: {files} files removed, {upkeep.in_words(count)}")
+        return
+    found = upkeep.contents(folder)
+    bad = [*found.broken, *found.left_over]
+    if what is Upkeep.verify:
+        for path in bad:
+            print(
+                f"{path}: {'left by a run that was killed' if path in found.left_over else 'no whole entry'}"
+            )
+        print(f"{folder}: {found.entries} whole entries, {len(bad)} files to prune")
+        raise typer.Exit(FAILED if found.broken else MEASURED)
+    print(
+        f"{folder}: {found.entries} entries, {upkeep.in_words(found.bytes)}, "
+        f"{duration(found.seconds)} of computing; {len(bad)} files to prune"
+    )
+    for kind, number in sorted(found.of_kind.items()):
+        print(f"  {kind}: {number}")
+    if found.of_other_versions:
+        print(f"  made with other versions of numpy, scipy, torch or pot: {found.of_other_versions}")
+
+
+@app.command(epilog=examples("report"))
 def report(
     source: Annotated[Path, typer.Option("--input", metavar="DIR", help="Results of a run.")] = RESULTS,
     output: Annotated[
@@ -323,8 +406,10 @@ def report(
     """Write the report of a run: page, figures, tables, BibTeX."""
     if not (source / "cases.json").is_file():
         raise InputError("there are no results; make some with: sharpbound run --all", where=str(source))
+    from sharpbound.records.files import try_folder
     from sharpbound.report import render
 
+    try_folder(output or source, "--output")
     print(f"written to {render(source, output or source, track=_track)}", file=sys.stderr)
 
 
@@ -423,9 +508,11 @@ def _measure(
     no_cache: bool,
     output: Path | None,
     theory: list[Path] | None = None,
+    work: Work | None = None,
 ) -> Outcome:
     """Measure, and tell on standard error what failed."""
     from sharpbound.places import default_folder
+    from sharpbound.records.files import try_folder
     from sharpbound.run.cache import Cache
     from sharpbound.run.cases import measure_cases
     from sharpbound.run.progress import progress
@@ -434,17 +521,59 @@ def _measure(
     if no_cache and folder:
         raise InputError("--cache and --no-cache exclude each other: leave one out")
     folder = folder or default_folder()
+    if output:
+        try_folder(output, "--output")
     known = _theory(theory)
     with progress() as observer:
         outcome = measure_cases(
-            cases, known, Cache(None if no_cache else folder), workers=workers, observer=observer
+            cases, known, Cache(None if no_cache else folder), workers=workers, observer=observer, work=work
         )
     for mistake in outcome.mistakes:
         _error(mistake)
-    log = write_log(output or folder, outcome.failures)
+    try:
+        told = f" (traceback in {write_log(output or folder, outcome.failures)})"
+    except OSError as error:
+        told = f" (traceback not kept: {error.strerror})"
     for id, failure in outcome.failures.items():
-        _error(f"{id}: {failure.reason} (traceback in {log})")
+        _error(f"{id}: {failure.reason}" + (told if failure.trace else ""))
     return outcome
+
+
+def _show_cost(
+    cases: list[Case],
+    workers: int | None,
+    folder: Path | None,
+    no_cache: bool,
+    theory: list[Path] | None,
+    json: bool,
+) -> None:
+    """What a run of ``cases`` would do and take; mistakes in them are told as a run tells them."""
+    from sharpbound.places import default_folder
+    from sharpbound.records.files import strict_json
+    from sharpbound.run.cache import Cache
+    from sharpbound.run.cases import planned_cells
+    from sharpbound.run.costs import estimate
+    from sharpbound.run.execute import cores
+    from sharpbound.run.progress import duration
+
+    found = estimate(
+        planned_cells(cases, _theory(theory)), Cache(None if no_cache else folder or default_folder())
+    )
+    workers = workers or cores()
+    if json:
+        counts = {"cases": len(cases), "cells": found.cells, "kept": found.kept, "unlike": found.unlike}
+        seconds = {"cpu_seconds": found.seconds, "longest_seconds": found.longest, "workers": workers}
+        print(strict_json({**counts, **seconds, "wall_seconds": found.wall(workers)}))
+        return
+    missing = found.cells - found.kept
+    print(f"{len(cases)} cases, {found.cells} cells: {found.kept} kept, {missing} to measure")
+    if missing > found.unlike:
+        print(
+            f"about {duration(found.seconds)} of computing, {duration(found.wall(workers))} on {workers} workers; "
+            f"the longest cell takes about {duration(found.longest)}"
+        )
+    if found.unlike:
+        print(f"{found.unlike} cells like none that was measured here: their cost is not known")
 
 
 def _status(outcome: Outcome) -> int:
@@ -472,30 +601,41 @@ def _error(message: object) -> None:
 
 def main() -> int:
     """Run the command line; returns the exit status. A user's mistake is one line, never a traceback."""
-    try:
-        status = app(prog_name="sharpbound", standalone_mode=False) or MEASURED
-        sys.stdout.flush()
-    except UsageError as mistake:
-        _error(" ".join(mistake.format_message().split()))
-        return BAD_INPUT
-    except InputError as mistake:
-        _error(mistake)
-        return BAD_INPUT
-    except BadCases as bad:
-        for each in bad.mistakes:
-            _error(each)
-        return BAD_INPUT
-    except Stopped as stopped:
-        print(stopped, file=sys.stderr)
-        return STOPPED
-    except (KeyboardInterrupt, typer.Abort):
-        status = STOPPED
-    except BrokenPipeError:  # the reader has gone, as in `sharpbound list | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return FAILED
-    if status == STOPPED:
-        print("stopped", file=sys.stderr)
+    with heeded(), open(os.devnull, "w") as nowhere:
+        sys.stdout, sys.stderr = sys.stdout or nowhere, sys.stderr or nowhere  # None where they were closed
+        try:
+            status = app(prog_name="sharpbound", standalone_mode=False) or MEASURED
+            sys.stdout.flush()
+        except UsageError as mistake:
+            _error(" ".join(mistake.format_message().split()))
+            return BAD_INPUT
+        except InputError as mistake:
+            _error(mistake)
+            return BAD_INPUT
+        except BadCases as bad:
+            for each in bad.mistakes:
+                _error(each)
+            return BAD_INPUT
+        except Stopped as stopped:
+            print(stopped, file=sys.stderr)
+            return stopped.status
+        except (KeyboardInterrupt, typer.Abort) as stop:
+            print("stopped", file=sys.stderr)
+            return interrupted(stop)
+        except BrokenPipeError:  # the reader has gone, as in `sharpbound list | head`
+            _write_nowhere()
+            return FAILED
+        except OSError as error:  # a disk that is full, a folder that has vanished
+            _write_nowhere()
+            place = f"{error.filename}: " if error.filename else ""
+            _error(f"{place}{error.strerror or error}")
+            return FAILED
     return status
+
+
+def _write_nowhere() -> None:
+    """Standard output takes nothing any more: what Python still holds for it must not be tried again at the end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
 if __name__ == "__main__":

@@ -6,8 +6,11 @@ import json
 import math
 import os
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+from sharpbound.errors import InputError
 
 
 def write_atomically(path: Path, content: str | bytes) -> None:
@@ -28,6 +31,35 @@ def write_atomically(path: Path, content: str | bytes) -> None:
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
+
+
+def write_together(folder: Path, files: Mapping[str, str | bytes]) -> None:
+    """Write ``files``, by their paths below ``folder``: all are on the disk before the first takes its name.
+
+    A disk that is full so leaves the old ones.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".writing-") as made:
+        for name, content in files.items():
+            path = Path(made, name)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content.encode("utf-8", "replace") if isinstance(content, str) else content)
+        for name in files:
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            os.replace(Path(made, name), folder / name)
+
+
+def try_folder(folder: Path, option: str) -> None:
+    """Make ``folder`` and write in it, before work whose result is to go there; InputError where that fails."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(b"0")
+            file.flush()
+    except OSError as error:
+        raise InputError(
+            f"cannot be written ({error.strerror}); name another folder with {option} DIR", where=str(folder)
+        ) from None
 
 
 def strict_json(value: Any, *, indent: int | None = None) -> str:

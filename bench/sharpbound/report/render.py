@@ -15,6 +15,7 @@ from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from sharpbound.errors import InputError
+from sharpbound.records.files import write_together
 from sharpbound.records.values import entries, slug, table
 from sharpbound.report.documents import Document, load
 from sharpbound.report.generic_figure import generic_figure
@@ -71,7 +72,7 @@ def render(
     )
     glyphs = Glyphs()
     shown: dict[str, list[Shown]] = {}
-    files: dict[str, bytes] = {}
+    files: dict[str, str | bytes] = {}
     for subject, figures in zip(subjects, track(drawn, len(subjects)), strict=True):
         title = subject.claim.id if isinstance(subject, ClaimGroup) else subject.title
         for stem, caption, encoded in figures:
@@ -89,11 +90,7 @@ def render(
         "verdicts.md": markdown_table(ordered),
     }
     output = Path(output_dir)
-    (output / "figures").mkdir(parents=True, exist_ok=True)
-    for name, content in files.items():
-        (output / name).write_bytes(content)
-    for name, text in texts.items():
-        (output / name).write_text(text, encoding="utf-8", errors="replace", newline="\n")
+    write_together(output, files | texts)
     return output / "index.html"
 
 

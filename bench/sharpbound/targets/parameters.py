@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from sharpbound.bounds import bounded
 from sharpbound.errors import InputError
 
 Numbers = Sequence[Any] | NDArray[Any] | Tensor
@@ -65,7 +66,7 @@ def number(value: Any, key: str, *, above: float = -math.inf, least: float = -ma
         raise mistake(key, f"must be greater than {above:g}, got {value!r}")
     if not value >= least:
         raise mistake(key, f"must be at least {least:g}, got {value!r}")
-    return float(value)
+    return bounded(float(value), f"target.{key}")
 
 
 def integer(value: Any, key: str, *, least: int) -> int:

@@ -142,7 +142,7 @@ def measure(
                 _measured(quantiles, each, final, dict(step or {}), stochastic)
                 for each in (_copied(scheduler), _doubled(scheduler))
             )
-        except (ValueError, IndexError, RuntimeError, FloatingPointError) as error:
+        except (AssertionError, TypeError, LookupError, ValueError, RuntimeError, ArithmeticError) as error:
             raise NotMeasured(f"{type(error).__name__} at T = {T}: {' '.join(str(error).split())}") from None
     return Measured(single.value, single.floor + abs(single.value - double.value))
 

@@ -104,6 +104,8 @@ def transported(problem: Problem, panels: Panels, stop: Level) -> Iterator[LineR
     seen = (everywhere > everywhere.max() + UNSEEN) & (log_tail - everywhere < math.log(CROWDED * stop[1]))
     xi, log_p = tensor(panels.nodes)[seen], everywhere[seen]
     inside = seen.ravel().nonzero()
+    if not len(inside):
+        raise NotMeasured("the law is too wide beside the least noise for the panels that resolve it")
     gapped = len(inside) < int(inside[-1] - inside[0]) + 1
     quantiles = _Quantiles(target, xi, stop)
     x = quantiles.at(ladder.level(ladder.T))
