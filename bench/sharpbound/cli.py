@@ -127,7 +127,10 @@ def run(
 ) -> None:
     """Measure cases. A run that was stopped goes on where it was."""
     from sharpbound.records.files import strict_json
+    from sharpbound.records.numbers import write_reproductions
+    from sharpbound.run.numbers import reproduce
     from sharpbound.run.results import write_results
+    from sharpbound.suite.numbers import load_numbers
 
     if every == bool(names):
         raise InputError("name case files or ids, or use --all (not both)")
@@ -137,6 +140,8 @@ def run(
     outcome = _measure(cases, workers, cache, no_cache, output, theory)
     if output:
         write_results(output, outcome.documents)
+    if every and output:
+        write_reproductions(output, reproduce(load_numbers(), _theory(theory), outcome.documents))
     if json:
         for document in outcome.documents:
             print(strict_json(document.as_json()))
@@ -311,6 +316,35 @@ def audit(
     else:
         show_audit(found)
     raise typer.Exit(STATUS[found["verdict"]])
+
+
+@app.command()
+def numbers(
+    paper: Annotated[
+        str | None, typer.Argument(help="Of one paper: key, arXiv number or theory file.")
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="One JSON document per number.")] = False,
+    workers: Workers = None,
+    cache: CacheFolder = None,
+    no_cache: NoCache = False,
+) -> None:
+    """Numbers that papers print, recomputed: ours, and in how many of the printed digits they agree."""
+    from sharpbound.records.files import strict_json
+    from sharpbound.run.numbers import reproduce, show_reproductions
+    from sharpbound.suite.numbers import load_numbers, of_paper
+
+    known = load_numbers()
+    wanted = of_paper(known, paper) if paper else known
+    cases = list(dict.fromkeys(number.case for number in wanted if number.case))
+    outcome = _measure(_find_cases(cases), workers, cache, no_cache, None) if cases else None
+    found = reproduce(wanted, _theory(None), outcome.documents if outcome else [])
+    if json:
+        for one in found:
+            print(strict_json(one.model_dump(mode="json")))
+    else:
+        show_reproductions(found)
+    if outcome:
+        raise typer.Exit(_status(outcome))
 
 
 @app.command()

@@ -11,11 +11,13 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from sharpbound.records.numbers import Reproduction
 from sharpbound.records.values import entries, flatten, table
 from sharpbound.report.claims import Claim
 from sharpbound.report.constants import truths
 from sharpbound.report.documents import CHAPTERS, CONTROLS, SOURCES, Document
 from sharpbound.report.findings import findings
+from sharpbound.report.numbers import BADGES, agreement, by_paper, ours
 from sharpbound.report.papers import bibliography
 from sharpbound.report.typeset import formula, prose
 from sharpbound.report.wording import METRICS, VERDICTS, estimate, inequality, named, number, setting
@@ -124,14 +126,17 @@ def build_page(
     environment: Mapping[str, Any],
     figures: Mapping[str, Sequence[Shown]],
     letters: str,
+    numbers: Sequence[Reproduction] = (),
 ) -> str:
-    """The whole page. ``figures`` holds those of a case, or of a claim's group, under its anchor."""
+    """The whole page. ``figures`` holds those of a case, or of a claim's group, under its anchor; ``numbers`` are
+    published ones beside ours.
+    """
     chapters = arrange(documents)
     tests = [d for chapter in chapters for d in chapter.documents if not d.claim.control]
     controls = [d for d in documents if d.claim.control]
     filters: dict[str, Callable[..., Any]] = {
-        "cell": cell, "displayed": displayed, "entries": entries, "estimate": estimate,
-        "metric": metric_markup, "number": number, "prose": prose, "row_table": row_table,
+        "agreement": agreement, "cell": cell, "displayed": displayed, "entries": entries, "estimate": estimate,
+        "metric": metric_markup, "number": number, "ours": ours, "prose": prose, "row_table": row_table,
         "setting": setting, "settings": settings, "table": table,
     }  # fmt: skip
     jinja = Environment(
@@ -160,7 +165,9 @@ def build_page(
         figures=figures,
         letters=Markup(letters),
         environment=[(key, setting(value)) for key, value in flatten(environment)],
-        bibliography=bibliography(documents),
+        bibliography=bibliography(documents, numbers),
+        numbers=by_paper(numbers),
+        badges=BADGES,
         named=named,
     )
     return minify(html)

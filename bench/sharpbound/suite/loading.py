@@ -11,6 +11,7 @@ from sharpbound.errors import Collected, InputError, InputErrors, brief, did_you
 from sharpbound.places import default_directory
 from sharpbound.suite.case import Case
 from sharpbound.suite.claim import Claim, Paper
+from sharpbound.suite.numbers import FOLDER as NUMBERS
 from sharpbound.suite.validation import read_toml, shown, validated
 
 
@@ -217,17 +218,24 @@ def _files(kind: str, only: Sequence[Path], more: Sequence[Path] = ()) -> list[P
     for folder in more:
         files += _toml_files(folder)
     here = Path(kind)
-    files += sorted(here.rglob("*.toml")) if here.is_dir() else []
+    files += _below(here) if here.is_dir() else []
     distinct: dict[Path, Path] = {}
     for path in files:
         distinct.setdefault(path.resolve(), path)
     return list(distinct.values())
 
 
+def _below(directory: Path) -> list[Path]:
+    """The TOML files of a folder of cases or claims: all but the published numbers, which are neither."""
+    return [
+        path for path in sorted(directory.rglob("*.toml")) if path.relative_to(directory).parts[0] != NUMBERS
+    ]
+
+
 def _toml_files(directory: Path) -> list[Path]:
     if not directory.is_dir():
         raise InputError("no such folder; check the path", where=shown(directory))
-    files = sorted(directory.rglob("*.toml"))
+    files = _below(directory)
     if not files:
         raise InputError("has no .toml files", where=shown(directory))
     return files
