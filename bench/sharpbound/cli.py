@@ -140,8 +140,8 @@ def run(
     outcome = _measure(cases, workers, cache, no_cache, output, theory)
     if output:
         write_results(output, outcome.documents)
-    if every and output:
-        write_reproductions(output, reproduce(load_numbers(), _theory(theory), outcome.documents))
+    if every and output and (numbers := load_numbers()):
+        write_reproductions(output, reproduce(numbers, _theory(theory), outcome.documents))
     if json:
         for document in outcome.documents:
             print(strict_json(document.as_json()))

@@ -416,6 +416,54 @@ def test_csv_has_full_precision(output: Path, documents: list[dict[str, Any]]) -
     assert records["pf-ode-mixture"]["fitted"] == "6"
 
 
+def test_published_numbers_stand_beside_ours(documents: list[dict[str, Any]], tmp_path: Path) -> None:
+    paper = {
+        "title": "On halves", "authors": ["Ann <b>Author</b>", "Bo Writer"], "year": 2020, "arxiv": "2001.00001",
+        "key": "author2020", "bibtex": "@misc{author2020, title = {On halves}, author = {Author, Ann}}",
+    }  # fmt: skip
+    common = {"paper": paper, "where": "Table 1", "version": "v1", "trust": "V", "how": "", "digits": 2}
+    numbers = [
+        {
+            "id": "a.half",
+            "what": "a half",
+            "printed": "0.50",
+            "ours": 0.4999,
+            "agreeing": 2,
+            "outcome": "reproduced",
+        },
+        {
+            "id": "a.third",
+            "what": "a third",
+            "printed": ".34",
+            "ours": 1 / 3,
+            "agreeing": 1,
+            "outcome": "differs",
+        },
+        {
+            "id": "a.far",
+            "what": "far",
+            "printed": "12",
+            "outcome": "not computable here",
+            "reason": "needs data",
+        },
+    ]
+    write(tmp_path, documents[:1])
+    (tmp_path / "numbers.json").write_text(json.dumps([common | n for n in numbers]), encoding="utf-8")
+    page = Page(render(tmp_path, tmp_path, formats=[]).read_text(encoding="utf-8"))
+    assert page.all("h2", id="numbers")
+    for line in (
+        "Author</b> & Writer (2020), arXiv:2001.00001",
+        "a half Table 1 V 0.50 0.4999 2 of 2 reproduced",
+        "a third Table 1 V .34 0.3333 1 of 2 differs",
+        "far Table 1 V 12 – – not computable here needs data",
+    ):
+        assert line in page.words
+    assert "@misc{author2020" in (tmp_path / "references.bib").read_text(encoding="utf-8")
+    (tmp_path / "numbers.json").write_text('[{"id": 1}]', encoding="utf-8")
+    with pytest.raises(InputError, match=r"numbers\.json: id: input should be a valid string, got 1"):
+        render(tmp_path, tmp_path, formats=[])
+
+
 def test_markdown_has_a_line_per_case(output: Path, documents: list[dict[str, Any]]) -> None:
     text = (output / "verdicts.md").read_text(encoding="utf-8")
     for document in documents:

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from sharpbound.errors import InputError
-from sharpbound.suite import load_theory
-from sharpbound.suite.numbers import FOLDER, Printed, load_numbers, of_paper
+from sharpbound.suite import load_cases, load_theory
+from sharpbound.suite.loading import NUMBERS
+from sharpbound.suite.numbers import Printed, load_numbers, of_paper
 
 PAPER = """
 [paper]
@@ -59,7 +60,7 @@ def test_agreement_is_counted_in_printed_digits(ours, floor, agreeing):
 
 
 def folder(tmp_path: Path, text: str) -> Path:
-    numbers = tmp_path / "theory" / FOLDER
+    numbers = tmp_path / "theory" / NUMBERS
     numbers.mkdir(parents=True)
     (numbers / "author2020.toml").write_text(text)
     return numbers
@@ -114,6 +115,13 @@ def test_numbers_are_no_claims(tmp_path):
     claim += 'formula = "1/T"\ntrust = "D"\nstatus = "verified"\n'
     (theory / "author2020.toml").write_text(PAPER + claim)
     assert list(load_theory(theory)) == ["author2020.rate"]
+
+
+def test_cases_may_lie_in_a_folder_of_that_name(tmp_path):
+    (tmp_path / NUMBERS).mkdir()
+    (tmp_path / NUMBERS / "wrong.toml").write_text("a = 1")
+    with pytest.raises(InputError, match=r"wrong\.toml"):
+        load_cases(tmp_path)
 
 
 def test_a_paper_is_named_by_file_key_or_arxiv_number():

@@ -15,13 +15,10 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, Field, model_validator
 
 from sharpbound.errors import Collected, InputError, brief, did_you_mean
-from sharpbound.places import default_directory
 from sharpbound.suite.case import ClaimId, Line, Slug
 from sharpbound.suite.claim import Paper, Trust
+from sharpbound.suite.loading import number_folders
 from sharpbound.suite.validation import Table, read_toml, shown, validated
-
-FOLDER = "numbers"
-"""The folder inside theory/ that holds published numbers, and no claims."""
 
 _RECIPES = ("case", "claim", "quantity", "unavailable")
 
@@ -135,7 +132,7 @@ def load_numbers(folder: Path | None = None) -> list[Number]:
 
     ``folder`` : those of this folder alone. Raises every mistake in them.
     """
-    folders = [folder] if folder else [default_directory("theory") / FOLDER, Path("theory") / FOLDER]
+    folders = [folder] if folder else number_folders()
     files = {path.resolve(): path for each in folders for path in sorted(each.glob("*.toml"))}
     found: dict[str, Number] = {}
     with Collected() as mistakes:
