@@ -19,9 +19,11 @@ from sharpbound.report.documents import CHAPTERS, CONTROLS, SOURCES, Document
 from sharpbound.report.findings import findings
 from sharpbound.report.numbers import BADGES, agreement, by_paper, ours
 from sharpbound.report.papers import bibliography
+from sharpbound.report.rivals import contests
 from sharpbound.report.typeset import formula, prose
 from sharpbound.report.wording import METRICS, VERDICTS, estimate, inequality, named, number, setting
 from sharpbound.suite.claim import TRUST
+from sharpbound.suite.hypotheses import MET, UNCHECKED
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,16 @@ class ClaimGroup:
     claim: Claim
     documents: Sequence[Document]
     anchor: str
+
+    @property
+    def hypotheses(self) -> list[tuple[str, list[Document]]]:
+        """The cases by what became of the theorem's hypotheses on them: met, not met (which), unchecked."""
+        groups: dict[str, list[Document]] = {}
+        for document in sorted(
+            self.documents, key=lambda d: (d.hypotheses != MET, d.hypotheses == UNCHECKED)
+        ):
+            groups.setdefault(document.hypotheses, []).append(document)
+        return list(groups.items())
 
 
 @dataclass(frozen=True)
@@ -159,6 +171,7 @@ def build_page(
         trust=TRUST,
         findings=findings(tests),
         truths=truths(tests),
+        contests=contests(tests),
         claims=len({d.claim.id for d in documents}),
         papers=len({d.claim.key or d.claim.citation for d in documents}),
         rows=sum(len(d.rows) for d in documents),
