@@ -433,7 +433,7 @@ def test_a_claim_says_what_was_read_and_which_cases_meet_its_hypotheses(
     words = Page(render(tmp_path, tmp_path, formats=[]).read_text(encoding="utf-8")).words
     for line in (
         "unverified wording the theorem was not seen",
-        "Read: recalled; wording or exponents not checked against the paper; Theorem 7; version 3",
+        "Wording: recalled; wording or exponents not checked against the paper; Theorem 7; version 3",
         "v1 (not read): Another power.",
         f"Hypotheses met: {first['case']}",
         "Hypotheses not met: density: second",

@@ -14,6 +14,7 @@ from sharpbound.laws import LAW_METRICS, METRICS, NotMeasured, chains, finite_or
 from sharpbound.laws.black_box import cannot_measure, measured_w2
 from sharpbound.records.document import Conclusion, Row
 from sharpbound.samplers import PlainSampler, Sampler
+from sharpbound.samplers.ancestral import AncestralEuler
 from sharpbound.suite.explicit import explicit_verdict
 from sharpbound.suite.known import known_values, target_values
 from sharpbound.targets import Target1D
@@ -164,11 +165,16 @@ def steps_axis(case: Case, curve: Sequence[Row], metric: str) -> Axis:
 
 
 def sampling_context(case: Case) -> dict[str, Any]:
-    """What a case of a sampler says of hypotheses beside its target: the finest ladder, the score, the start."""
+    """What a case of a sampler says of hypotheses beside its target: the finest ladder, the score, the start.
+
+    Whether the posterior mean is frozen is known of one sampler, and left open of the others.
+    """
+    sampler = samplers.build(case.sampler)
     return {
         "ladder": processes.build(case.forward, max(case.sweep["T"])),
         "exact_scores": case.score_error is None,
         "exact_start": case.sampler.get("init", "normal") == "exact",
+        "frozen_mean": sampler == AncestralEuler(eta=1.0) or None,
     }
 
 

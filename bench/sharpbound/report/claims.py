@@ -61,6 +61,11 @@ class Claim:
         return self.info.get("status") == "unverified-wording"
 
     @property
+    def explicit(self) -> bool:
+        """Whether the claim states its constant."""
+        return self.info.get("constant") == "explicit"
+
+    @property
     def why_unverified(self) -> str:
         """What of its wording was not read; empty for one that is verified."""
         return str(self.info.get("unverified") or self.trust) if self.unverified else ""

@@ -99,7 +99,7 @@ def count_verdicts(documents: Sequence[Document]) -> list[tuple[str, int]]:
 
 def displayed(claim: Claim) -> Markup:
     """The claim's formula, typeset, as an inequality or equality for its metric."""
-    return formula(inequality(claim.kind, claim.metric, claim.latex))
+    return formula(inequality(claim.kind, claim.metric, claim.latex, claim.explicit))
 
 
 def metric_markup(metric: str) -> Markup:
