@@ -41,6 +41,28 @@ def test_only_the_variance_beta_is_exact_on_unit_covariance(T):
         assert T * abs(output - true) > 0.1  # an error of order 1/T in each coordinate: sqrt(d)/T in all
 
 
+@pytest.mark.parametrize("T", [4, 32, 256])
+def test_only_the_posterior_variance_is_exact_on_a_point(T):
+    """So that data on k of d coordinates have one distance whatever d is, which is what low-dimensional theory needs."""
+    true, output = ddpm_output(0.0, T, "posterior")
+    assert output == pytest.approx(true, rel=1e-12)
+    for variance in ("ddpm", "beta"):
+        true, output = ddpm_output(0.0, T, variance)
+        assert T * abs(output / true - 1) > 0.5
+    assert THEORY["liang2025lowdim.tv"].decay("d") == (0, 0)
+
+
+def test_two_points_have_one_distance_in_every_dimension():
+    case = CASES["posterior-two-points-tv-dimension"]
+    ladder, sampler = processes.build(case.forward, 16), samplers.build(case.sampler)
+    line = targets.build({"family": "atoms", "points": [-1.0, 1.0], "weights": [0.3, 0.7]})
+    one = laws.output_law(line, ladder, sampler, init="exact").distance("tv")
+    many = laws.output_law(targets.build(case.target | {"dim": 128}), ladder, sampler, init="exact").distance(
+        "tv"
+    )
+    assert many.value == pytest.approx(one.value, abs=many.floor + one.floor + 1e-12)
+
+
 @pytest.mark.parametrize(
     ("name", "variance"), [("ddpm-beta", "beta"), ("ddpm", "ddpm"), ("ddpm-posterior", "posterior")]
 )
