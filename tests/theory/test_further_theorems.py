@@ -43,7 +43,7 @@ def test_only_the_variance_beta_is_exact_on_unit_covariance(T):
 
 @pytest.mark.parametrize("T", [4, 32, 256])
 def test_only_the_posterior_variance_is_exact_on_a_point(T):
-    """So that data on k of d coordinates have one distance whatever d is, which is what low-dimensional theory needs."""
+    """So that data on k of d coordinates have one distance whatever d is: what low-dimensional theory needs."""
     true, output = ddpm_output(0.0, T, "posterior")
     assert output == pytest.approx(true, rel=1e-12)
     for variance in ("ddpm", "beta"):
