@@ -283,6 +283,45 @@ def test_lists_and_descriptions(command: Command) -> None:
     assert "verify" in command()[1]
 
 
+NUMBER = """
+[[number]]
+id = "toy2024.{id}"
+what = "the bound at d = 3, T = 4"
+printed = "{printed}"
+where = "Table 1"
+trust = "V"
+claim = "toy.ode"
+values = {{ d = 3.0, T = 4.0 }}
+"""
+
+
+def test_numbers_stand_beside_what_is_printed(suite: Path, command: Command) -> None:
+    (suite / "theory" / "numbers").mkdir()
+    file = suite / "theory" / "numbers" / "toy2024.toml"
+    file.write_text(NUMBER.format(id="good", printed="0.75") + NUMBER.format(id="bad", printed=".74"))
+    status, out, _ = command("numbers")
+    assert status == 0
+    assert [line.split()[-4:] for line in out.splitlines()[1:]] == [
+        ["2", "of", "2", "reproduced"],
+        ["1", "of", "2", "differs"],
+    ]
+    told = [strict(line) for line in command("numbers", "toy2024", "--json")[1].splitlines()]
+    assert [(t["ours"], t["agreeing"], t["outcome"]) for t in told] == [
+        (0.75, 2, "reproduced"),
+        (0.75, 1, "differs"),
+    ]
+    assert (
+        command("numbers", "toy2025")[2]
+        == "error: no published number of 'toy2025'; did you mean 'toy2024'?\n"
+    )
+    command("run", "--all")
+    assert len(json.loads((suite / "reports/latest/numbers.json").read_text())) == 2
+    file.write_text(NUMBER.format(id="good", printed="three"))
+    status, _, err = command("numbers")
+    assert (status, err.count("\n")) == (2, 1)
+    assert "number[0].printed: must be a number as it is printed" in err
+
+
 # -- as a process ------------------------------------------------------------------------------
 
 

@@ -152,7 +152,10 @@ def run(
     """Measure cases. A run that was stopped goes on where it was."""
     from sharpbound.records.files import strict_json
     from sharpbound.run.executors import named
+    from sharpbound.records.numbers import write_reproductions
+    from sharpbound.run.numbers import reproduce
     from sharpbound.run.results import write_results
+    from sharpbound.suite.numbers import load_numbers
 
     if every == bool(names):
         raise InputError("name case files or ids, or use --all (not both)")
@@ -166,6 +169,8 @@ def run(
     outcome = _measure(cases, workers, cache, no_cache, output, theory, work)
     if output:
         write_results(output, outcome.documents)
+    if every and output and (numbers := load_numbers()):
+        write_reproductions(output, reproduce(numbers, _theory(theory), outcome.documents))
     if json:
         for document in outcome.documents:
             print(strict_json(document.as_json()))
@@ -394,6 +399,35 @@ def cache(
         print(f"  {kind}: {number}")
     if found.of_other_versions:
         print(f"  made with other versions of numpy, scipy, torch or pot: {found.of_other_versions}")
+
+
+@app.command(epilog=examples("numbers"))
+def numbers(
+    paper: Annotated[
+        str | None, typer.Argument(help="Of one paper: key, arXiv number or theory file.")
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="One JSON document per number.")] = False,
+    workers: Workers = None,
+    cache: CacheFolder = None,
+    no_cache: NoCache = False,
+) -> None:
+    """Numbers that papers print, recomputed: ours, and in how many of the printed digits they agree."""
+    from sharpbound.records.files import strict_json
+    from sharpbound.run.numbers import reproduce, show_reproductions
+    from sharpbound.suite.numbers import load_numbers, of_paper
+
+    known = load_numbers()
+    wanted = of_paper(known, paper) if paper else known
+    cases = list(dict.fromkeys(number.case for number in wanted if number.case))
+    outcome = _measure(_find_cases(cases), workers, cache, no_cache, None) if cases else None
+    found = reproduce(wanted, _theory(None), outcome.documents if outcome else [])
+    if json:
+        for one in found:
+            print(strict_json(one.model_dump(mode="json")))
+    else:
+        show_reproductions(found)
+    if outcome:
+        raise typer.Exit(_status(outcome))
 
 
 @app.command(epilog=examples("report"))

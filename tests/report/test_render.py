@@ -81,7 +81,7 @@ def test_every_case_has_a_section_and_a_line_that_leads_to_it(
     sections = [a["id"] for a in page.all("details", class_="case")]
     links = [a["href"] for a in page.all("a") if (a["href"] or "").startswith("#")]
     assert sorted(sections) == sorted(d["case"] for d in documents)
-    assert sorted(links) == sorted(f"#{d['case']}" for d in documents)
+    assert set(links) == {f"#{d['case']}" for d in documents}  # from the table, and from the claims' sections
     for document in documents:
         assert document["command"] in page.words
 
@@ -414,6 +414,79 @@ def test_csv_has_full_precision(output: Path, documents: list[dict[str, Any]]) -
     assert float(records["pf-ode-mixture"]["exponent"]) == 1.0021
     assert records["ode-laplace-floor"]["exponent"] == ""
     assert records["pf-ode-mixture"]["fitted"] == "6"
+
+
+def test_a_claim_says_what_was_read_and_which_cases_meet_its_hypotheses(
+    documents: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    first, second = (json.loads(json.dumps(documents[0])) for _ in range(2))
+    second["case"], second["hypotheses"], first["hypotheses"] = "second", "not met: density", "met"
+    for each in (first, second):
+        paper = each["claim_info"]["paper"] | {
+            "versions": [{"version": "v1", "says": "Another power.", "read": False}]
+        }
+        each["claim_info"] |= {
+            "trust": "M", "status": "unverified-wording", "unverified": "the theorem was not seen", "paper": paper,
+            "source": "Theorem 7",
+        }  # fmt: skip
+    write(tmp_path, [first, second])
+    words = Page(render(tmp_path, tmp_path, formats=[]).read_text(encoding="utf-8")).words
+    for line in (
+        "unverified wording the theorem was not seen",
+        "Wording: recalled; wording or exponents not checked against the paper; Theorem 7; version 3",
+        "v1 (not read): Another power.",
+        f"Hypotheses met: {first['case']}",
+        "Hypotheses not met: density: second",
+    ):
+        assert line in words
+
+
+def test_published_numbers_stand_beside_ours(documents: list[dict[str, Any]], tmp_path: Path) -> None:
+    paper = {
+        "title": "On halves", "authors": ["Ann <b>Author</b>", "Bo Writer"], "year": 2020, "arxiv": "2001.00001",
+        "key": "author2020", "bibtex": "@misc{author2020, title = {On halves}, author = {Author, Ann}}",
+    }  # fmt: skip
+    common = {"paper": paper, "where": "Table 1", "version": "v1", "trust": "V", "how": "", "digits": 2}
+    numbers = [
+        {
+            "id": "a.half",
+            "what": "a half",
+            "printed": "0.50",
+            "ours": 0.4999,
+            "agreeing": 2,
+            "outcome": "reproduced",
+        },
+        {
+            "id": "a.third",
+            "what": "a third",
+            "printed": ".34",
+            "ours": 1 / 3,
+            "agreeing": 1,
+            "outcome": "differs",
+        },
+        {
+            "id": "a.far",
+            "what": "far",
+            "printed": "12",
+            "outcome": "not computable here",
+            "reason": "needs data",
+        },
+    ]
+    write(tmp_path, documents[:1])
+    (tmp_path / "numbers.json").write_text(json.dumps([common | n for n in numbers]), encoding="utf-8")
+    page = Page(render(tmp_path, tmp_path, formats=[]).read_text(encoding="utf-8"))
+    assert page.all("h2", id="numbers")
+    for line in (
+        "Author</b> & Writer (2020), arXiv:2001.00001",
+        "a half Table 1 V 0.50 0.4999 2 of 2 reproduced",
+        "a third Table 1 V .34 0.3333 1 of 2 differs",
+        "far Table 1 V 12 – – not computable here needs data",
+    ):
+        assert line in page.words
+    assert "@misc{author2020" in (tmp_path / "references.bib").read_text(encoding="utf-8")
+    (tmp_path / "numbers.json").write_text('[{"id": 1}]', encoding="utf-8")
+    with pytest.raises(InputError, match=r"numbers\.json: id: input should be a valid string, got 1"):
+        render(tmp_path, tmp_path, formats=[])
 
 
 def test_markdown_has_a_line_per_case(output: Path, documents: list[dict[str, Any]]) -> None:

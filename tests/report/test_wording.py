@@ -64,6 +64,11 @@ def test_only_sums_need_brackets() -> None:
     assert inequality("upper-bound", "tv", r"\frac{d + 1}{T}") == r"\mathrm{TV} \leq C\,\dfrac{d + 1}{T}"
     assert r"\left[" in inequality("upper-bound", "tv", r"\frac{d}{T} + \varepsilon")
     assert inequality("ordering", "tv", "x") == "x"
+    assert (
+        inequality("lower-bound", "tv", r"\frac{d}{T} + 1", explicit=True)
+        == r"\mathrm{TV} \geq \dfrac{d}{T} + 1"
+    )
+    assert inequality("equality", "tv", "x", explicit=True) == r"\mathrm{TV} = x"
 
 
 def test_every_claim_of_the_suite_is_typeset() -> None:

@@ -81,7 +81,7 @@ LOW_RANK = {"family": "low-rank-mixture", "weights": [1.0], "means": [[1.0, 2.0]
         ({"family": "product"}, "factor", "exactly one"),
         ({"family": "product", "factor": LAPLACE}, "dim", "missing"),
         ({"family": "product", "factor": LAPLACE, "dim": True}, "dim", "whole number"),
-        ({"family": "product", "factors": [LAPLACE], "dim": 1}, "dim", "leave it out"),
+        ({"family": "product", "factors": [LAPLACE, LAPLACE], "dim": 3}, "dim", "multiple of the 2 factors"),
         ({"family": "product", "factors": [LAPLACE, {"family": "laplace"}]}, "factors[1].scale", "missing"),
         ({"family": "product", "factor": MIXTURE_2D | {"stds": [1, 1]}, "dim": 2}, "factor", "on the line"),
         ({"family": "product", "factor": "laplace", "dim": 2}, "factor", "table"),

@@ -61,6 +61,29 @@ class Claim:
         return self.info.get("status") == "unverified-wording"
 
     @property
+    def explicit(self) -> bool:
+        """Whether the claim states its constant."""
+        return self.info.get("constant") == "explicit"
+
+    @property
+    def why_unverified(self) -> str:
+        """What of its wording was not read; empty for one that is verified."""
+        return str(self.info.get("unverified") or self.trust) if self.unverified else ""
+
+    @property
+    def read(self) -> str:
+        """What was read where: the trust in words, the place and the version."""
+        version = str(self.info.get("version") or self.paper.get("version") or "")
+        version = "" if version in ("", "unknown") else f"version {version}"
+        return "; ".join(part for part in (self.trust, str(self.info.get("source") or ""), version) if part)
+
+    @property
+    def versions(self) -> list[tuple[str, str, bool]]:
+        """What each version of the paper says, and whether it was read, where its theorems changed."""
+        told = [table(item) for item in entries(self.paper.get("versions"))]
+        return [(str(v.get("version")), str(v.get("says")), bool(v.get("read"))) for v in told]
+
+    @property
     def bibtex(self) -> str:
         return str(self.info.get("bibtex") or self.paper.get("bibtex") or "").strip()
 

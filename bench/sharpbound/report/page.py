@@ -11,15 +11,19 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from sharpbound.records.numbers import Reproduction
 from sharpbound.records.values import entries, flatten, table
 from sharpbound.report.claims import Claim
 from sharpbound.report.constants import truths
 from sharpbound.report.documents import CHAPTERS, CONTROLS, SOURCES, Document
 from sharpbound.report.findings import findings
+from sharpbound.report.numbers import BADGES, agreement, by_paper, ours
 from sharpbound.report.papers import bibliography
+from sharpbound.report.rivals import contests
 from sharpbound.report.typeset import formula, prose
 from sharpbound.report.wording import METRICS, VERDICTS, estimate, inequality, named, number, setting
 from sharpbound.suite.claim import TRUST
+from sharpbound.suite.hypotheses import MET, UNCHECKED
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,16 @@ class ClaimGroup:
     claim: Claim
     documents: Sequence[Document]
     anchor: str
+
+    @property
+    def hypotheses(self) -> list[tuple[str, list[Document]]]:
+        """The cases by what became of the theorem's hypotheses on them: met, not met (which), unchecked."""
+        groups: dict[str, list[Document]] = {}
+        for document in sorted(
+            self.documents, key=lambda d: (d.hypotheses != MET, d.hypotheses == UNCHECKED)
+        ):
+            groups.setdefault(document.hypotheses, []).append(document)
+        return list(groups.items())
 
 
 @dataclass(frozen=True)
@@ -85,7 +99,7 @@ def count_verdicts(documents: Sequence[Document]) -> list[tuple[str, int]]:
 
 def displayed(claim: Claim) -> Markup:
     """The claim's formula, typeset, as an inequality or equality for its metric."""
-    return formula(inequality(claim.kind, claim.metric, claim.latex))
+    return formula(inequality(claim.kind, claim.metric, claim.latex, claim.explicit))
 
 
 def metric_markup(metric: str) -> Markup:
@@ -124,14 +138,17 @@ def build_page(
     environment: Mapping[str, Any],
     figures: Mapping[str, Sequence[Shown]],
     letters: str,
+    numbers: Sequence[Reproduction] = (),
 ) -> str:
-    """The whole page. ``figures`` holds those of a case, or of a claim's group, under its anchor."""
+    """The whole page. ``figures`` holds those of a case, or of a claim's group, under its anchor; ``numbers`` are
+    published ones beside ours.
+    """
     chapters = arrange(documents)
     tests = [d for chapter in chapters for d in chapter.documents if not d.claim.control]
     controls = [d for d in documents if d.claim.control]
     filters: dict[str, Callable[..., Any]] = {
-        "cell": cell, "displayed": displayed, "entries": entries, "estimate": estimate,
-        "metric": metric_markup, "number": number, "prose": prose, "row_table": row_table,
+        "agreement": agreement, "cell": cell, "displayed": displayed, "entries": entries, "estimate": estimate,
+        "metric": metric_markup, "number": number, "ours": ours, "prose": prose, "row_table": row_table,
         "setting": setting, "settings": settings, "table": table,
     }  # fmt: skip
     jinja = Environment(
@@ -154,13 +171,16 @@ def build_page(
         trust=TRUST,
         findings=findings(tests),
         truths=truths(tests),
+        contests=contests(tests),
         claims=len({d.claim.id for d in documents}),
         papers=len({d.claim.key or d.claim.citation for d in documents}),
         rows=sum(len(d.rows) for d in documents),
         figures=figures,
         letters=Markup(letters),
         environment=[(key, setting(value)) for key, value in flatten(environment)],
-        bibliography=bibliography(documents),
+        bibliography=bibliography(documents, numbers),
+        numbers=by_paper(numbers),
+        badges=BADGES,
         named=named,
     )
     return minify(html)

@@ -10,9 +10,11 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 
 from sharpbound.records.files import strict_json
+from sharpbound.records.numbers import Reproduction
 from sharpbound.records.values import table
 from sharpbound.report.claims import Claim
 from sharpbound.report.documents import Document
+from sharpbound.report.numbers import source
 from sharpbound.report.wording import estimate, named, number
 
 _TEX = {
@@ -85,9 +87,10 @@ def run_id(documents: Iterable[Document]) -> str:
     return hashlib.sha256(strict_json(records).encode()).hexdigest()[:12]
 
 
-def bibliography(documents: Iterable[Document]) -> str:
-    """BibTeX of exactly the papers whose claims were tested, sorted, each once."""
-    found = {d.claim.key or d.claim.bibtex: d.claim.bibtex for d in documents if d.claim.bibtex}
+def bibliography(documents: Iterable[Document], numbers: Iterable[Reproduction] = ()) -> str:
+    """BibTeX of exactly the papers whose claims were tested or whose numbers recomputed, sorted, each once."""
+    sources = [*(d.claim for d in documents), *map(source, numbers)]
+    found = {claim.key or claim.bibtex: claim.bibtex for claim in sources if claim.bibtex}
     return "\n\n".join(found[key] for key in sorted(found)) + ("\n" if found else "")
 
 

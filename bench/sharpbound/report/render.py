@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 
 from sharpbound.errors import InputError
 from sharpbound.records.files import write_together
+from sharpbound.records.numbers import read_reproductions
 from sharpbound.records.values import entries, slug, table
 from sharpbound.report.documents import Document, load
 from sharpbound.report.generic_figure import generic_figure
@@ -64,6 +65,7 @@ def render(
     if unknown:
         raise InputError(f"unknown format {unknown[0]!r}; choose among {', '.join(FORMATS)}", key="formats")
     documents, environment = load(Path(input_dir))
+    numbers = read_reproductions(Path(input_dir))
     groups = [group for chapter in arrange(documents) for group in chapter.groups]
     subjects: list[Subject] = [*groups, *documents]
     processes = cpu_count() if len(subjects) > FEW else 1
@@ -80,12 +82,12 @@ def render(
             files |= names
             picture = Markup(glyphs.inline(encoded["svg"], label(title, "Figure")))
             shown.setdefault(subject.anchor, []).append(Shown(picture, caption, list(names)))
-    page = build_page(documents, environment, shown, glyphs.sheet())
+    page = build_page(documents, environment, shown, glyphs.sheet(), numbers)
     ordered = [d for group in groups for d in group.documents]
     texts = {
         "index.html": page,
         "table.tex": latex_table(ordered),
-        "references.bib": bibliography(ordered),
+        "references.bib": bibliography(ordered, numbers),
         "verdicts.csv": csv_table(ordered),
         "verdicts.md": markdown_table(ordered),
     }

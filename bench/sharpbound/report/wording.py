@@ -93,14 +93,17 @@ def rate_latex(variable: str, exponent: float, falling: bool, log_power: float) 
     return base + (f"\\,{logs}" + (f"(1/{name})" if small else f"\\,{name}") if log_power else "")
 
 
-def inequality(kind: str, metric: str, latex: str) -> str:
-    """A claim's formula as a statement about its metric, with the constant that the paper leaves open."""
+def inequality(kind: str, metric: str, latex: str, explicit: bool = False) -> str:
+    """A claim's formula as a statement about its metric, with the constant that the paper leaves open, if it does."""
     latex = latex.replace(r"\frac", r"\dfrac")
     left = SYMBOLS.get(metric, rf"\mathrm{{{metric}}}" if metric.isalpha() else "")
     flat = latex
     while flat != (flat := re.sub(r"\{[^{}]*\}|\\left\((?:(?!\\left).)*?\\right\)", "", flat)):
         pass
     factor = rf"\left[\,{latex}\,\right]" if re.search(r"[+-]", flat) else latex
+    if explicit:
+        sign = {"upper-bound": r"\leq", "lower-bound": r"\geq", "equality": "="}.get(kind, "")
+        return f"{left} {sign} {latex}" if left and sign and latex else latex
     relation = {
         "upper-bound": rf"\leq C\,{factor}",
         "exponential": rf"\leq C\,{factor}",

@@ -31,6 +31,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "gate": ("sharpbound gate", "sharpbound gate pf-ode-gaussian-tv-fixed-horizon --strict"),
     "audit": ("sharpbound audit my_module:my_sampler --order 2",),
     "cache": ("sharpbound cache info", "sharpbound cache prune --size 500M"),
+    "numbers": ("sharpbound numbers", "sharpbound numbers pierret2025 --json"),
     "report": ("sharpbound report --input results",),
 }
 """By command; ``sharpbound`` is that of no command."""

@@ -232,8 +232,9 @@ def _check_sweep(sweep: dict[str, list[Number]]) -> None:
 
 
 def _check_steps(values: list[Number]) -> None:
+    """Whole numbers from 2 on; or one step alone, which a theorem may be about."""
     for value in values:
-        if not isinstance(value, int) or value < 2:
+        if not isinstance(value, int) or value < (1 if len(values) == 1 else 2):
             raise InputError(f"must hold integers >= 2, got {value!r}", key="sweep.T")
         if value > MAX_STEPS:
             raise InputError(f"has {value} steps; use at most {MAX_STEPS}", key="sweep.T")
