@@ -151,8 +151,8 @@ def run(
 ) -> None:
     """Measure cases. A run that was stopped goes on where it was."""
     from sharpbound.records.files import strict_json
-    from sharpbound.run.executors import named
     from sharpbound.records.numbers import write_reproductions
+    from sharpbound.run.executors import named
     from sharpbound.run.numbers import reproduce
     from sharpbound.run.results import write_results
     from sharpbound.suite.numbers import load_numbers
