@@ -328,6 +328,19 @@ def report(
     print(f"written to {render(source, output or source, track=_track)}", file=sys.stderr)
 
 
+@app.command()
+def export(
+    names: Annotated[list[str], typer.Argument(metavar="CASE|CLAIM|PAPER...", help="What the paper needs.")],
+    output: Annotated[Path, typer.Option("--output", metavar="DIR", help="Where the files are written.")],
+    source: Annotated[Path, typer.Option("--input", metavar="DIR", help="Results of a run.")] = RESULTS,
+) -> None:
+    """Write tables, macros, figures, captions and BibTeX for a paper, from the results of a run."""
+    from sharpbound.report.export import export as write
+
+    written = write(names, source, output)
+    print(f"{len(written)} files in {output}; see example.tex", file=sys.stderr)
+
+
 def _track(things: Iterable[Any], total: int) -> Iterable[Any]:
     """The things, with a progress bar on standard error where that is a terminal."""
     from rich.console import Console

@@ -16,8 +16,8 @@ import pytest
 
 from sharpbound.errors import InputError
 from sharpbound.report import render
-from sharpbound.report.papers import tex
 from sharpbound.report.style import FORMATS
+from sharpbound.report.tex import tex
 
 VOID = {"meta", "input", "br", "hr", "img", "link"}
 

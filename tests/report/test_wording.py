@@ -64,6 +64,8 @@ def test_only_sums_need_brackets() -> None:
     assert inequality("upper-bound", "tv", r"\frac{d + 1}{T}") == r"\mathrm{TV} \leq C\,\dfrac{d + 1}{T}"
     assert r"\left[" in inequality("upper-bound", "tv", r"\frac{d}{T} + \varepsilon")
     assert inequality("ordering", "tv", "x") == "x"
+    assert inequality("upper-bound", "tv", r"\frac{2}{T}", explicit=True) == r"\mathrm{TV} \leq \dfrac{2}{T}"
+    assert inequality("equality", "tv", "T", explicit=True) == r"\mathrm{TV} = T"
 
 
 def test_every_claim_of_the_suite_is_typeset() -> None:

@@ -5,9 +5,13 @@ from __future__ import annotations
 import json
 import math
 import os
+import shutil
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+from sharpbound.errors import InputError
 
 
 def write_atomically(path: Path, content: str | bytes) -> None:
@@ -28,6 +32,35 @@ def write_atomically(path: Path, content: str | bytes) -> None:
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
+
+
+def write_together(folder: Path, files: Mapping[str, str | bytes]) -> None:
+    """Write files below ``folder``: all bytes reach the disk before the first takes its name.
+
+    Where the folder cannot be written to, or the disk is full, InputError says so in one line, and the files that
+    were there are as they were.
+    """
+    staged: Path | None = None
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        staged = Path(tempfile.mkdtemp(dir=folder, prefix=".writing-"))
+        for name, content in files.items():
+            path = staged / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content.encode(errors="replace") if isinstance(content, str) else content)
+        os.sync()
+        for name in files:
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            os.replace(staged / name, folder / name)
+    except OSError as error:
+        raise InputError(
+            f"cannot be written to ({error.strerror or error}); nothing there was changed: "
+            "name another folder with --output DIR",
+            where=str(folder),
+        ) from None
+    finally:
+        if staged is not None:
+            shutil.rmtree(staged, ignore_errors=True)
 
 
 def strict_json(value: Any, *, indent: int | None = None) -> str:

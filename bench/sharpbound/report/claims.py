@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from sharpbound.records.values import entries, finite, table
+from sharpbound.report.wording import inequality
 from sharpbound.suite.claim import TRUST
 
 
@@ -44,12 +45,22 @@ class Claim:
         return bool(self.info.get("control"))
 
     @property
+    def word(self) -> str:
+        """What its formula is to a measured error."""
+        return "prediction" if self.kind == "equality" else "bound"
+
+    @property
     def statement(self) -> str:
         return str(self.info.get("statement") or "")
 
     @property
     def latex(self) -> str:
         return str(self.info.get("latex") or "")
+
+    @property
+    def formula(self) -> str:
+        """What it says of its metric, as LaTeX."""
+        return inequality(self.kind, self.metric, self.latex, self.info.get("constant") == "explicit")
 
     @property
     def trust(self) -> str:

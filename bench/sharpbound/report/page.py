@@ -12,13 +12,13 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from sharpbound.records.values import entries, flatten, table
+from sharpbound.report.citation import bibliography
 from sharpbound.report.claims import Claim
 from sharpbound.report.constants import truths
 from sharpbound.report.documents import CHAPTERS, CONTROLS, SOURCES, Document
 from sharpbound.report.findings import findings
-from sharpbound.report.papers import bibliography
 from sharpbound.report.typeset import formula, prose
-from sharpbound.report.wording import METRICS, VERDICTS, estimate, inequality, named, number, setting
+from sharpbound.report.wording import METRICS, VERDICTS, estimate, named, number, setting
 from sharpbound.suite.claim import TRUST
 
 
@@ -85,7 +85,7 @@ def count_verdicts(documents: Sequence[Document]) -> list[tuple[str, int]]:
 
 def displayed(claim: Claim) -> Markup:
     """The claim's formula, typeset, as an inequality or equality for its metric."""
-    return formula(inequality(claim.kind, claim.metric, claim.latex))
+    return formula(claim.formula)
 
 
 def metric_markup(metric: str) -> Markup:

@@ -16,11 +16,12 @@ from matplotlib.figure import Figure
 
 from sharpbound.errors import InputError
 from sharpbound.records.values import entries, slug, table
+from sharpbound.report.citation import bibliography
 from sharpbound.report.documents import Document, load
 from sharpbound.report.generic_figure import generic_figure
 from sharpbound.report.overview_figure import overview_figures
 from sharpbound.report.page import ClaimGroup, Shown, arrange, build_page, label
-from sharpbound.report.papers import bibliography, csv_table, latex_table, markdown_table
+from sharpbound.report.papers import csv_table, latex_table, markdown_table
 from sharpbound.report.rate_figure import rate_figure
 from sharpbound.report.style import FORMATS, Glyphs, encode, styled
 
@@ -127,7 +128,6 @@ def _case_figures(document: Document) -> Iterable[Drawing]:
 
 
 def _overviews(group: ClaimGroup) -> Iterable[Drawing]:
-    word = "prediction" if group.claim.kind == "equality" else "bound"
-    caption = f"All cases of {group.claim.id} that sweep the same variable, as error over {word}."
+    caption = f"All cases of {group.claim.id} that sweep the same variable, as error over {group.claim.word}."
     for k, (name, figure) in enumerate(overview_figures(group.claim, group.documents)):
         yield Drawing(figure, f"{group.anchor}-{slug(name)}" + (f"-{k + 1}" if k else ""), caption)
