@@ -52,7 +52,8 @@ class Table:
         found: list[list[Sequence[Any]]] = [[]]
         left = LONGEST
         for row in self.rows:
-            lines = max(self._lines(column, value) for column, value in zip(self.columns, row, strict=True))
+            cells = zip(self.columns, row, strict=True)
+            lines = max((self._lines(column, value) for column, value in cells), default=1)
             if lines > left and found[-1]:
                 found.append([])
                 left = LONGEST
@@ -106,6 +107,8 @@ def rows_table(document: Document) -> Table:
         for m in document.record.metrics
         if any(m in r.measured and r.measured[m].value is not None for r in records)
     ][:2]
+    if not metrics:
+        return _columns_table(document)
     ratios = document.leading.get("ratio") if document.leading.get("decides") else None
     ratios = ratios if isinstance(ratios, list) and len(ratios) == len(records) else None
     columns = [Column(name) for name in point]
@@ -122,6 +125,16 @@ def rows_table(document: Document) -> Table:
         cells += [place.reason or "yes"] if document.window else []
         rows.append(cells)
     return Table(columns, rows)
+
+
+def _columns_table(document: Document) -> Table:
+    """Of a case that measures something else at each row: its first columns."""
+    names = [name for name in document.columns if not name.endswith(("floor", "floor_kind", "engine"))][:5]
+    texts = [any(isinstance(row.get(name), str) for row in document.rows) for name in names]
+    columns = [
+        Column(name, 0.8 / len(names) if text else 0.0) for name, text in zip(names, texts, strict=True)
+    ]
+    return Table(columns, [[row.get(name) for name in names] for row in document.rows])
 
 
 def cases_table(documents: Sequence[Document]) -> Table:
