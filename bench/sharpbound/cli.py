@@ -319,10 +319,17 @@ def report(
     output: Annotated[
         Path | None, typer.Option("--output", metavar="DIR", help="By default, the same folder.")
     ] = None,
+    pdf: Annotated[bool, typer.Option("--pdf", help="One PDF, report.pdf, in place of the pages.")] = False,
 ) -> None:
     """Write the report of a run: page, figures, tables, BibTeX."""
     if not (source / "cases.json").is_file():
         raise InputError("there are no results; make some with: sharpbound run --all", where=str(source))
+    if pdf:
+        from sharpbound.report.pdf import write_pdf
+
+        path, made = write_pdf(source, output or source)
+        print(f"written to {path}, with {made}", file=sys.stderr)
+        return
     from sharpbound.report import render
 
     print(f"written to {render(source, output or source, track=_track)}", file=sys.stderr)

@@ -80,7 +80,8 @@ def test_the_example_compiles_within_the_text(exported: Path, tmp_path: Path) ->
         assert done.returncode == 0, done.stdout[-2000:]
         return done.stdout
 
-    latex = ("pdflatex", "-interaction=nonstopmode", "-halt-on-error", "example.tex")
+    plain = r"\pdfobjcompresslevel=0\input{example}"  # so that fonts can be read
+    latex = ("pdflatex", "-interaction=nonstopmode", "-halt-on-error", "-jobname=example", plain)
     run(*latex)
     assert "couldn't" not in run("bibtex", "example")
     run(*latex)

@@ -311,7 +311,7 @@ HARD = {
     "γ, ε, δ, λ, σ² and T⁻⁴": r"\ensuremath{\gamma}, \ensuremath{\varepsilon}, \ensuremath{\delta}, "
     r"\ensuremath{\lambda}, \ensuremath{\sigma}\textsuperscript{2} and "
     r"T\textsuperscript{\ensuremath{-}}\textsuperscript{4}",
-    "50 % of $a_b & #c^~ {\\x}": r"50 \% of \$a\_b \& \#c\textasciicircum{}\textasciitilde{} "
+    "50 % of $a_b & #c^~ {\\x}": r"50 \% of \ensuremath{\$}a\_b \& \#c\textasciicircum{}\textasciitilde{} "
     r"\{\textbackslash{}x\}",
     "Erdős – Fréchet’s ﬁne ≤ ½": r"Erd\H{o}s -- Fr\'{e}chet's fine \ensuremath{\leq} 1/2",
     "Ω Α数\u0007x₁": r"\ensuremath{\Omega} A? x\textsubscript{1}",

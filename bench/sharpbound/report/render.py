@@ -19,8 +19,9 @@ from sharpbound.records.values import entries, slug, table
 from sharpbound.report.citation import bibliography
 from sharpbound.report.documents import Document, load
 from sharpbound.report.generic_figure import generic_figure
+from sharpbound.report.order import ClaimGroup, arrange
 from sharpbound.report.overview_figure import overview_figures
-from sharpbound.report.page import ClaimGroup, Shown, arrange, build_page, label
+from sharpbound.report.page import Shown, build_page, label
 from sharpbound.report.papers import csv_table, latex_table, markdown_table
 from sharpbound.report.rate_figure import rate_figure
 from sharpbound.report.style import FORMATS, Glyphs, encode, styled

@@ -10,16 +10,17 @@ from typing import Any
 from sharpbound.report.wording import number
 
 _TEX = {
-    "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#", "%": r"\%",
+    "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\ensuremath{\$}", "&": r"\&", "#": r"\#", "%": r"\%",
     "_": r"\_", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}",
     ">": r"\textgreater{}", "–": "--", "—": "---", "‘": "`", "’": "'", "“": "``", "”": "''", "…": r"\ldots{}",
     "\u00a0": "~", "ß": r"\ss{}", "ø": r"\o{}", "Ø": r"\O{}", "ł": r"\l{}", "Ł": r"\L{}", "æ": r"\ae{}",
-    "ı": r"\i{}", "†": r"\dag{}", "‡": r"\ddag{}", "\u2044": "/",
+    "ı": r"\i{}", "\u2044": "/",
 }  # fmt: skip
 _MATHS = {
     "×": r"\times", "·": r"\cdot", "±": r"\pm", "−": "-", "≤": r"\leq", "≥": r"\geq", "≠": r"\neq",
     "≈": r"\approx", "∞": r"\infty", "√": r"\surd", "∝": r"\propto", "→": r"\to", "∈": r"\in", "∥": r"\Vert",
-    "∫": r"\int", "∮": r"\oint", "∂": r"\partial", "∇": r"\nabla", "ϵ": r"\epsilon", "ϕ": r"\phi",
+    "∫": r"\int", "∮": r"\oint", "∂": r"\partial", "∇": r"\nabla", "†": r"\dagger", "‡": r"\ddagger",
+    "ϵ": r"\epsilon", "ϕ": r"\phi",
 }  # fmt: skip
 _ACCENTS = {
     "\u0300": "`", "\u0301": "'", "\u0302": "^", "\u0303": "~", "\u0304": "=", "\u0306": "u", "\u0307": ".",
