@@ -288,6 +288,47 @@ def gate(
 
 
 @app.command()
+def compare(
+    old: Annotated[
+        Path, typer.Argument(metavar="DIR", help="The older results, or a reference of the gate.")
+    ],
+    new: Annotated[Path, typer.Argument(metavar="DIR", help="The newer ones.")],
+    json: Annotated[bool, typer.Option("--json", help="A JSON document on standard output.")] = False,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", metavar="DIR", help="Write moved.json, moved.md, moved.svg here."),
+    ] = None,
+) -> None:
+    """What moved between two snapshots, beyond floors and intervals. Status 0: nothing; 1: something."""
+    from sharpbound.gate import snapshots
+    from sharpbound.records.files import strict_json, write_together
+
+    findings, cases = snapshots.moved(old, new)
+    told = strict_json(snapshots.as_json(findings, cases), indent=1) + "\n"
+    if output:
+        from sharpbound.report.moves_figure import Moved, moves_figure
+        from sharpbound.report.style import encode, styled
+
+        moves = [
+            Moved(f.case, f.kind, f.move.was, f.move.now, f.move.tolerance)
+            for f in findings
+            if f.move is not None
+        ]
+        with styled():
+            figure = moves_figure(moves, f"From {old} to {new}", snapshots.summary(findings, cases))
+            picture = encode(figure, "svg", "moved")
+        table = snapshots.as_markdown(findings, cases)
+        write_together(output, {"moved.json": told, "moved.md": table, "moved.svg": picture})
+    if json:
+        print(told, end="")
+    else:
+        for finding in findings:
+            print(finding)
+        print(snapshots.summary(findings, cases))
+    raise typer.Exit(FAILED if findings else MEASURED)
+
+
+@app.command()
 def audit(
     sampler: Annotated[str, typer.Argument(metavar="MODULE:OBJECT", help="A function, object or class.")],
     order: Annotated[float | None, typer.Option("--order", help="The order that it should have.")] = None,
