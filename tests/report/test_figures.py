@@ -282,8 +282,8 @@ def test_a_line_without_label_looks_like_the_one_before() -> None:
 
 def test_what_moved_lies_above_the_line_of_what_may() -> None:
     moves = [
-        Moved("a", "value", 1.0, 1.5, 0.1),
-        Moved("b", "exponent", 2.0, 2.1, 0.01),
+        Moved("a", "value", 2.0, 1.0, 0.2),
+        Moved("b", "exponent", 2.0, 1.9, 0.01),
         Moved("c", "value", 0.0, 1e-9, 0.0),
     ]
     with styled():
