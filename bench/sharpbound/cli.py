@@ -362,7 +362,7 @@ def report(
     ] = None,
     pdf: Annotated[bool, typer.Option("--pdf", help="One PDF, report.pdf, in place of the pages.")] = False,
 ) -> None:
-    """Write the report of a run: page, figures, tables, BibTeX."""
+    """Write the report of a run: a site, tables, BibTeX; or one PDF."""
     if not (source / "cases.json").is_file():
         raise InputError("there are no results; make some with: sharpbound run --all", where=str(source))
     if pdf:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from sharpbound.report.claims import Claim
-from sharpbound.report.page import displayed
+from sharpbound.report.site import displayed
 from sharpbound.report.typeset import formula, prose
 from sharpbound.report.wording import estimate, inequality, number, plain, rate_latex, tick_labels
 from sharpbound.suite import load_theory

@@ -54,6 +54,29 @@ class Claim:
         return str(self.info.get("statement") or "")
 
     @property
+    def source(self) -> str:
+        """Theorem, equation or page."""
+        return str(self.info.get("source") or "")
+
+    @property
+    def version(self) -> str:
+        """The version of the paper whose statement is encoded."""
+        return str(self.info.get("version") or "")
+
+    @property
+    def superseded(self) -> bool:
+        return self.info.get("status") == "superseded"
+
+    @property
+    def versions(self) -> list[dict[str, Any]]:
+        """What the paper's versions say, where they differ."""
+        return [table(version) for version in entries(self.paper.get("versions"))]
+
+    @property
+    def paper_note(self) -> str:
+        return str(self.paper.get("note") or "")
+
+    @property
     def latex(self) -> str:
         return str(self.info.get("latex") or "")
 
@@ -99,7 +122,7 @@ class Claim:
         who = " & ".join(names) if few else f"{names[0]} et al."
         year = self.paper.get("year")
         arxiv = f"arXiv:{self.arxiv}" if self.arxiv else ""
-        parts = [f"{who} ({year})" if who and year else who, arxiv, str(self.info.get("source") or "")]
+        parts = [f"{who} ({year})" if who and year else who, arxiv, self.source]
         return ", ".join(part for part in parts if part) or self.title
 
     def decay(self, variable: str) -> tuple[float | None, float]:

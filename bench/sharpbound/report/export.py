@@ -157,7 +157,7 @@ def _claim(documents: Sequence[Document]) -> tuple[Item, dict[str, bytes]]:
         for k, (swept, figure) in enumerate(column_overviews(claim, documents)):
             name = f"{stem}-{slug(swept)}" + (f"-{k + 1}" if k else "")
             files[name] = encode(figure, "pdf", name)
-    source = f" ({claim.info['source']})" if claim.info.get("source") else ""
+    source = f" ({claim.source})" if claim.source else ""
     table, formula = cases_table(documents), mathematics(claim.formula)
     caption = f"Predicted and measured exponents of {claim.id}{source}"
     caption += ":" if formula else f": {claim.statement}" if claim.statement else "."

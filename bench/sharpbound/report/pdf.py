@@ -140,7 +140,7 @@ def _paper(paper: Paper, figures: Path) -> list[str]:
 
 def _claim(lesson: Lesson, figures: Path) -> list[str]:
     claim = lesson.claim
-    source = f" ({claim.info['source']})" if claim.info.get("source") else ""
+    source = f" ({claim.source})" if claim.source else ""
     lines = [rf"\paragraph{{\texttt{{{tex(claim.id)}}}{tex(source)}}}", tex(claim.statement)]
     if formula := mathematics(claim.formula) if claim.latex else "":
         lines.append(rf"\[{formula}\]")
