@@ -35,7 +35,7 @@ def write_atomically(path: Path, content: str | bytes) -> None:
 
 
 def write_together(folder: Path, files: Mapping[str, str | bytes]) -> None:
-    """Write files below ``folder``: all bytes reach the disk before the first takes its name.
+    """Write files below ``folder``, but those that lie there already: all are written before the first takes its name.
 
     Where the folder cannot be written to, or the disk is full, InputError says so in one line, and the files that
     were there are as they were.
@@ -44,12 +44,16 @@ def write_together(folder: Path, files: Mapping[str, str | bytes]) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         staged = Path(tempfile.mkdtemp(dir=folder, prefix=".writing-"))
+        fresh = []
         for name, content in files.items():
+            data = content.encode(errors="replace") if isinstance(content, str) else content
+            if _is(folder / name, data):
+                continue
             path = staged / name
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(content.encode(errors="replace") if isinstance(content, str) else content)
-        os.sync()
-        for name in files:
+            path.write_bytes(data)
+            fresh.append(name)
+        for name in fresh:
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             os.replace(staged / name, folder / name)
     except OSError as error:
@@ -61,6 +65,11 @@ def write_together(folder: Path, files: Mapping[str, str | bytes]) -> None:
     finally:
         if staged is not None:
             shutil.rmtree(staged, ignore_errors=True)
+
+
+def _is(path: Path, data: bytes) -> bool:
+    """Whether the file is there with these bytes."""
+    return path.is_file() and path.stat().st_size == len(data) and path.read_bytes() == data
 
 
 def strict_json(value: Any, *, indent: int | None = None) -> str:

@@ -17,7 +17,6 @@ from joblib import Parallel, cpu_count, delayed
 from matplotlib.figure import Figure
 
 from sharpbound.errors import InputError
-from sharpbound.records.files import strict_json
 from sharpbound.records.values import entries, slug, table
 from sharpbound.report.documents import Document
 from sharpbound.report.generic_figure import generic_figure
@@ -66,8 +65,8 @@ def draw_all(subjects: Sequence[Subject], kept: Kept, track: Track) -> dict[str,
 def content_key(subject: Subject) -> str:
     """Digest of all that its figures depend on: the documents, the code that draws, the libraries below it."""
     documents = subject.documents if isinstance(subject, ClaimGroup) else [subject]
-    told = [d.record.as_json() | {"seconds": None, "provenance": None} for d in documents]
-    return hashlib.sha256((strict_json(told) + code_digest()).encode()).hexdigest()[:20]
+    told = [document.content for document in documents]
+    return hashlib.sha256("\n".join([code_digest(), *told]).encode()).hexdigest()[:20]
 
 
 @cache
