@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: setup bench report gate gate-fast test perf torture lint help clean
+.PHONY: setup bench report gate gate-fast test perf torture lint docs help clean
 
 setup: $(READY) ## install the package and its tools into .venv
 
@@ -62,6 +62,9 @@ lint: $(READY) ## check style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+docs: $(READY) ## write the reference pages of docs/ from the code
+	$(BIN)/python docs/make_reference.py
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

@@ -127,7 +127,7 @@ def test_what_only_concludes_draws_or_hands_out_moves_no_key(cells: list[Cell], 
         ("chapters/sampling_rate/study.py", "return conclude_sweep(case, claim, rows)", "return None"),
         ("chapters/rate_verdict.py", "NO_FLOOR = ", "NO_FLOOR = 2 * "),
         ("chapters/training/studies/bell.py", "return Conclusion(", "return tuple("),
-        ("report/page.py", "import ", "import this, "),
+        ("report/site.py", "import ", "import this, "),
         ("run/execute.py", "ALONE_SECONDS = 2.0", "ALONE_SECONDS = 3.0"),
     )
     assert moved(cells, *((package / file, old, new) for file, old, new in edits)) == []

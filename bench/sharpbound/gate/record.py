@@ -14,7 +14,7 @@ from sharpbound.records.document import CaseDocument, MeasuredRow
 Record = dict[str, Any]
 """case, claim, metric, spec (digest), verdict, exponent, interval, window, ``leading`` ([power, log_power, constant,
 half of its interval], or None), and ``first`` and ``last``: the ends of the sweep as {"at": {"T": 64},
-"tv": [value, floor], ...}; None for ends without a value."""
+"tv": [value, floor], ...}; None for ends without a value. A whole record has all ``rows`` so too."""
 
 COSMETIC = ("title", "note")
 """Keys of [case] that change no number."""
@@ -44,6 +44,11 @@ def record(document: CaseDocument) -> Record:
         "first": first,
         "last": last,
     }
+
+
+def whole(document: CaseDocument) -> Record:
+    """The record with all rows of the sweep, of which `record` has the ends."""
+    return record(document) | {"rows": [_end(row) for row in document.rows]}
 
 
 def measured(found: Record) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import shutil
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -34,19 +35,41 @@ def write_atomically(path: Path, content: str | bytes) -> None:
 
 
 def write_together(folder: Path, files: Mapping[str, str | bytes]) -> None:
-    """Write ``files``, by their paths below ``folder``: all are on the disk before the first takes its name.
+    """Write files below ``folder``, but those that lie there already: all are written before the first takes its name.
 
-    A disk that is full so leaves the old ones.
+    Where the folder cannot be written to, or the disk is full, InputError says so in one line, and the files that
+    were there are as they were.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder, prefix=".writing-") as made:
+    staged: Path | None = None
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        staged = Path(tempfile.mkdtemp(dir=folder, prefix=".writing-"))
+        fresh = []
         for name, content in files.items():
-            path = Path(made, name)
+            data = content.encode(errors="replace") if isinstance(content, str) else content
+            if _is(folder / name, data):
+                continue
+            path = staged / name
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(content.encode("utf-8", "replace") if isinstance(content, str) else content)
-        for name in files:
+            path.write_bytes(data)
+            fresh.append(name)
+        for name in fresh:
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            os.replace(Path(made, name), folder / name)
+            os.replace(staged / name, folder / name)
+    except OSError as error:
+        raise InputError(
+            f"cannot be written to ({error.strerror or error}); nothing there was changed: "
+            "name another folder with --output DIR",
+            where=str(folder),
+        ) from None
+    finally:
+        if staged is not None:
+            shutil.rmtree(staged, ignore_errors=True)
+
+
+def _is(path: Path, data: bytes) -> bool:
+    """Whether the file is there with these bytes."""
+    return path.is_file() and path.stat().st_size == len(data) and path.read_bytes() == data
 
 
 def try_folder(folder: Path, option: str) -> None:

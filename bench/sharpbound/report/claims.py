@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from sharpbound.records.values import entries, finite, table
+from sharpbound.report.wording import inequality
 from sharpbound.suite.claim import TRUST
 
 
@@ -44,12 +45,45 @@ class Claim:
         return bool(self.info.get("control"))
 
     @property
+    def word(self) -> str:
+        """What its formula is to a measured error."""
+        return "prediction" if self.kind == "equality" else "bound"
+
+    @property
     def statement(self) -> str:
         return str(self.info.get("statement") or "")
 
     @property
+    def source(self) -> str:
+        """Theorem, equation or page."""
+        return str(self.info.get("source") or "")
+
+    @property
+    def version(self) -> str:
+        """The version of the paper whose statement is encoded."""
+        return str(self.info.get("version") or "")
+
+    @property
+    def superseded(self) -> bool:
+        return self.info.get("status") == "superseded"
+
+    @property
+    def versions(self) -> list[dict[str, Any]]:
+        """What the paper's versions say, where they differ."""
+        return [table(version) for version in entries(self.paper.get("versions"))]
+
+    @property
+    def paper_note(self) -> str:
+        return str(self.paper.get("note") or "")
+
+    @property
     def latex(self) -> str:
         return str(self.info.get("latex") or "")
+
+    @property
+    def formula(self) -> str:
+        """What it says of its metric, as LaTeX."""
+        return inequality(self.kind, self.metric, self.latex, self.explicit)
 
     @property
     def trust(self) -> str:
@@ -76,12 +110,6 @@ class Claim:
         version = str(self.info.get("version") or self.paper.get("version") or "")
         version = "" if version in ("", "unknown") else f"version {version}"
         return "; ".join(part for part in (self.trust, str(self.info.get("source") or ""), version) if part)
-
-    @property
-    def versions(self) -> list[tuple[str, str, bool]]:
-        """What each version of the paper says, and whether it was read, where its theorems changed."""
-        told = [table(item) for item in entries(self.paper.get("versions"))]
-        return [(str(v.get("version")), str(v.get("says")), bool(v.get("read"))) for v in told]
 
     @property
     def bibtex(self) -> str:
@@ -111,7 +139,7 @@ class Claim:
         who = " & ".join(names) if few else f"{names[0]} et al."
         year = self.paper.get("year")
         arxiv = f"arXiv:{self.arxiv}" if self.arxiv else ""
-        parts = [f"{who} ({year})" if who and year else who, arxiv, str(self.info.get("source") or "")]
+        parts = [f"{who} ({year})" if who and year else who, arxiv, self.source]
         return ", ".join(part for part in parts if part) or self.title
 
     def decay(self, variable: str) -> tuple[float | None, float]:

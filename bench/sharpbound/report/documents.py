@@ -176,6 +176,11 @@ class Document:
             keys.pop("floor", None)
         return list(keys)
 
+    @cached_property
+    def content(self) -> str:
+        """All that was measured and said as one line of JSON, without how long it took."""
+        return json.dumps(self.record.as_json() | {"seconds": None}, sort_keys=True)
+
     @property
     def exponential(self) -> bool:
         """Whether the rate is that of an exponential: read on semi-logarithmic axes."""

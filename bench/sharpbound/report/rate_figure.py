@@ -45,7 +45,7 @@ _FLOOR_REACH = 2.0  # decades below the data within which the floor is worth sho
 def rate_figure(document: Document) -> Figure | None:
     """Measured error, bound, fitted window, floor and local slopes of a case; None if no row can be drawn."""
     scale = scale_of(document)
-    points = [p for p in document.points if p.drawable and scale.place(p.x or 0.0) is not None]
+    points = drawable_points(document, scale)
     if not points:
         return None
     slopes = [
@@ -60,7 +60,8 @@ def rate_figure(document: Document) -> Figure | None:
     lift = 0.14 / height if slopes or ratios else 0.0
     axes = figure.add_axes((_LEFT, split + lift, _WIDTH, top - split - lift))
     place_ticks(axes, scale, [p.x for p in points if p.x is not None])
-    _draw_errors(axes, document, scale, points)
+    draw_errors(axes, document, scale, points)
+    legend(axes)
     lowest = axes
     if slopes or ratios:
         lowest = figure.add_axes((_LEFT, bottom, _WIDTH, split - bottom))
@@ -76,6 +77,11 @@ def rate_figure(document: Document) -> Figure | None:
     return figure
 
 
+def drawable_points(document: Document, scale: Scale) -> list[Point]:
+    """The rows that have a place on both axes."""
+    return [p for p in document.points if p.drawable and scale.place(p.x or 0.0) is not None]
+
+
 def _subtitle(document: Document) -> str:
     parts = [plain(document.claim.id), f"verdict: {plain(document.verdict)}"]
     parts += [plain(remark) for remark in document.remarks]
@@ -88,7 +94,8 @@ def _subtitle(document: Document) -> str:
     return "   ·   ".join(parts)
 
 
-def _draw_errors(axes: Axes, document: Document, scale: Scale, points: Sequence[Point]) -> None:
+def draw_errors(axes: Axes, document: Document, scale: Scale, points: Sequence[Point]) -> None:
+    """Errors with bound, leading term, fitted window, slope and floor, labelled for a legend."""
     axes.set_yscale("log")
     axes.set_ylabel(metric_label(document.metric))
     x = np.array([scale.place(p.x or 0.0) for p in points], dtype=float)
@@ -133,7 +140,6 @@ def _draw_errors(axes: Axes, document: Document, scale: Scale, points: Sequence[
     if missing:
         rows = "row" if missing == 1 else "rows"
         axes.plot([], [], " ", label=f"{missing} {rows} without a positive value: not drawn")
-    legend(axes)
 
 
 def _leading_label(document: Document) -> str:
@@ -149,7 +155,7 @@ def _in_formula(document: Document) -> bool:
 
 def _bound_label(document: Document) -> str:
     """The bound's name with its rate: the predicted power, and the formula's logarithms in proportion."""
-    name = "prediction" if document.claim.kind == "equality" else "bound"
+    name = document.claim.word
     rate = ""
     if document.predicted is not None and document.exponential:
         rate = f"\\exp(-{document.predicted:g}\\,{symbol(document.swept) or 'x'})"

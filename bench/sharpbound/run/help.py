@@ -29,6 +29,8 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "constant": ("sharpbound constant li2024.ode", "sharpbound constant my-case.toml --json"),
     "worst": ("sharpbound worst li2024.ode --dim 1,4,16",),
     "gate": ("sharpbound gate", "sharpbound gate pf-ode-gaussian-tv-fixed-horizon --strict"),
+    "compare": ("sharpbound compare reports/published results",),
+    "export": ("sharpbound export li2024.ode --output paper",),
     "audit": ("sharpbound audit my_module:my_sampler --order 2",),
     "cache": ("sharpbound cache info", "sharpbound cache prune --size 500M"),
     "numbers": ("sharpbound numbers", "sharpbound numbers pierret2025 --json"),
