@@ -25,7 +25,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from sharpbound.errors import InputError
+from sharpbound.samplers.own import single
 
 Sampler = Callable[..., Any]
 
@@ -66,9 +66,9 @@ def _adapted(f: Sampler, model_of: Callable[..., Tensor], straight: bool = False
         levels, scale = (n / (1 + n), 1 + n) if straight else (n, torch.ones_like(n))
 
         def model(y: Tensor, level: Any, *_: Any, **__: Any) -> Tensor:
-            return model_of(score, y, _single(level))
+            return model_of(score, y, single(level))
 
-        more = {"noise_sampler": lambda *_: noise()} if noise is not None else {}
+        more = {"noise_sampler": noise} if noise is not None else {}
         return f(model, x / a[0] / scale[0], levels, **more) * scale[-1] * a[-1]
 
     def deterministic(score: Any, x: Tensor, a: Tensor, sigma: Tensor) -> Any:
@@ -81,13 +81,3 @@ def _adapted(f: Sampler, model_of: Callable[..., Tensor], straight: bool = False
     if hasattr(f, "order"):
         adapted.order = f.order
     return adapted
-
-
-def _single(level: Any) -> float:
-    """The one value of a level; InputError for a vector of different ones."""
-    values = torch.as_tensor(level, dtype=torch.float64).reshape(-1)
-    if not len(values) or not bool((values == values[0]).all()):
-        raise InputError(
-            "a model is asked at one level at a time: its level must be a vector of equal entries"
-        )
-    return float(values[0])
