@@ -298,14 +298,19 @@ def audit(
         str | None, typer.Option("--arrays", help="What it computes with: numpy or torch.")
     ] = None,
     schedule: Annotated[str | None, typer.Option("--schedule", help="A schedule by name.")] = None,
+    ladder: Annotated[
+        str | None, typer.Option("--ladder", help="even or uneven steps alone; by default both.")
+    ] = None,
+    steps: Annotated[str | None, typer.Option("--steps", metavar="N,N,...", help="Numbers of steps.")] = None,
     json: Annotated[bool, typer.Option("--json", help="A JSON document on standard output.")] = False,
 ) -> None:
     """Measure the order of accuracy of your own sampler, without noise; see docs/audit.md."""
-    from sharpbound.chapters.audit.command import STATUS, audit_user
+    from sharpbound.chapters.audit.command import STATUS, Asked, audit_user, read_steps
     from sharpbound.records.files import strict_json
     from sharpbound.run.screen import show_audit
 
-    found = audit_user(sampler, order, arrays, schedule, convention)
+    asked = Asked(order, arrays, schedule, convention, ladder, read_steps(steps))
+    found = audit_user(sampler, asked)
     if json:
         print(strict_json(found))
     else:
