@@ -15,9 +15,9 @@ from sharpbound.chapters.audit.views import View
 from sharpbound.rates import RateEstimate, estimate
 from sharpbound.rates.details import rate_details
 
-STEPS = (12, 24, 48, 96, 192)
+STEPS = (12, 24, 48, 96, 192, 384)
 """Multiples of 12, which steps in groups of two or three calls divide, and the pattern of uneven steps."""
-FINER, COARSER = (384, 768), (4, 8, 16, 20, 32, 36)
+FINER, COARSER = (768, 1536), (4, 8, 16, 20, 32, 36)
 """Measured where the others do not decide: finer ones of an order that has not settled, coarser ones of a high order,
 whose fine rows are rounding."""
 WORDS = {"sharp": "reached", "loose": "exceeded", "violated": "not reached", "inconclusive": "undecided"}

@@ -25,7 +25,7 @@ from sharpbound.laws.probe import Probed, Quantiles, probe_deterministic, probe_
 from sharpbound.processes import Ladder
 from sharpbound.samplers import ExactScore, PlainSampler, Sampler
 from sharpbound.samplers.own import Score
-from sharpbound.targets import Target1D
+from sharpbound.targets import GaussianMixture1D, Target1D
 
 NODES = 601
 """Quantiles; the W2 of an error that is smooth in them is then good to some 1e-9 of itself."""
@@ -110,11 +110,14 @@ class Bench:
             )
         return probe_deterministic(self.quantiles, lambda x: call(self.score, x, a, sigma), start, end)
 
-    @property
+    @cached_property
     def score(self) -> Score:
+        exact: Score = self.target.score
+        if isinstance(self.target, GaussianMixture1D):
+            exact = mixture_score(self.target)
         if self.score_of is None:
-            return self.target.score
-        of, exact = self.score_of, self.target.score
+            return exact
+        of = self.score_of
         return lambda x, a, sigma: of(exact, x, a, sigma)
 
     def _of_law(self, ladder: Ladder, T: int) -> Point:
@@ -128,3 +131,21 @@ def scale_of(bench: Bench, view: View) -> float:
     ladder = view.ladder(4)
     truth: NDArray[np.float64] = bench.quantiles.at(ladder.level(ladder.stop))
     return math.sqrt(float(bench.quantiles.weights @ truth**2))
+
+
+def mixture_score(target: GaussianMixture1D) -> Score:
+    """``target.score`` in a few numpy operations: an audit asks for it ten thousand times, at some hundred points."""
+    log_weights, means, variances = (
+        values.numpy()[:, None] for values in (target.log_weights, target.means, target.variances)
+    )
+
+    def score(x: Tensor, a: float, sigma: float) -> Tensor:
+        at = x.numpy().reshape(-1)
+        v = a * a * variances + sigma * sigma
+        distance = at - a * means
+        slopes = distance / v
+        log_p = log_weights - 0.5 * np.log(v) - 0.5 * distance * slopes
+        p = np.exp(log_p - log_p.max(0))
+        return torch.from_numpy(-(p * slopes).sum(0) / p.sum(0)).reshape(x.shape)
+
+    return score
