@@ -12,15 +12,15 @@ With n = sigma/a, D = E[X0 | x] and eps = E[W | x] = (x - D)/n at x = X0 + n W, 
     velocity     eps - D                                t, falling      rectified flow, 2209.03003
     edm          F with D = c_skip x + c_out F          n, falling      Karras et al., 2206.00364, (7)
 
-and the states are X0 + n W, or (1 - t) X0 + t W with t = n/(1 + n) for ``velocity``. The network of ``edm`` is called as
-F(c_in x, log(n)/4), with sigma_data = 0.5.
+and the states are X0 + n W, or (1 - t) X0 + t W with t = n/(1 + n) for ``velocity``. The network of ``edm`` is called
+as F(c_in x, log(n)/4), with sigma_data = 0.5.
 
-What a function wants is read off the names of its parameters. The first two are the model and the state (``latents``:
-divided by the first level); the third is the levels. Instead of them it may take the ends and a number of steps
-(``sigma_min``, ``sigma_max``, ``n``: names in `ENDS` and `COUNTS`), or ``a, sigma``, the levels of X = a X0 + sigma W with
-a^2 + sigma^2 = 1 (its model is then called as model(x, a, sigma)), or a ``noise_schedule`` object (see
-`sharpbound.audit.clock`). Noise is drawn by ``noise_sampler`` (or ``noise``), with or without an interval (level, next
-level), by ``randn_like``, or by torch.randn_like inside. All other parameters have defaults.
+What a function wants is read off the names of its parameters. The first two are the model and the state
+(``latents``: divided by the first level); the third is the levels. Instead of them it may take the ends and a number
+of steps (``sigma_min``, ``sigma_max``, ``n``: names in `ENDS`, `STARTS` and `COUNTS`), or ``a, sigma``, the levels of
+X = a X0 + sigma W with a^2 + sigma^2 = 1 (its model is then called as model(x, a, sigma)), or a ``noise_schedule``
+object (see `sharpbound.audit.clock`). Noise is drawn by ``noise_sampler`` (or ``noise``), with or without an interval
+(level, next level), by ``randn_like``, or by torch.randn_like inside. All other parameters have defaults.
 
 States are (n, 1), torch or numpy, float64; a level may be a number, or a vector of equal entries. A model that is
 given its first state as x/sqrt(1 + n^2) gets all of them so, and one of ``edm`` may be called as F(x, n).

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sharpbound import foreign
 from sharpbound.audit import adapt
+from sharpbound.chapters.audit.diagnosis import diagnosis
 from sharpbound.chapters.audit.ends import blamed
 from sharpbound.chapters.audit.judging import STATUS, STEPS, Judged, judge_view, worst
 from sharpbound.chapters.audit.measuring import Bench, scale_of
 from sharpbound.chapters.audit.trial import Trial, tried
 from sharpbound.chapters.audit.views import View, default_views, given_views
 from sharpbound.errors import InputError, did_you_mean
-from sharpbound.samplers import Sampler
+from sharpbound.samplers import PlainSampler, Sampler
 from sharpbound.samplers.own import as_sampler
 from sharpbound.targets import Target1D, build
 
@@ -64,7 +65,10 @@ def audit_user(named: str, asked: Asked) -> dict[str, Any]:
     bench, trial = _bench(found, named, asked, views)
     nominal = _nominal(getattr(found, "order", None) if asked.order is None else asked.order, named)
     judged = [judge_view(bench, view, nominal, asked.steps) for view in views]
-    return _document(named, asked, nominal, bench, trial, judged)
+    others = {}
+    if asked.convention != "score":
+        others = {name: of(found) for name, of in adapt.CONVENTIONS.items() if name != asked.convention}
+    return _document(named, asked, nominal, bench, trial, judged, others)
 
 
 def _bench(found: Any, named: str, asked: Asked, views: Sequence[View]) -> tuple[Bench, Trial | None]:
@@ -95,16 +99,22 @@ def _adapted(found: Any, named: str, convention: str) -> Any:
 
 
 def _document(
-    named: str, asked: Asked, nominal: float, bench: Bench, trial: Trial | None, judged: Sequence[Judged]
+    named: str,
+    asked: Asked,
+    nominal: float,
+    bench: Bench,
+    trial: Trial | None,
+    judged: Sequence[Judged],
+    others: dict[str, Any],
 ) -> dict[str, Any]:
     deciding = worst(judged)
     precision, rounded = _precision(bench, trial, judged)
-    diagnosis = [deciding.reason]
+    told = [deciding.reason]
     if deciding.verdict != "failed":
-        diagnosis += _causes(bench, deciding, judged)
+        told += _causes(bench, deciding, judged, others)
     if rounded:
-        diagnosis.append(f"the sampler computes in {precision}: {rounded}")
-    told = "; ".join(diagnosis)
+        told.append(f"the sampler computes in {precision}: {rounded}")
+    line = "; ".join(told)
     details = deciding.details or {}
     return {
         "sampler": named,
@@ -114,7 +124,7 @@ def _document(
         "metrics": ["w2"],
         "swept": "T",
         "verdict": deciding.verdict,
-        "diagnosis": told,
+        "diagnosis": line,
         "exponent": deciding.exponent,
         "interval": deciding.interval,
         "schedule": deciding.view.schedule,
@@ -136,14 +146,19 @@ def _document(
             for each in judged
         ],
         "rows": [point.row for point in deciding.points],
-        "details": details | {"reason": told},
+        "details": details | {"reason": line},
     }
 
 
-def _causes(bench: Bench, deciding: Judged, judged: Sequence[Judged]) -> list[str]:
+def _causes(bench: Bench, deciding: Judged, judged: Sequence[Judged], others: dict[str, Any]) -> list[str]:
     """What is to blame for an order below the nominal one."""
     if deciding.verdict != "not reached":
         return []
+    if isinstance(bench.sampler, PlainSampler) and deciding.stalls:
+        stalled = next((each for each in judged if each.stalls and not each.view.uneven), None)
+        if stalled is not None:
+            readings = {name: replace(bench.sampler, call=call) for name, call in others.items()}
+            return [diagnosis(bench, stalled.view, readings)]
     found = []
     if (step := blamed(bench, deciding)) is not None:
         found.append(step)

@@ -14,6 +14,7 @@ from sharpbound.chapters.audit.verdict import APART, judge_order
 from sharpbound.chapters.audit.views import View
 from sharpbound.rates import RateEstimate, estimate
 from sharpbound.rates.details import rate_details
+from sharpbound.samplers import PlainSampler
 
 STEPS = (12, 24, 48, 96, 192, 384)
 """Multiples of 12, which steps in groups of two or three calls divide, and the pattern of uneven steps."""
@@ -53,16 +54,21 @@ class Judged:
         return power is not None and slope is not None and slope > power.order + APART and power.share < 0.5
 
     @property
-    def largest(self) -> Point | None:
-        """The finest measured point."""
-        return next((p for p in reversed(self.points) if p.w2 is not None), None)
+    def stalls(self) -> bool:
+        """Whether the error does not go to zero."""
+        if self.verdict != "not reached":
+            return False
+        if self.power is not None:
+            return self.power.order == 0
+        return self.slope is not None and self.slope < 0.5
 
 
 def judge_view(bench: Bench, view: View, nominal: float, steps: Sequence[int] | None = None) -> Judged:
     """Measure ``steps``, or as many of the usual ones as it takes."""
     if steps is not None:
         return _judged(bench, view, [bench.point(view, T) for T in steps], nominal)
-    wanted = list(STEPS)
+    # the exact law of a class takes longer than the runs of a function
+    wanted = list(STEPS if isinstance(bench.sampler, PlainSampler) else STEPS[:-1])
     found = _judged(bench, view, [bench.point(view, T) for T in wanted], nominal)
     if found.verdict == "undecided" and sum(map(_usable, found.points)) < 4:
         wanted = sorted({*wanted, *COARSER})

@@ -25,7 +25,7 @@ from sharpbound.laws.probe import Probed, Quantiles, probe_deterministic, probe_
 from sharpbound.processes import Ladder
 from sharpbound.samplers import ExactScore, PlainSampler, Sampler
 from sharpbound.samplers.own import Score
-from sharpbound.targets import GaussianMixture1D, Target1D
+from sharpbound.targets import Gaussian1D, GaussianMixture1D, Target1D
 
 NODES = 601
 """Quantiles; the W2 of an error that is smooth in them is then good to some 1e-9 of itself."""
@@ -113,7 +113,7 @@ class Bench:
     @cached_property
     def score(self) -> Score:
         exact: Score = self.target.score
-        if isinstance(self.target, GaussianMixture1D):
+        if isinstance(self.target, (Gaussian1D, GaussianMixture1D)):
             exact = mixture_score(self.target)
         if self.score_of is None:
             return exact
@@ -133,11 +133,14 @@ def scale_of(bench: Bench, view: View) -> float:
     return math.sqrt(float(bench.quantiles.weights @ truth**2))
 
 
-def mixture_score(target: GaussianMixture1D) -> Score:
+def mixture_score(target: Gaussian1D | GaussianMixture1D) -> Score:
     """``target.score`` in a few numpy operations: an audit asks for it ten thousand times, at some hundred points."""
-    log_weights, means, variances = (
-        values.numpy()[:, None] for values in (target.log_weights, target.means, target.variances)
-    )
+    if isinstance(target, GaussianMixture1D):
+        parts = target.log_weights, target.means, target.variances
+    else:
+        moments = target.moments()
+        parts = torch.zeros(1), moments.mean, moments.cov[0]
+    log_weights, means, variances = (values.double().numpy()[:, None] for values in parts)
 
     def score(x: Tensor, a: float, sigma: float) -> Tensor:
         at = x.numpy().reshape(-1)
