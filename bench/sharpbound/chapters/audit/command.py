@@ -4,90 +4,77 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from sharpbound import foreign
 from sharpbound.audit import adapt
+from sharpbound.chapters.audit.asked import Asked
+from sharpbound.chapters.audit.beside import beside
 from sharpbound.chapters.audit.diagnosis import diagnosis
 from sharpbound.chapters.audit.ends import blamed
 from sharpbound.chapters.audit.judging import STATUS, STEPS, Judged, judge_view, worst
 from sharpbound.chapters.audit.measuring import Bench, scale_of
+from sharpbound.chapters.audit.same_as import compared
 from sharpbound.chapters.audit.trial import Trial, tried
-from sharpbound.chapters.audit.views import View, default_views, given_views
-from sharpbound.errors import InputError, did_you_mean
+from sharpbound.chapters.audit.views import View
+from sharpbound.errors import InputError
 from sharpbound.samplers import PlainSampler, Sampler
 from sharpbound.samplers.own import as_sampler
-from sharpbound.targets import Target1D, build
 
-MIXTURE = {"family": "gaussian-mixture", "weights": [0.4, 0.6], "means": [-1.0, 1.2], "stds": [0.35, 0.5]}
-GAUSSIAN = {"family": "gaussian", "mean": 0.5, "std": 0.5}
-"""Targets of deterministic and of stochastic samplers."""
 INSIDE = 1e-8
 """What rounding does inside a sampler, as a share of the law's size, from which on it is not that of float64."""
 LEGITIMATE = 1e-6
 """The error itself moves with the levels: by this share of it, times T, at most."""
 
 
-@dataclass(frozen=True)
-class Asked:
-    """The options of the command.
-
-    order : nominal; by default the sampler's attribute ``order``.
-    arrays : "numpy" or "torch"; by default what it works with.
-    schedule : name of a schedule, with its default parameters; by default two ranges of noise.
-    ladder : "even" or "uneven" steps alone.
-    steps : numbers of steps; by default as many as it takes.
-    convention : how it calls its model: "score", or one of `sharpbound.audit.adapt.CONVENTIONS`.
-    """
-
-    order: float | None = None
-    arrays: str | None = None
-    schedule: str | None = None
-    convention: str = "score"
-    ladder: str | None = None
-    steps: Sequence[int] | None = None
-
-
 def audit_user(named: str, asked: Asked) -> dict[str, Any]:
-    """The measured order of the user's sampler ``named`` = MODULE:OBJECT, as a JSON document."""
-    if asked.convention != "score" and asked.convention not in adapt.CONVENTIONS:
-        known = ["score", *adapt.CONVENTIONS]
-        raise InputError(
-            f"choose {', '.join(known)}, not {asked.convention!r}{did_you_mean(asked.convention, known)}",
-            key="--convention",
-        )
-    if asked.schedule is None:
-        views = default_views(asked.convention == "score", asked.ladder)
-    else:
-        views = given_views({"schedule": asked.schedule}, asked.ladder)
+    """The user's sampler ``named`` = MODULE:OBJECT measured, or compared, as a JSON document."""
+    asked.check()
+    views, steps = asked.views(), asked.numbers()
     found = foreign.load(named)
-    bench, trial = _bench(found, named, asked, views)
+    if asked.same_as is not None:
+        return _compared(found, named, asked, views)
+    bench, trial = _bench(found, named, asked, views, steps)
     nominal = _nominal(getattr(found, "order", None) if asked.order is None else asked.order, named)
-    judged = [judge_view(bench, view, nominal, asked.steps) for view in views]
+    judged = [judge_view(bench, view, nominal, steps) for view in views]
     others = {}
     if asked.convention != "score":
         others = {name: of(found) for name, of in adapt.CONVENTIONS.items() if name != asked.convention}
-    return _document(named, asked, nominal, bench, trial, judged, others)
+    document = _document(named, asked, nominal, bench, trial, judged, others)
+    return document | ({"at": beside(bench, views[0], asked.at)} if asked.at is not None else {})
 
 
-def _bench(found: Any, named: str, asked: Asked, views: Sequence[View]) -> tuple[Bench, Trial | None]:
+def _compared(found: Any, named: str, asked: Asked, views: Sequence[View]) -> dict[str, Any]:
+    """The document of --same-as, on uneven steps where the schedule has them."""
+    view = next((view for view in views if view.uneven), views[0])
+    if _is_sampler(found):
+        return compared(as_sampler(found, named), named, asked.other(), view, "float64")
+    trial = _tried(found, named, asked, view, None)
+    return compared(trial.sampler, named, asked.other(), view, trial.precision)
+
+
+def _is_sampler(found: Any) -> bool:
+    return isinstance(found, Sampler) or (isinstance(found, type) and issubclass(found, Sampler))
+
+
+def _bench(
+    found: Any, named: str, asked: Asked, views: Sequence[View], steps: Sequence[int] | None
+) -> tuple[Bench, Trial | None]:
     """The sampler on its target: a mixture, or a Gaussian if it draws noise."""
-
-    def target(deterministic: bool) -> Target1D:
-        built = build(MIXTURE if deterministic else GAUSSIAN)
-        assert isinstance(built, Target1D)
-        return built
-
-    if isinstance(found, Sampler) or (isinstance(found, type) and issubclass(found, Sampler)):
+    if _is_sampler(found):
         sampler = as_sampler(found, named)
-        return Bench(sampler, target(sampler.deterministic)), None
+        return Bench(sampler, asked.target_for(sampler.deterministic)), None
+    trial = _tried(found, named, asked, views[0], steps)
+    return Bench(trial.sampler, asked.target_for(trial.sampler.deterministic), trial.unit), trial
+
+
+def _tried(found: Any, named: str, asked: Asked, view: View, steps: Sequence[int] | None) -> Trial:
     first = "numpy"
     if asked.convention != "score":
         found, first = _adapted(found, named, asked.convention), "torch"
-    steps = asked.steps or STEPS[:3]
-    trial = tried(found, named, asked.arrays, first, target(True), [views[0].ladder(T) for T in steps])
-    return Bench(trial.sampler, target(trial.sampler.deterministic), trial.unit), trial
+    ladders = [view.ladder(T) for T in steps or STEPS[:3]]
+    return tried(found, named, asked.arrays, first, Asked().target_for(True), ladders)
 
 
 def _adapted(found: Any, named: str, convention: str) -> Any:
@@ -127,6 +114,7 @@ def _document(
         "diagnosis": line,
         "exponent": deciding.exponent,
         "interval": deciding.interval,
+        "target": asked.target_words(bench.sampler.deterministic),
         "schedule": deciding.view.schedule,
         "range": list(deciding.view.range),
         "ladder": deciding.view.steps,
@@ -202,19 +190,4 @@ def _nominal(order: Any, named: str) -> float:
     return float(order)
 
 
-def read_steps(given: str | None) -> list[int] | None:
-    """Of "8,16,32": three numbers of steps or more, rising."""
-    if given is None:
-        return None
-    try:
-        steps = sorted({int(part) for part in given.split(",")})
-    except ValueError:
-        raise InputError(f"write whole numbers, as in 8,16,32, not {given!r}", key="--steps") from None
-    if len(steps) < 3 or steps[0] < 2:
-        raise InputError(
-            f"an order takes three numbers of steps, each of 2 or more, not {given!r}", key="--steps"
-        )
-    return steps
-
-
-__all__ = ["STATUS", "Asked", "audit_user", "read_steps"]
+__all__ = ["STATUS", "Asked", "audit_user"]

@@ -163,7 +163,7 @@ def _against_denoised(bench: Bench, end: Level, found: Probed) -> Probed:
     def denoise(x: Tensor) -> Tensor:
         return (x + sigma**2 * bench.target.score(x, a, sigma)) / a
 
-    if bench.sampler.stochastic:
+    if not bench.sampler.deterministic:
         assert isinstance(bench.target, Gaussian1D)
         mean, std = gaussian_level(bench.target, end)
         at = denoise(torch.tensor([[mean], [mean + std]], dtype=torch.float64)).reshape(-1)
@@ -223,7 +223,7 @@ def _noise(bench: Bench, view: View) -> Sequence[Change]:
 def _moments(bench: Bench, ladder: Ladder, plain: Probed) -> str:
     """Mean and standard deviation of output and truth."""
     end = ladder.level(ladder.stop)
-    if bench.sampler.stochastic:
+    if not bench.sampler.deterministic:
         assert isinstance(bench.target, Gaussian1D)
         mean, std = gaussian_level(bench.target, end)
         found = mean + float(plain.errors[0]), std + float(plain.errors[1])

@@ -23,9 +23,14 @@ FINER, COARSER = (768, 1536), (4, 8, 16, 20, 32, 36)
 whose fine rows are rounding."""
 WORDS = {"sharp": "reached", "loose": "exceeded", "violated": "not reached", "inconclusive": "undecided"}
 """The verdicts of an audit, of those of a bound C/T^nominal."""
-STATUS = {"reached": 0, "exceeded": 0, "exact": 0, "not reached": 1, "failed": 1, "undecided": 3}
-"""Exit status of each, the worst of several views last."""
+STATUS = {
+    "reached": 0, "exceeded": 0, "exact": 0, "same": 0,
+    "not reached": 1, "failed": 1, "parts": 1,
+    "undecided": 3,
+}  # fmt: skip
+"""Exit status of each verdict, those of a comparison among them."""
 WORST = ("failed", "not reached", "undecided", "reached", "exceeded", "exact")
+"""The worst of several views first."""
 ROUNDING = 1e-11
 """W2 below this share of the law's size is rounding, in float64."""
 EXACTLY = 0.02
