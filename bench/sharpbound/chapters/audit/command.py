@@ -13,7 +13,7 @@ from sharpbound.chapters.audit.asked import Asked
 from sharpbound.chapters.audit.beside import beside
 from sharpbound.chapters.audit.diagnosis import diagnosis
 from sharpbound.chapters.audit.ends import blamed
-from sharpbound.chapters.audit.judging import STATUS, STEPS, Judged, judge_view, worst
+from sharpbound.chapters.audit.judging import LEGITIMATE, STATUS, STEPS, Judged, judge_view, worst
 from sharpbound.chapters.audit.measuring import Bench, scale_of
 from sharpbound.chapters.audit.same_as import compared
 from sharpbound.chapters.audit.trial import Trial, tried
@@ -24,8 +24,6 @@ from sharpbound.samplers.own import as_sampler
 
 INSIDE = 1e-8
 """What rounding does inside a sampler, as a share of the law's size, from which on it is not that of float64."""
-LEGITIMATE = 1e-6
-"""The error itself moves with the levels: by this share of it, times T, at most."""
 
 
 def audit_user(named: str, asked: Asked) -> dict[str, Any]:
@@ -148,7 +146,9 @@ def _causes(bench: Bench, deciding: Judged, judged: Sequence[Judged], others: di
             readings = {name: replace(bench.sampler, call=call) for name, call in others.items()}
             return [diagnosis(bench, stalled.view, readings)]
     found = []
-    if (step := blamed(bench, deciding)) is not None:
+    short = [each for each in judged if each.verdict == "not reached"]
+    steps = (blamed(bench, each) for each in [deciding, *short])
+    if (step := next((step for step in steps if step is not None), None)) is not None:
         found.append(step)
     even = [each for each in judged if not each.view.uneven and each.exponent is not None]
     if deciding.view.uneven and deciding.exponent is not None and even:
@@ -173,12 +173,12 @@ def _precision(bench: Bench, trial: Trial | None, judged: Sequence[Judged]) -> t
             point.noise / scale_of(bench, each.view)
             for each in judged
             for point in each.points
-            if point.w2 is not None and point.T <= 96 and point.noise > LEGITIMATE * point.T * point.w2
+            if point.w2 is not None and point.T <= 96 and point.noise > LEGITIMATE * point.w2
         ),
         default=0.0,
     )
     if worst_noise > INSIDE:
-        return "float32", f"moving its levels by 3e-7 changes W2 by {worst_noise:.0e} of the law's size"
+        return "float32", f"moving its levels by 1e-6 changes W2 by {worst_noise:.0e} of the law's size"
     return "float64", ""
 
 

@@ -31,11 +31,11 @@ SHARE = 0.25
 
 def blamed(bench: Bench, found: Judged) -> str | None:
     """The step whose defect gives ``found`` its order, in words, or None."""
-    if found.exponent is None or found.power is None or not isinstance(bench.sampler, PlainSampler):
+    if found.exponent is None or not isinstance(bench.sampler, PlainSampler) or bench.sampler.stochastic:
         return None
-    if bench.sampler.stochastic:
-        return None
-    order = found.power.order
+    order, share = round(found.exponent), 1.0
+    if found.power is not None:
+        order, share = found.power.order, found.power.share
     for name, defect in (("first", _first), ("last", _last)):
         try:
             coarse, fine = (defect(bench, found.view.ladder(T)) for T in (COARSE, FINE))
@@ -45,7 +45,7 @@ def blamed(bench: Bench, found: Judged) -> str | None:
         if not (coarse and fine and whole):
             continue
         observed = math.log2(coarse / fine)
-        if abs(observed - order) <= NEAR and order > 1 and fine >= SHARE * found.power.share * whole:
+        if abs(observed - order) <= NEAR and order > 1 and fine >= SHARE * share * whole:
             return f"its {name} step is of order {order - 1}"
     return None
 

@@ -18,9 +18,9 @@ from sharpbound.samplers import PlainSampler
 
 STEPS = (12, 24, 48, 96, 192, 384)
 """Multiples of 12, which steps in groups of two or three calls divide, and the pattern of uneven steps."""
-FINER, COARSER = (768, 1536), (4, 8, 16, 20, 32, 36)
-"""Measured where the others do not decide: finer ones of an order that has not settled, coarser ones of a high order,
-whose fine rows are rounding."""
+FINER, COARSER = (768, 1536), (4, 8, 16, 36, 72, 144)
+"""Measured where the others do not decide: finer ones of an order that has not settled, coarser ones and some between
+where the fine rows are rounding."""
 WORDS = {"sharp": "reached", "loose": "exceeded", "violated": "not reached", "inconclusive": "undecided"}
 """The verdicts of an audit, of those of a bound C/T^nominal."""
 STATUS = {
@@ -33,6 +33,10 @@ WORST = ("failed", "not reached", "undecided", "reached", "exceeded", "exact")
 """The worst of several views first."""
 ROUNDING = 1e-11
 """W2 below this share of the law's size is rounding, in float64."""
+LEGITIMATE = 1e-4
+"""The error itself moves with the levels, by this share of it at most; what moves more is rounding."""
+INSTANCES = 2.0
+"""How much larger rounding may be than the largest instance of it that was seen."""
 EXACTLY = 0.02
 """Half-width of the interval of an order that is the lowest power of the error: a whole number."""
 
@@ -75,7 +79,7 @@ def judge_view(bench: Bench, view: View, nominal: float, steps: Sequence[int] | 
     # the exact law of a class takes longer than the runs of a function
     wanted = list(STEPS if isinstance(bench.sampler, PlainSampler) else STEPS[:-1])
     found = _judged(bench, view, [bench.point(view, T) for T in wanted], nominal)
-    if found.verdict == "undecided" and sum(map(_usable, found.points)) < 4:
+    if found.verdict == "undecided" and not _usable(found.points[-1]):
         wanted = sorted({*wanted, *COARSER})
         found = _judged(bench, view, [bench.point(view, T) for T in wanted], nominal)
     for T in FINER:
@@ -90,7 +94,15 @@ def _usable(point: Point) -> bool:
     return point.w2 is not None and point.doubt is not None and point.w2 > 10 * point.doubt
 
 
+def _doubted(points: Sequence[Point]) -> list[Point]:
+    """With the rounding inside the sampler, of which each row sees one instance, at its largest in every row."""
+    rough = [p.noise for p in points if p.w2 is not None and p.noise > LEGITIMATE * p.w2]
+    least = INSTANCES * max(rough, default=0.0)
+    return [p if p.doubt is None else replace(p, doubt=max(p.doubt, least)) for p in points]
+
+
 def _judged(bench: Bench, view: View, points: Sequence[Point], nominal: float) -> Judged:
+    points = _doubted(points)
     measured = [p for p in points if p.w2 is not None and p.doubt is not None]
     if len(measured) < 2:
         reason = next((p.note for p in points if p.note), None) or "it could not be measured"

@@ -1,7 +1,7 @@
 """One audited sampler on one ladder: W2, the error whose norm it is, and a floor that sees rounding inside the sampler.
 
-Every run is made twice, the second time on levels moved by some 1e-7. In float64 that changes the error by a
-millionth of itself; what is rounded to float32 anywhere inside is rounded anew, and the error changes by what the
+Every run is made twice, the second time on levels moved by some 1e-6. In float64 that changes the error by a
+few millionths of itself; what is rounded to float32 anywhere inside is rounded anew, and the error changes by what the
 rounding does. The change is the floor.
 """
 

@@ -65,7 +65,7 @@ def _by_slopes(found: RateEstimate, nominal: float) -> tuple[str, str] | None:
     seen = f"the finest local slopes are {before.slope:.2f} and {last.slope:.2f}, nominal {nominal:g}"
     if all(slope.high < nominal - STALLED for slope in finest):
         return "violated", f"{seen}: not reached"
-    if last.high - last.low > 2 * APART:
+    if last.high - last.low > 2 * STALLED:
         return None
     if abs(last.slope - nominal) <= APART and abs(ahead - nominal) <= APART:
         return "sharp", f"{seen}: reached"

@@ -23,8 +23,8 @@ from sharpbound.processes import Ladder
 PATTERN = (1, 2, 1, 3)
 HIGH, LOW = (0.32, 20.0), (0.02, 2.0)
 """Ranges of sigma/a."""
-MOVED = 3e-7
-"""Relative size by which `moved` shifts levels: five units of rounding of float32."""
+MOVED = 2e-6
+"""Relative size by which `moved` shifts levels: thirty units of rounding of float32."""
 LADDERS = ("even", "uneven")
 
 
@@ -113,14 +113,13 @@ def _chosen(views: list[View], ladder: str | None) -> list[View]:
 
 
 def moved(ladder: Ladder) -> Ladder:
-    """``ladder`` with every level shifted by a few 1e-7 of its sigma/a, the two ends alike for every T.
+    """``ladder`` with every level shifted by up to a few 1e-6 of its sigma/a, evenly from one end to the other.
 
-    What a sampler rounds to float32 inside is rounded anew, what it computes in float64 hardly changes.
+    What a sampler rounds to float32 inside is rounded anew; what it computes in float64 hardly changes, as the ratios
+    of the steps are kept.
     """
     n = ladder.sigma / ladder.a
-    shift = np.random.default_rng(1).uniform(-1, 1, len(n))
-    shift[0], shift[ladder.stop], shift[-1] = 0.7, 0.7, -0.4
-    n = n * (1 + MOVED * shift)
+    n = n * (1 + MOVED * np.linspace(0.7, -0.4, len(n)))
     a = np.array([ladder.process.scale(float(value)) for value in n])
     beta = np.concatenate([[0.0], 1 - (a[1:] / a[:-1]) ** 2])
     return replace(ladder, a=a, sigma=n * a, beta=beta)
