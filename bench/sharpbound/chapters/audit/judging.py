@@ -18,7 +18,7 @@ from sharpbound.samplers import PlainSampler
 
 STEPS = (12, 24, 48, 96, 192, 384)
 """Multiples of 12, which steps in groups of two or three calls divide, and the pattern of uneven steps."""
-FINER, COARSER = (768, 1536), (4, 8, 16, 36, 72, 144)
+FINER, COARSER = (768, 1536), (4, 8, 16, 32)
 """Measured where the others do not decide: finer ones of an order that has not settled, coarser ones and some between
 where the fine rows are rounding."""
 WORDS = {"sharp": "reached", "loose": "exceeded", "violated": "not reached", "inconclusive": "undecided"}
@@ -76,8 +76,9 @@ def judge_view(bench: Bench, view: View, nominal: float, steps: Sequence[int] | 
     """Measure ``steps``, or as many of the usual ones as it takes."""
     if steps is not None:
         return _judged(bench, view, [bench.point(view, T) for T in steps], nominal)
-    # the exact law of a class takes longer than the runs of a function
-    wanted = list(STEPS if isinstance(bench.sampler, PlainSampler) else STEPS[:-1])
+    # the exact law of a class, and as many impulses as draws, take longer than a run
+    quick = isinstance(bench.sampler, PlainSampler) and bench.sampler.deterministic
+    wanted = list(STEPS if quick else STEPS[:-1])
     found = _judged(bench, view, [bench.point(view, T) for T in wanted], nominal)
     if found.verdict == "undecided" and not _usable(found.points[-1]):
         wanted = sorted({*wanted, *COARSER})

@@ -53,22 +53,23 @@ def judge_order(found: RateEstimate, nominal: float) -> tuple[str, str]:
 def _by_slopes(found: RateEstimate, nominal: float) -> tuple[str, str] | None:
     """What the two finest local slopes say where no interval decides, or None.
 
-    ``ahead`` is the next one if they go on as they do. violated: both, with all their doubt, are STALLED below the
-    nominal order, as where the error stalls. sharp: the last is within APART of it, and so is ``ahead``. loose: the
-    last is above that, and ``ahead`` not below.
+    ``ahead`` is the next one if they go on as they do, within ``doubt`` by the floors. violated: both, with all
+    their doubt, are STALLED below the nominal order, as where the error stalls. sharp: the last is within APART of
+    it, and so is ``ahead``. loose: the last is above that, and ``ahead`` not below.
     """
     finest = found.local_slopes[-2:]
     if len(finest) < 2:
         return None
     before, last = finest
     ahead = 2 * last.slope - before.slope
+    doubt = (last.high - last.low) + (before.high - before.low) / 2
     seen = f"the finest local slopes are {before.slope:.2f} and {last.slope:.2f}, nominal {nominal:g}"
     if all(slope.high < nominal - STALLED for slope in finest):
         return "violated", f"{seen}: not reached"
     if last.high - last.low > 2 * STALLED:
         return None
-    if abs(last.slope - nominal) <= APART and abs(ahead - nominal) <= APART:
+    if abs(last.slope - nominal) <= APART and abs(ahead - nominal) <= APART + doubt:
         return "sharp", f"{seen}: reached"
-    if last.low > nominal + APART and ahead >= nominal - APART:
+    if last.low > nominal + APART and ahead >= nominal - APART - doubt:
         return "loose", f"{seen}: exceeded"
     return None
