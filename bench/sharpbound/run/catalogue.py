@@ -81,7 +81,7 @@ def _metrics() -> tuple[Sequence[str], Lines]:
 
 
 def _engines() -> tuple[Sequence[str], Lines]:
-    from sharpbound.chapters.discrete.study import FOUND_BY
+    from sharpbound.chapters.discrete.laws import FOUND_BY
     from sharpbound.laws.chains import CHAIN_ENGINES
     from sharpbound.laws.engines import ENGINES
 
