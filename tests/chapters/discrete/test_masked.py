@@ -23,7 +23,7 @@ def random_table(states, dim):
 
 
 def solved(target, T, **sampler):
-    return laws.solve(target, {"process": "masked"}, {"name": "masked-blocks"} | sampler, T)
+    return laws.Problem(target, {"process": "masked"}, {"name": "masked-blocks"} | sampler, T).solve()
 
 
 def test_information_of_a_chain_that_stays():

@@ -24,7 +24,7 @@ FACTORS = [[0.6, 0.3, 0.1], [0.2, 0.2, 0.6], [0.6, 0.3, 0.1]]
 def test_all_metrics_are_those_of_the_table(name, init):
     target = targets.product_of_categoricals(FACTORS)
     sampler = {"name": name, "init": init}
-    found = laws.solve(target, FORWARD, sampler, 6)
+    found = laws.Problem(target, FORWARD, sampler, 6).solve()
     assert found.engine == "product"
     chain = Chain(Reverse(target.table(), build(FORWARD, 3)), samplers.build({"name": name}), 6, init)
     p, q = chain.truth(), chain.output_law()
@@ -42,8 +42,9 @@ def test_a_million_binary_coordinates():
     brute = 0.5 * np.abs(binom.pmf(k, n, q[1]) - binom.pmf(k, n, p[1])).sum()
     assert products.distance("tv", [(p, q)], [n]).value == pytest.approx(brute, rel=1e-8)
     target = targets.product_of_categoricals([[0.3, 0.7]], dim=n)
-    found = laws.solve(target, FORWARD, {"name": "euler-ctmc"}, 64)
-    one = laws.solve(targets.product_of_categoricals([[0.3, 0.7]]), FORWARD, {"name": "euler-ctmc"}, 64)
+    found = laws.Problem(target, FORWARD, {"name": "euler-ctmc"}, 64).solve()
+    alone = targets.product_of_categoricals([[0.3, 0.7]])
+    one = laws.Problem(alone, FORWARD, {"name": "euler-ctmc"}, 64).solve()
     assert found.value("kl").value == pytest.approx(n * one.value("kl").value, rel=1e-12)
     assert found.value("tv").floor < 1e-6 * found.value("tv").value
 

@@ -290,3 +290,46 @@ def test_uniformisation_takes_at_least_the_number_of_jumps():
     jumps = np.trapezoid(rates, times)
     assert jumps < fine.poisson_steps() < coarse.poisson_steps()
     np.testing.assert_allclose(coarse.output_law(), coarse.truth(), rtol=1e-12)
+
+
+@pytest.mark.parametrize("forward", [{}, {"name": "ctmc", "rates": RATES}])
+def test_correctors_keep_the_marginal(forward):
+    """Gibbs exactly; forward-backward to the second order of its step; informed not."""
+    reverse = reverse_of(random_table(3, 2), **forward)
+    p = reverse.marginal(0.5).ravel()
+
+    def moved(size, **keys):
+        made = samplers.build({"name": "exact-reverse", "corrector_size": size} | keys)
+        *_, kernel = made.kernels(reverse, 0.5 + 1e-9, 0.5)
+        rows = kernel(slice(0, 9))
+        np.testing.assert_allclose(rows.sum(1), 1, rtol=1e-12)
+        return np.abs(p @ rows - p).max()
+
+    assert moved(1.0, corrector="gibbs") < 1e-15
+    assert moved(1.0, corrector="informed") > 1e-3
+    # steps are 1e-9 times the size
+    coarse, fine = (moved(size, corrector="forward-backward") for size in (4e7, 2e7))
+    assert coarse / fine == pytest.approx(4, rel=0.15)
+
+
+def test_gibbs_by_hand():
+    """Half of the time the first coordinate is drawn anew, half of the time the second."""
+    reverse = reverse_of(random_table(2, 2))
+    p = reverse.marginal(0.3)
+    kernel = samplers.corrector.redrawn(reverse, 0.3, False)(slice(0, 4))
+    for n, (a, b) in enumerate(itertools.product(range(2), repeat=2)):
+        expected = np.zeros((2, 2))
+        expected[:, b] += 0.5 * p[:, b] / p[:, b].sum()
+        expected[a, :] += 0.5 * p[a] / p[a].sum()
+        np.testing.assert_allclose(kernel[n], expected.ravel(), rtol=1e-13)
+
+
+def test_correctors_help_where_steps_are_long():
+    table = random_table(3, 2)
+    plain, corrected = (
+        run(table, "euler-ctmc", 8, **keys) for keys in ({}, {"corrector": "gibbs", "corrector_steps": 4})
+    )
+    p = plain.truth()
+    gain = divergences.kl(p, plain.output_law()) / divergences.kl(p, corrected.output_law())
+    assert gain > 10
+    assert corrected.path_kl() > 0

@@ -14,7 +14,8 @@ import numpy as np
 from sharpbound.chapters.discrete.divergences import kl, rows_kl
 from sharpbound.chapters.discrete.reverse import Reverse
 from sharpbound.chapters.discrete.samplers import Sampler
-from sharpbound.chapters.discrete.samplers.exact import ExactReverse
+from sharpbound.chapters.discrete.samplers.exact import ExactReverse, Uniformisation
+from sharpbound.chapters.discrete.score_error import Estimated, continuous_law, score_entropy
 from sharpbound.errors import InputError
 from sharpbound.numerics.quadrature import Array
 
@@ -34,12 +35,22 @@ class Chain:
     sampler: Sampler
     T: int
     init: str = "exact"
+    wrong: Estimated | None = None
+
+    @property
+    def estimated(self) -> Reverse:
+        """What the sampler is given of the reverse chain: all of it, or with an error of the score."""
+        return self.reverse if self.wrong is None else self.wrong
 
     def __post_init__(self) -> None:
         if self.reverse.size > self.sampler.most_states:
             raise InputError(
                 f"{self.reverse.size} states; a step of this sampler takes at most {self.sampler.most_states}",
                 key="target",
+            )
+        if self.wrong is not None and self.sampler.exact and not isinstance(self.sampler, Uniformisation):
+            raise InputError(
+                "the true kernel has no score to be wrong; use uniformization", key="sampler.name"
             )
 
     @property
@@ -71,11 +82,13 @@ class Chain:
     def output_law(self) -> Array:
         """The law of the last state, of the shape of `truth`."""
         q = self.start()
+        if self.wrong is not None and isinstance(self.sampler, Uniformisation):
+            return continuous_law(self.wrong, q, float(self.times[0]), float(self.times[-1]))
         for t, s in self.steps:
             if isinstance(self.sampler, ExactReverse):
                 q = self.reverse.stepped(q, t, s)
                 continue
-            for kernel in self.sampler.kernels(self.reverse, t, s):
+            for kernel in self.sampler.kernels(self.estimated, t, s):
                 flat = q.ravel()
                 q = np.sum([flat[part] @ kernel(part) for part in self.blocks()], axis=0).reshape(q.shape)
         return q
@@ -96,9 +109,11 @@ class Chain:
                 key="target",
             )
         total = kl(self.reverse.marginal(float(self.times[0])), self.start())
+        if isinstance(self.sampler, Uniformisation):  # of the paths in continuous time
+            return total + self.score_entropy()
         for t, s in self.steps:
             p = self.reverse.marginal(t).ravel()
-            first, *later = self.sampler.kernels(self.reverse, t, s)
+            first, *later = self.sampler.kernels(self.estimated, t, s)
             whole = [np.concatenate([kernel(part) for part in self.blocks()]) for kernel in later]
             for part in self.blocks():
                 block = first(part)
@@ -107,9 +122,17 @@ class Chain:
                 total += float(p[part] @ rows_kl(self.reverse.true_rows(part, t, s), block))
         return total
 
+    def score_entropy(self) -> float:
+        """Of the estimated rates, from the last time to the first: 0 where they are exact."""
+        if self.wrong is None:
+            return 0.0
+        return score_entropy(self.reverse, self.wrong, float(self.times[0]), float(self.times[-1]))
+
     def poisson_steps(self) -> float:
         """Expected number of steps of uniformisation: the lengths of the T intervals, each times the largest total rate
         at either of its ends.
         """
-        most = [float(sum(rate.sum(1) for rate in self.reverse.rates(t)).max()) for t in self.times.tolist()]
+        most = [
+            float(sum(rate.sum(1) for rate in self.estimated.rates(t)).max()) for t in self.times.tolist()
+        ]
         return sum((t - s) * max(most[k : k + 2]) for k, (t, s) in enumerate(self.steps))

@@ -5,7 +5,8 @@
     [sampler] name = "euler-ctmc" | ... (`samplers`), init = "exact" | "uniform" | "stationary", or one of `masked`
     [measure] metric: tv, kl, kl-reverse, chi2, hellinger, hamming-w1, positions-tv, sequence-error; path-kl and, of
               uniformization, steps (chains); kl-averaged (masked)
-    [sweep]   T; L (length), S (states), d (dim) of the target; horizon, delta of the process
+    [score_error] field, eps, seed (`score_error`), budget = true for what each source of error does alone
+    [sweep]   T; L (length), S (states), d (dim) of the target; horizon, delta of the process; eps of the score error
 
 The truth is the law at ``delta``, where a chain stops, or the target itself.
 """
@@ -14,17 +15,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from sharpbound.chapters.base import Cell, Experiment
-from sharpbound.chapters.discrete import laws, targets
+from sharpbound.chapters.discrete import targets
 from sharpbound.chapters.discrete.divergences import OF_LAWS
+from sharpbound.chapters.discrete.figures import budget, gap
+from sharpbound.chapters.discrete.laws import Problem
 from sharpbound.chapters.discrete.process import PROCESSES
+from sharpbound.chapters.discrete.verdict import conclude
 from sharpbound.chapters.options import sweep_points
-from sharpbound.chapters.rate_verdict import conclude_rate
 from sharpbound.chapters.sampling import judged_curve
 from sharpbound.errors import InputError, brief, did_you_mean
 from sharpbound.records.document import Conclusion, Row
+from sharpbound.suite.hypotheses import CheckedAssumption
 
 if TYPE_CHECKING:
     from sharpbound.suite.case import Case
@@ -34,7 +39,7 @@ SIZES = {"L": "length", "S": "states", "d": "dim"}
 """Swept variables that are keys of the target."""
 TIMES = ("horizon", "delta")
 """Swept variables that are keys of the process."""
-SWEEPABLE = ("T", *SIZES, *TIMES)
+SWEEPABLE = ("T", *SIZES, *TIMES, "eps")
 
 
 class Discrete(Experiment):
@@ -54,17 +59,14 @@ class Discrete(Experiment):
         if "T" not in case.sweep:
             raise InputError("is missing; add e.g. T = [8, 16, 32, 64]", key="sweep.T")
         for point in points:
-            params = _params(case, point)
-            laws.check(targets.build(params["target"]), params["forward"], params["sampler"], params["T"])
+            _problem(_params(case, point)).check()
 
     def check(self, case: Case) -> None:
         points = sweep_points(case.sweep, SWEEPABLE)
-        shortest = [point for point in points if point["T"] == min(point["T"] for point in points)]
-        for point in shortest:
-            params = _params(case, point)
-            laws.check_steps(
-                targets.build(params["target"]), params["forward"], params["sampler"], params["T"]
-            )
+        shortest = min(point["T"] for point in points)
+        for point in points:
+            if point["T"] == shortest:
+                _problem(_params(case, point)).check_steps()
 
     def cells(self, case: Case) -> list[Cell]:
         return [
@@ -74,8 +76,11 @@ class Discrete(Experiment):
 
     def measure(self, cell: Cell) -> list[Row]:
         params = cell.params
-        found = laws.solve(targets.build(params["target"]), params["forward"], params["sampler"], params["T"])
+        problem = _problem(params)
+        found = problem.solve()
         row: Row = {"engine": found.engine, "floor_kind": "closed-form"} | found.facts()
+        if params["budget"]:
+            row |= problem.budget()
         for metric in params["metrics"]:
             if metric not in found.metrics:
                 row |= {
@@ -97,15 +102,23 @@ class Discrete(Experiment):
         points = sweep_points(case.sweep, SWEEPABLE)
         return [point | rows[0] for point, rows in zip(points, measured, strict=True)]
 
-    def conclude(self, case: Case, claim: Claim, rows: Sequence[Row]) -> Conclusion:
-        curve = judged_curve(case, rows)
-        target = targets.build(_params(case, curve[0])["target"])
-        values = {
-            name: float(value)
-            for name, value in (("d", target.dim), ("L", target.dim), ("S", target.states))
-            if name not in case.sweep
+    def assumptions(self, case: Case, claim: Claim) -> list[CheckedAssumption]:
+        known = {
+            "exact-scores": case.score_error is None,
+            "score-error": True,
+            "exact-start": case.sampler.get("init", "exact") == "exact",
+            "early-stopping": min(case.sweep.get("delta", [case.forward.get("delta", 0.0)])) > 0,
         }
-        return conclude_rate(claim, curve, swept=case.swept, metric=case.metrics[0], values=values)
+        return [CheckedAssumption(a.text, a.check, known.get(a.check)) for a in claim.assumptions]
+
+    def conclude(self, case: Case, claim: Claim, rows: Sequence[Row]) -> Conclusion:
+        target = targets.build(_params(case, judged_curve(case, rows)[0])["target"])
+        sizes = {"d": target.dim, "L": target.dim, "S": target.states} | {
+            name: case.forward[name] for name in TIMES if name in case.forward
+        }
+        values = {name: float(value) for name, value in sizes.items() if name not in case.sweep}
+        found = conclude(case, claim, rows, values)
+        return replace(found, draw=lambda: {"figures": gap(case, rows), "tables": budget(case, rows)})
 
 
 def metrics(forward: Mapping[str, Any], sampler: Mapping[str, Any]) -> tuple[str, ...]:
@@ -129,9 +142,25 @@ def _params(case: Case, point: Mapping[str, Any]) -> dict[str, Any]:
     times = {name: point[name] for name in TIMES if name in point}
     if times and case.forward.get("process") == "masked":
         raise InputError("a masked process has no such time", key=f"sweep.{next(iter(times))}")
+    error = dict(case.score_error) if case.score_error is not None else None
+    if "eps" in point:
+        if error is None:
+            raise InputError("is the size of a score error; add a [score_error] table", key="sweep.eps")
+        error["eps"] = point["eps"]
+    budget = False if error is None else error.pop("budget", False)
+    if not isinstance(budget, bool):
+        raise InputError(f"must be true or false, got {brief(budget)}", key="score_error.budget")
     return {
         "target": dict(case.target) | {key: point[name] for name, key in SIZES.items() if name in point},
         "forward": dict(case.forward) | times,
         "sampler": case.sampler,
         "T": point["T"],
+        "error": error,
+        "budget": budget,
     }
+
+
+def _problem(params: Mapping[str, Any]) -> Problem:
+    return Problem(
+        targets.build(params["target"]), params["forward"], params["sampler"], params["T"], params["error"]
+    )

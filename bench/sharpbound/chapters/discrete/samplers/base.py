@@ -33,6 +33,9 @@ class Sampler(ABC):
     by_coordinate: ClassVar[bool] = True
     """Whether on a product of laws every coordinate moves by itself, as if it were alone."""
 
+    exact: ClassVar[bool] = False
+    """Whether it takes the true kernel, and no score."""
+
     def fan_out(self, N: int) -> int:
         """Numbers held for each transition of a row."""
         return 1

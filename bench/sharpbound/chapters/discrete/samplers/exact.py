@@ -19,6 +19,7 @@ class ExactReverse(Sampler):
     title = "true reverse kernel"
     source = "Bayes' rule"
     most_states: ClassVar[int] = 1 << 20
+    exact: ClassVar[bool] = True
 
     def kernels(self, reverse: Reverse, t: float, s: float) -> Sequence[Kernel]:
         return [partial(reverse.true_rows, t=t, s=s)]
