@@ -79,6 +79,14 @@ def sequence_error(p: Array, q: Array) -> float:
     return float(q[p == 0].sum())
 
 
+def log_perplexity(p: Array, q: Array) -> float:
+    """By how much the mean of -log p per coordinate is larger under q than under p, in nats: negative where q prefers
+    what is likely; infinite where q has mass that p has not.
+    """
+    seen = p > 0
+    return math.inf if q[~seen].any() else float(((p - q)[seen] * np.log(p[seen])).sum()) / p.ndim
+
+
 OF_LAWS: dict[str, Callable[[Array, Array], float]] = {
     "tv": total_variation,
     "kl": kl,
@@ -88,5 +96,6 @@ OF_LAWS: dict[str, Callable[[Array, Array], float]] = {
     "hamming-w1": hamming_w1,
     "positions-tv": positions_tv,
     "sequence-error": sequence_error,
+    "log-perplexity": log_perplexity,
 }
 """Metric name -> distance of the truth p and the output law q."""

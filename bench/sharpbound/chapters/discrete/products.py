@@ -61,6 +61,10 @@ def distance(metric: str, pairs: Sequence[tuple[Array, Array]], counts: Sequence
         )
         value = total if metric == "hamming-w1" else total / sum(counts)
         return Measured(value, ROUNDING * (1 + value), "closed-form")
+    if metric == "log-perplexity":
+        each = [divergences.log_perplexity(p, q) for p, q in pairs]
+        value = math.fsum(n * one for one, n in zip(each, counts, strict=True)) / sum(counts)
+        return Measured(value, ROUNDING * (1 + abs(value)), "closed-form")
     if metric == "sequence-error":
         inside = math.fsum(n * math.log1p(-q[p == 0].sum()) for (p, q), n in zip(pairs, counts, strict=True))
         return Measured(-math.expm1(inside), ROUNDING, "closed-form")

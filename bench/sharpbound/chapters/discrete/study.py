@@ -3,8 +3,8 @@
     [target]  family = "categorical" | "markov-chain" | ...      (`targets`)
     [forward] process = "uniform-ctmc" | "absorbing-ctmc" | "ctmc" | "d3pm" (`process`), or "masked"
     [sampler] name = "euler-ctmc" | ... (`samplers`), init = "exact" | "uniform" | "stationary", or one of `masked`
-    [measure] metric: tv, kl, kl-reverse, chi2, hellinger, hamming-w1, positions-tv, sequence-error; path-kl and, of
-              uniformization, steps (chains); kl-averaged (masked)
+    [measure] metric: tv, kl, kl-reverse, chi2, hellinger, hamming-w1, positions-tv, sequence-error,
+              log-perplexity; path-kl and, of uniformization, steps (chains); kl-averaged (masked)
     [score_error] field, eps, seed (`score_error`), budget = true for what each source of error does alone
     [sweep]   T; L (length), S (states), d (dim) of the target; horizon, delta of the process; eps of the score error
 

@@ -64,13 +64,23 @@ def _hellinger(log_p: Array, log_q: Array) -> float:
     return math.sqrt(0.5 * float(((np.exp(0.5 * log_p) - np.exp(0.5 * log_q)) ** 2).sum()))
 
 
+def _log_perplexity(log_p: Array, log_q: Array) -> float:
+    L = len(log_p) - 1
+    log_sequence = log_p - log_choose(L, np.arange(L + 1))
+    seen = np.isfinite(log_p)
+    if np.isfinite(log_q[~seen]).any():
+        return math.inf
+    return float(((np.exp(log_p) - np.exp(log_q))[seen] * log_sequence[seen]).sum()) / L
+
+
 OF_COUNTS: dict[str, Callable[[Array, Array], float]] = {
     "kl": _kl,
     "kl-reverse": lambda log_p, log_q: _kl(log_q, log_p),
     "tv": _tv,
     "hellinger": _hellinger,
+    "log-perplexity": _log_perplexity,
 }
-"""Distances that depend on q/p and its law alone, of logarithms."""
+"""Distances that depend on the number of ones alone, of logarithms."""
 
 
 @dataclass(frozen=True)
