@@ -32,7 +32,7 @@ def made(table, sampler, horizon, delta, T, init="exact", **keys):
 def masked_blocks(table, T):
     """Law of the output and KL averaged over orders of T equal blocks."""
     marginals, sizes = Marginals.of(table), [table.ndim // T] * T
-    return law.random_order(marginals, sizes), profile.averaged_kl(marginals.entropies(), sizes)
+    return law.random_order(marginals, sizes), profile.averaged_kl(profile.OfTable(table), sizes)
 
 
 def generator(states, dim):

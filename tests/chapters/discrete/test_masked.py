@@ -53,9 +53,10 @@ def test_mean_entropies_by_all_subsets():
         targets.product_of_categoricals([[0.2, 0.8], [0.6, 0.4]], dim=5),
     ],
 )
-def test_mean_entropies_in_closed_form(target):
-    found, table = profile.mean_entropies(target), Marginals.of(target.table()).entropies()
-    np.testing.assert_allclose(found, table, rtol=1e-12, atol=1e-13)
+def test_profiles_in_closed_form(target):
+    found, table = profile.profile_of(target), Marginals.of(target.table()).entropies()
+    np.testing.assert_allclose(found.gains, np.diff(table), rtol=1e-11)
+    assert found.total == pytest.approx(table[-1], rel=1e-13)
 
 
 @pytest.mark.parametrize("sizes", [[1, 2, 1], [3, 1], [1, 3], [2, 2]])
@@ -153,7 +154,7 @@ def test_sequences_that_cannot_be_have_mass_and_no_divergence_depends_on_it():
 
 
 def test_optimal_sizes_are_the_best_of_all():
-    h = profile.mean_entropies(targets.markov_chain(9, 2, 0.9))
+    h = profile.profile_of(targets.markov_chain(9, 2, 0.9))
     best = min(
         (profile.averaged_kl(h, sizes), sizes)
         for sizes in itertools.product(range(1, 8), repeat=3)
@@ -187,6 +188,8 @@ def test_long_sequences():
         one.facts()["TC"], rel=1e-9
     )  # one order: nothing is averaged
     assert solved(target, 1000).value("kl-averaged").value == pytest.approx(0, abs=1e-9)
+    long = profile.profile_of(targets.markov_chain(3000, 4, 0.9))
+    assert long.gains.sum() == pytest.approx(long.total, rel=1e-12)
     chain = solved(targets.markov_chain(1000, 4, 0.9), 1)
     assert chain.engine == "profile"
     assert chain.value("kl-averaged").value == pytest.approx(chain.facts()["TC"], rel=1e-9)

@@ -80,6 +80,8 @@ class Averages(Pair):
 
     engine: str
     others: Mapping[str, Callable[[], float]]
+    scale: float
+    """Of the sums whose difference a value is."""
     known: Mapping[str, float]
 
     @property
@@ -88,7 +90,7 @@ class Averages(Pair):
 
     def value(self, metric: str) -> Measured:
         found = self.others[metric]()
-        return Measured(found, _floor(metric, found, 0), "closed-form")
+        return Measured(found, 4 * ROUNDING * (self.scale + abs(found)), "closed-form")
 
     def facts(self) -> dict[str, float]:
         return dict(self.known)

@@ -70,7 +70,8 @@ class Discrete(Experiment):
 
     def cells(self, case: Case) -> list[Cell]:
         return [
-            Cell(self.kind, _params(case, point) | {"metrics": case.metrics})
+            # in one order, so that cases which judge other metrics of the same law share it
+            Cell(self.kind, _params(case, point) | {"metrics": sorted(case.metrics)})
             for point in sweep_points(case.sweep, SWEEPABLE)
         ]
 
@@ -95,18 +96,19 @@ class Discrete(Experiment):
                 row[f"{metric}_floor_kind"] = kind
             if not math.isfinite(value):
                 row |= {metric: None, f"{metric}_floor": None, "note": f"{metric}: infinite"}
-        row["floor"] = row[f"{params['metrics'][0]}_floor"]
         return [row]
 
     def rows(self, case: Case, measured: Sequence[list[Row]]) -> list[Row]:
         points = sweep_points(case.sweep, SWEEPABLE)
-        return [point | rows[0] for point, rows in zip(points, measured, strict=True)]
+        own = f"{case.metrics[0]}_floor"
+        return [point | row | {"floor": row[own]} for point, (row,) in zip(points, measured, strict=True)]
 
     def assumptions(self, case: Case, claim: Claim) -> list[CheckedAssumption]:
         known = {
             "exact-scores": case.score_error is None,
             "score-error": True,
             "exact-start": case.sampler.get("init", "exact") == "exact",
+            "corrector": case.sampler.get("corrector") in ("gibbs", "forward-backward"),
             "early-stopping": min(case.sweep.get("delta", [case.forward.get("delta", 0.0)])) > 0,
         }
         return [CheckedAssumption(a.text, a.check, known.get(a.check)) for a in claim.assumptions]

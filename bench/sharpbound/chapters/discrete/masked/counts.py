@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import xlog1py, xlogy
 
-from sharpbound.chapters.discrete.masked.profile import log_choose, log_sequence
+from sharpbound.chapters.discrete.masked.profile import log_choose, log_sequence, next_is_one
 from sharpbound.chapters.discrete.pair import ROUNDING, Pair
 from sharpbound.chapters.discrete.targets import Exchangeable
 from sharpbound.distances.base import Measured
@@ -30,9 +30,7 @@ def output_counts(target: Exchangeable, sizes: Sequence[int]) -> Array:
     """Log chances of the number of ones of the output, for blocks of these sizes."""
     law, k = np.zeros(1), 0
     for b in sizes:
-        with np.errstate(invalid="ignore"):
-            one = np.exp(log_sequence(target, k + 1)[1:] - log_sequence(target, k))
-        one = np.where(np.isnan(one), 0.5, np.clip(one, 0.0, 1.0))  # equal chances where j of k never occurs
+        one = next_is_one(target, k)
         new = np.full(k + b + 1, -np.inf)
         for m in range(b + 1):
             added = log_choose(b, m) + xlogy(m, one) + xlog1py(b - m, -one)
@@ -73,11 +71,16 @@ def _log_perplexity(log_p: Array, log_q: Array) -> float:
     return float(((np.exp(log_p) - np.exp(log_q))[seen] * log_sequence[seen]).sum()) / L
 
 
+def _sequence_error(log_p: Array, log_q: Array) -> float:
+    return float(np.exp(log_q[~np.isfinite(log_p)]).sum())
+
+
 OF_COUNTS: dict[str, Callable[[Array, Array], float]] = {
     "kl": _kl,
     "kl-reverse": lambda log_p, log_q: _kl(log_q, log_p),
     "tv": _tv,
     "hellinger": _hellinger,
+    "sequence-error": _sequence_error,
     "log-perplexity": _log_perplexity,
 }
 """Distances that depend on the number of ones alone, of logarithms."""

@@ -58,10 +58,10 @@ class MaskedBlocks(MaskedSampler):
         self.sizes(target, T)
 
     def solve(self, target: Target, T: int) -> Pair:
-        sizes, h = self.sizes(target, T), profile.mean_entropies(target)
+        sizes, known = self.sizes(target, T), profile.profile_of(target)
         others = {
             "kl-averaged": lambda: (
-                profile.averaged_kl_random(h, T) if sizes is None else profile.averaged_kl(h, sizes)
+                profile.averaged_kl_random(known, T) if sizes is None else profile.averaged_kl(known, sizes)
             )
         }
         if (
@@ -71,15 +71,15 @@ class MaskedBlocks(MaskedSampler):
             and target.dim > SHORT
         ):
             p, q = counts.true_counts(target), counts.output_counts(target, sizes)
-            return counts.Counts(p, q, others, profile.facts(h))
+            return counts.Counts(p, q, others, known.facts())
         if not fits(target.dim, target.states) or (
             sizes is None and target.dim > law.MOST_TOKENS_OF_RANDOM_SIZES
         ):
-            return Averages("profile", others, profile.facts(h))
+            return Averages("profile", others, known.total, known.facts())
         table = target.table()
         marginals = Marginals.of(table)
         q = law.random_sizes(marginals, T) if sizes is None else law.random_order(marginals, sizes)
-        return Tables("subsets", table, q, T, others, known=profile.facts(h))
+        return Tables("subsets", table, q, T, others, known=known.facts())
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ class Ordered(MaskedSampler):
         q = law.by_confidence(Marginals.of(table), sizes, self.by)
         # every x comes about in one order, so that nothing is averaged
         others = {"kl-averaged": lambda: divergences.kl(table, q)}
-        return Tables("subsets", table, q, T, others, known=profile.facts(profile.mean_entropies(target)))
+        return Tables("subsets", table, q, T, others, known=profile.profile_of(target).facts())
 
 
 class MaskedConfidence(Ordered):

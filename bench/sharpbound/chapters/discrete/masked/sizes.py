@@ -7,7 +7,7 @@ import math
 from collections.abc import Sequence
 from typing import Literal
 
-from sharpbound.chapters.discrete.masked.profile import mean_entropies, optimal_sizes
+from sharpbound.chapters.discrete.masked.profile import optimal_sizes, profile_of
 from sharpbound.chapters.discrete.targets import Target
 from sharpbound.errors import InputError
 
@@ -42,7 +42,7 @@ def block_sizes(target: Target, T: int, schedule: Schedule, blocks: Sequence[int
     if length < T:
         raise InputError(f"{T} steps are more than the {length} tokens", key="sweep.T")
     if schedule == "optimal":
-        return optimal_sizes(mean_entropies(target), T)
+        return optimal_sizes(profile_of(target), T)
     revealed = [0]
     for t in range(1, T + 1):
         wanted = round(length * (1 - math.cos(math.pi * t / (2 * T))))

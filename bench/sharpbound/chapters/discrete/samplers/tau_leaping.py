@@ -8,6 +8,7 @@ stays as it is (the same section, for categories).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -38,7 +39,8 @@ class TauLeaping(Factorised):
                 held(mean * np.exp(-mean.sum(1, keepdims=True)), reverse, i) for i, mean in enumerate(means)
             ]
         here = own_states(reverse.process.size, reverse.data.ndim)
-        return [leapt(at, *by_displacement(mean, at)) for mean, at in zip(means, here, strict=True)]
+        moves = [by_displacement(mean, at) for mean, at in zip(means, here, strict=True)]
+        return leapt_apart(here, [up for up, _ in moves], [down for _, down in moves])
 
 
 def by_displacement(to: Array, at: Places) -> tuple[Array, Array]:
@@ -50,6 +52,12 @@ def by_displacement(to: Array, at: Places) -> tuple[Array, Array]:
         v = at[:, None] + sign * steps
         found.append(np.where((v >= 0) & (v < size), to[rows, np.clip(v, 0, size - 1)], 0.0))
     return found[0], found[1]
+
+
+def leapt_apart(at: Sequence[Places], up: Sequence[Array], down: Sequence[Array]) -> list[Array]:
+    """`leapt` for each coordinate, all in one."""
+    law = leapt(np.concatenate(at), np.concatenate(up), np.concatenate(down))
+    return np.split(law, len(at))
 
 
 def leapt(at: Places, up: Array, down: Array) -> Array:

@@ -20,7 +20,7 @@ import numpy as np
 
 from sharpbound.chapters.discrete.reverse import Reverse, product_rows
 from sharpbound.chapters.discrete.samplers.base import Kernel, Places, Sampler, own_states
-from sharpbound.chapters.discrete.samplers.tau_leaping import by_displacement, leapt
+from sharpbound.chapters.discrete.samplers.tau_leaping import by_displacement, leapt_apart
 from sharpbound.errors import InputError
 from sharpbound.numerics.quadrature import Array
 
@@ -58,21 +58,20 @@ class TwoStage(Sampler):
         here = own_states(reverse.process.size, reverse.data.ndim)
         first = [by_displacement(rate, at) for rate, at in zip(reverse.rates(t), here, strict=True)]
         second = [by_displacement(rate, at) for rate, at in zip(reverse.rates(rho), here, strict=True)]
-        leap = [
-            leapt(at, self.theta * h * up, self.theta * h * down)
-            for at, (up, down) in zip(here, first, strict=True)
-        ]
+        leap = leapt_apart(here, *([self.theta * h * f[k] for f in first] for k in (0, 1)))
 
         def rows(part: slice) -> Array:
             n = part.stop - part.start
-            moves = []
-            for at, f, g in zip(here, first, second, strict=True):
-                # (x, y*) as rows: intensities of both, by displacement
-                up, down = (
+            # (x, y*) as rows: intensities of both, by displacement, up and down
+            second_leap = [
+                [
                     self.span(h) * np.maximum(self.intensity(f[k][part, None], g[k]), 0.0).reshape(n * N, -1)
-                    for k in (0, 1)
-                )
-                moves.append(leapt(self.start(np.repeat(at[part], N), np.tile(at, n)), up, down))
+                    for f, g in zip(first, second, strict=True)
+                ]
+                for k in (0, 1)
+            ]
+            starts = [self.start(np.repeat(at[part], N), np.tile(at, n)) for at in here]
+            moves = leapt_apart(starts, *second_leap)
             to = product_rows([factor[part] for factor in leap])
             return np.einsum("nk,nky->ny", to, product_rows(moves).reshape(n, N, N))
 
