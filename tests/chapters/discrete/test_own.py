@@ -14,15 +14,8 @@ import numpy as np
 def ancestral(x, conditionals, t, s, theta=1.0):
     """sum_{x_0} P(X_s = v | X_t = x, X_0 = x_0) P(X_0 = x_0 | X_t = x), of the uniform chain, by hand."""
     S = conditionals.shape[-1]
-
-    def heat(c):
-        return np.exp(-c) * np.eye(S) + (1 - np.exp(-c)) / S
-
-    early, step, late = heat(s), heat(t - s), heat(t)
-    to = step.T[x]                                     # (N, d, v): from v to x
-    posterior = early[None, None] * to[:, :, None, :]  # (N, d, x_0, v)
-    posterior = posterior / late.T[x][..., None]
-    return np.einsum("ndu,nduv->ndv", conditionals, posterior)
+    early, step, late = (np.exp(-c) * np.eye(S) + (1 - np.exp(-c)) / S for c in (s, t - s, t))
+    return np.einsum("ndu,uv,ndv->ndv", conditionals / late.T[x], early, step.T[x])
 
 
 def short(x, conditionals, t, s):
