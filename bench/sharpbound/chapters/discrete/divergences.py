@@ -7,7 +7,6 @@ from collections.abc import Callable
 
 import numpy as np
 
-from sharpbound.errors import InputError
 from sharpbound.numerics.quadrature import Array
 
 MOST_STATES_OF_TRANSPORT = 512
@@ -55,10 +54,6 @@ def hellinger(p: Array, q: Array) -> float:
 
 def hamming_w1(p: Array, q: Array) -> float:
     """Wasserstein-1 of the number of coordinates that differ, by an optimal plan between all states."""
-    if p.size > MOST_STATES_OF_TRANSPORT:
-        raise InputError(
-            f"{p.size} states; hamming-w1 takes at most {MOST_STATES_OF_TRANSPORT}", key="measure.metric"
-        )
     import ot  # slow to import
 
     states = np.array(np.unravel_index(np.arange(p.size), p.shape)).T

@@ -60,6 +60,20 @@ class Problem:
         else:
             self._chains()
 
+    def check_metric(self, metric: str) -> None:
+        """InputError for a metric that so many states do not have."""
+        alone = isinstance(self.target, Product) and not self.masked and self.error is None
+        if metric == "hamming-w1" and not alone:
+            states = (
+                self.target.states if self.masked else process.build(self.forward, self.target.states).size
+            )
+            if states**self.target.dim > divergences.MOST_STATES_OF_TRANSPORT:
+                raise InputError(
+                    f"hamming-w1 takes at most {divergences.MOST_STATES_OF_TRANSPORT} states, not "
+                    f"{states}^{self.target.dim}",
+                    key="measure.metric",
+                )
+
     def check_steps(self) -> None:
         """InputError where a step is too long for the sampler, or rates divide by zero."""
         if not self.masked:

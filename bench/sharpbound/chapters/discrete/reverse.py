@@ -8,6 +8,7 @@ comes there along a path that p_0 allows, so that nothing depends on that choice
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -54,7 +55,15 @@ class Reverse:
         return np.where(total > 0, p / np.where(total > 0, total, 1.0), alone)
 
     def rates(self, t: float) -> list[Array]:
-        """For each coordinate the rates from each state x to those with v in its place: (N, S'), 0 where v = x_i."""
+        """For each coordinate the rates from each state x to those with v in its place: (N, S'), 0 where v = x_i.
+
+        InputError where a rate divides by zero, and at a time without end.
+        """
+        if math.isinf(t):
+            raise InputError(
+                "takes rates, of which a step without end has none; use tweedie-tau-leaping",
+                key="sampler.name",
+            )
         return [self._rates(t, axis) for axis in range(self.data.ndim)]
 
     def _rates(self, t: float, axis: int) -> Array:

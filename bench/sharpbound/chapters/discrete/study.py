@@ -59,7 +59,10 @@ class Discrete(Experiment):
         if "T" not in case.sweep:
             raise InputError("is missing; add e.g. T = [8, 16, 32, 64]", key="sweep.T")
         for point in points:
-            _problem(_params(case, point)).check()
+            problem = _problem(_params(case, point))
+            problem.check()
+            for metric in case.metrics:
+                problem.check_metric(metric)
 
     def check(self, case: Case) -> None:
         points = sweep_points(case.sweep, SWEEPABLE)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
@@ -24,6 +24,8 @@ class MaskedSampler(ABC):
     """T steps from all tokens masked to none. Its parameters are keys of [sampler]."""
 
     name: ClassVar[str]
+    title: ClassVar[str]
+    source: ClassVar[str]
 
     @abstractmethod
     def check(self, target: Target, T: int) -> None:
@@ -45,6 +47,8 @@ class MaskedBlocks(MaskedSampler):
     blocks: list[int] | None = None
 
     name = "masked-blocks"
+    title = "random blocks"
+    source = "Li, Cai (2505.21400)"
 
     def sizes(self, target: Target, T: int) -> list[int] | None:
         """Of the blocks; None where they are random."""
@@ -107,6 +111,8 @@ class MaskedConfidence(Ordered):
     """First the tokens with the largest probability of a state."""
 
     name = "masked-confidence"
+    title = "most confident tokens first"
+    source = "Chang et al. (2202.04200)"
     by = "confidence"
 
 
@@ -114,6 +120,8 @@ class MaskedEntropy(Ordered):
     """First the tokens with the least entropy."""
 
     name = "masked-entropy"
+    title = "tokens of least entropy first"
+    source = "Kim et al. (2502.06768)"
     by = "entropy"
 
 
@@ -122,6 +130,8 @@ class FirstHitting(MaskedSampler):
     """One token at a time, when it loses its mask: exact, in L steps (2409.02908)."""
 
     name = "first-hitting"
+    title = "first hitting"
+    source = "Zheng et al. (2409.02908)"
 
     def check(self, target: Target, T: int) -> None:
         MaskedBlocks().check(target, T)
@@ -132,7 +142,7 @@ class FirstHitting(MaskedSampler):
         return MaskedBlocks().solve(target, T)
 
 
-SAMPLERS: dict[str, Callable[..., MaskedSampler]] = {
+SAMPLERS: dict[str, type[MaskedSampler]] = {
     sampler.name: sampler for sampler in (MaskedBlocks, MaskedConfidence, MaskedEntropy, FirstHitting)
 }
 

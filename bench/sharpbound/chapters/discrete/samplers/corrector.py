@@ -1,6 +1,6 @@
 """Corrector steps: after each step to s, kernels that leave p_s as it is, or nearly so.
 
-* ``forward-backward`` (Campbell et al. 2205.14987, section 4.4): a factorised Euler step, of ``corrector_size`` times
+* ``forward-backward`` (Campbell et al. 2205.14987): a factorised Euler step, of ``corrector_size`` times
   the length of the step, with the rates of the forward and of the reverse chain together, which keep p_s;
 * ``gibbs``, uninformed: a coordinate chosen at random is drawn anew from p_s(x_i | x_-i); p_s is kept exactly;
 * ``informed`` (after Zhao et al. 2407.21243): the coordinate of least p_s(x_i | x_-i), the first of equal ones, is
@@ -35,7 +35,7 @@ class Corrected(Sampler):
 
     most_states: ClassVar[int] = 1024  # paths ask for products of kernels: N^3
     title = "with corrector steps"
-    source = "Campbell et al. (2205.14987), section 4.4"
+    source = "Campbell et al. (2205.14987)"
 
     def __post_init__(self) -> None:
         if self.steps < 1:

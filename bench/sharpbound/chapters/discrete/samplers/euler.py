@@ -16,7 +16,7 @@ class Euler(Factorised):
 
     name = "euler-ctmc"
     title = "factorised Euler"
-    source = "Lou, Meng, Ermon (2310.16834), section 4.3"
+    source = "Lou, Meng, Ermon (2310.16834)"
 
     def factors(self, reverse: Reverse, t: float, s: float) -> list[Array]:
         return [held(jumps, reverse, i) for i, jumps in enumerate(jump_chances(reverse.rates(t), t - s))]

@@ -35,4 +35,4 @@ class Uniformisation(ExactReverse):
 
     name = "uniformization"
     title = "uniformisation"
-    source = "Chen, Ying (2402.08095), Algorithm 1"
+    source = "Chen, Ying (2402.08095)"

@@ -2,8 +2,8 @@
 
 Coordinate i makes P_v ~ Poisson(h rate_i(x, v)) jumps by v - x_i for each v, all of them independent, and comes to
 x_i + sum_v (v - x_i) P_v, cut off (clamped) to 0 ... S' - 1 at the end: states are numbers (Campbell et al.
-2205.14987, section 4.2, for ordered data). With ``several = "reject"`` a coordinate in which two or more jumps fall
-stays as it is (the same section, for categories).
+2205.14987, for ordered data). With ``several = "reject"`` a coordinate in which two or more jumps fall stays as it is
+(there, for categories).
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class TauLeaping(Factorised):
 
     name = "tau-leaping"
     title = "Poisson tau-leaping"
-    source = "Campbell et al. (2205.14987), section 4.2"
+    source = "Campbell et al. (2205.14987)"
 
     def factors(self, reverse: Reverse, t: float, s: float) -> list[Array]:
         means = [(t - s) * rate for rate in reverse.rates(t)]

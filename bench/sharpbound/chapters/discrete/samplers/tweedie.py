@@ -13,13 +13,13 @@ from sharpbound.numerics.quadrature import Array
 class TweedieTauLeaping(Factorised):
     """X_s^i ~ P(X_s^i | X_t = x), coordinates independent of each other.
 
-    As (exp(-cQ) ratio)_v exp(cQ)(v, x_i), c the clock between s and t, this is equation (19) of SEDD; with
-    P(X_0^i | X_t = x) in place of the ratios it is the ancestral step of D3PM (2107.03006) and MDLM.
+    As (ratio exp(-cQ))_v exp(cQ)(v, x_i), c the clock between s and t, this is the analytic sampler of SEDD; as a mean
+    over P(X_0^i | X_t = x) of the forward chain's bridges it is the ancestral step of D3PM (2107.03006) and MDLM.
     """
 
     name = "tweedie-tau-leaping"
     title = "Tweedie tau-leaping"
-    source = "Lou, Meng, Ermon (2310.16834), Theorem 4.2; Austin et al. (2107.03006)"
+    source = "Lou, Meng, Ermon (2310.16834); Austin et al. (2107.03006)"
 
     def factors(self, reverse: Reverse, t: float, s: float) -> list[Array]:
         return reverse.back(t, s)

@@ -84,7 +84,7 @@ class ThetaTrapezoidal(TwoStage):
 
     name = "theta-trapezoidal"
     title = "theta-trapezoidal"
-    source = "Ren et al. (2502.00234), Algorithm 2"
+    source = "Ren et al. (2502.00234)"
 
     def intensity(self, first: Array, second: Array) -> Array:
         theta = self.theta
@@ -104,7 +104,7 @@ class ThetaRK2(TwoStage):
 
     name = "theta-rk2"
     title = "theta-RK-2"
-    source = "Ren et al. (2502.00234), Algorithm 1"
+    source = "Ren et al. (2502.00234)"
 
     def intensity(self, first: Array, second: Array) -> Array:
         return (1 - 0.5 / self.theta) * first + 0.5 / self.theta * second
