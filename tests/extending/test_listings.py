@@ -58,11 +58,13 @@ def test_the_cases_of_the_page(wheel: Path, folder: Path) -> None:
     plane = folder / "plane.toml"
     plane.write_text(plane.read_text().replace("T = [32, 64, 128, 256]", "T = [4, 8]"))  # it takes its time
     found = documents(
-        wheel, folder, "order.toml", "function.toml", "error.toml", "fixed-w1.toml", "plane.toml"
+        wheel,
+        folder,
+        *("order.toml", "function.toml", "error.toml", "fixed-w1.toml", "plane.toml", "kernel.toml"),
     )
     coarse, fine = (row["tv"] for row in found.pop("my-plane")["rows"])  # type: ignore[attr-defined]
     assert 1.5 < coarse / fine < 2.1
-    orders = {"my-order": 1, "my-function": 2, "my-error": 1, "my-fixed-w1": 1}
+    orders = {"my-order": 1, "my-function": 2, "my-error": 1, "my-fixed-w1": 1, "my-kernel": 1}
     assert {id: document["verdict"] for id, document in found.items()} == dict.fromkeys(orders, "confirmed")
     for id, order in orders.items():
         low, high = found[id]["interval"]  # type: ignore[misc]

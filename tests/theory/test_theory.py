@@ -155,7 +155,7 @@ def test_the_radius_form_of_theorem_1():
 
 def test_superseded_claims_stand_beside_their_successors():
     superseded = [claim for claim in CLAIMS if claim.status == "superseded"]
-    assert [claim.id for claim in superseded] == ["chenleelu2023.kl-first"]
+    assert [claim.id for claim in superseded] == ["chenleelu2023.kl-first", "huang2025absorbing.euler"]
     for claim in superseded:
         assert claim.version in {version.version for version in claim.paper.versions}
         assert claim.version != claim.paper.version

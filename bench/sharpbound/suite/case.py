@@ -69,7 +69,7 @@ KINDS: dict[str, Kind] = {
     "diffusion-time": _kind("diffusion_time", "target forward sampler score_error"),
     "detection": _kind("detection"),
     "audit": _kind("audit", "target forward sampler score_error"),
-    "discrete": _kind("target forward sampler"),
+    "discrete": _kind("target forward sampler", "score_error"),
 }
 """Tables beside [case], [measure] and [sweep], which every kind has. The kind's experiment validates
 what is in them."""
