@@ -10,6 +10,8 @@ from sharpbound.errors import InputError, brief
 MOST, LEAST = 1e12, 1e-20
 """Magnitudes of the parameters, other than 0, of targets, schedules, samplers and score errors: fourth powers,
 and products of some of them, are finite."""
+LEAST_SIGNAL = 1e-70
+"""Of the data in a level (a_t): its fourth power is a float64."""
 MAX_STEPS = 10_000_000
 """Steps of a sampler."""
 MAX_DIM = 1_000_000

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from sharpbound import foreign
-from sharpbound.bounds import LEAST, MAX_STEPS, MOST
+from sharpbound.bounds import LEAST_SIGNAL, MAX_STEPS, MOST
 from sharpbound.errors import InputError, brief, did_you_mean
 from sharpbound.options import made
 from sharpbound.processes.ladder import Ladder
@@ -269,13 +269,13 @@ def build(spec: dict[str, Any], T: int) -> Ladder:
 def _check_levels(ladder: Ladder) -> None:
     """InputError unless all levels are numbers within `bounds`, and each is noisier than the one before."""
     a, sigma, alpha = ladder.a, ladder.sigma, 1.0 - ladder.beta
-    inside = (a >= LEAST) & (sigma <= MOST) & (alpha > 0) & np.isfinite(a + sigma + alpha)
+    inside = (a >= LEAST_SIGNAL) & (sigma <= MOST) & (alpha > 0) & np.isfinite(a + sigma + alpha)
     told_apart = np.diff(sigma / a, prepend=-1.0) > 0
     wrong = np.flatnonzero(~(inside & told_apart))
     if len(wrong):
         t = int(wrong[0])
         why = (
-            "is noisier by less than float64 can tell" if inside[t] else f"must have a and alpha >= {LEAST:g}"
+            "is noisier by less than float64 can tell" if inside[t] else f"must have a >= {LEAST_SIGNAL:g} and alpha > 0"
         )
         raise InputError(
             f"level {t} of {ladder.name}, with a = {a[t]:.3g} and sigma = {sigma[t]:.3g}, {why}: "
