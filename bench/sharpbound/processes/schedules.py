@@ -275,7 +275,9 @@ def _check_levels(ladder: Ladder) -> None:
     if len(wrong):
         t = int(wrong[0])
         why = (
-            "is noisier by less than float64 can tell" if inside[t] else f"must have a >= {LEAST_SIGNAL:g} and alpha > 0"
+            "is noisier by less than float64 can tell"
+            if inside[t]
+            else f"must have a >= {LEAST_SIGNAL:g} and alpha > 0"
         )
         raise InputError(
             f"level {t} of {ladder.name}, with a = {a[t]:.3g} and sigma = {sigma[t]:.3g}, {why}: "
