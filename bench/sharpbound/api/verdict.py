@@ -67,9 +67,11 @@ def judge(
 
     metric : what the errors are, by default the claim's own metric.
     values : further variables of the claim's formula, such as d.
-    Raises InputError for an unknown claim, and where lengths do not match.
+    Raises InputError for an unknown claim, a variable that its formula does not have, and where lengths do not match.
     """
     found = claim if isinstance(claim, Claim) else find_claim(load_theory(), str(claim))
+    for name in values.keys() - {*found.formula.variables, "d"}:
+        raise InputError(f"the formula of {found.id} has no such variable", key=name)
     metric = metric or found.metric
     found.transfer(metric)
     steps, error, floor = _columns(T, errors, floors)
