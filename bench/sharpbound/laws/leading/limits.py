@@ -187,6 +187,7 @@ def line_limit(
         raise NotMeasured("the tails of a law that is given by its density alone cost too much")
     atoms = bool(target.facts().low_dimensional)
     return _limit(
+        sampler,
         make,
         lambda density: line_passes(target, sampler, density),
         CLEAN_ATOMS if atoms else CLEAN_REST,
@@ -197,10 +198,11 @@ def line_limit(
 
 def path_limit(target: Target, make: Callable[[int], Ladder], sampler: Sampler) -> Limit:
     """The same for the KL divergence of the true chain from the sampler's, in any dimension."""
-    return _limit(make, lambda density: PathPasses(target, sampler, density), CLEAN_REST, True, None)
+    return _limit(sampler, make, lambda density: PathPasses(target, sampler, density), CLEAN_REST, True, None)
 
 
 def _limit(
+    sampler: Sampler,
     make: Callable[[int], Ladder],
     passes_on: Callable[[StepDensity], Passes],
     clean: float,
@@ -210,13 +212,23 @@ def _limit(
     """``clean``: lambda where Li's ladders end; ``lasting``: whether defects may not die out there."""
     ladder = make(64)
     if ladder.name == "li2024":
+        _check_even(sampler, False)
         ends = ladder.params["c0"], ladder.params["c1"]
         return _growing(*ends, passes_on, clean, lasting, accuracy)
     if ladder.slow_log:
         raise NotMeasured(f"how the horizon of {ladder.name} grows with T is not known")
-    passes = passes_on(fixed_density(make))
+    density = fixed_density(make)
+    _check_even(sampler, density.uniform)
+    passes = passes_on(density)
     p = passes.order()
     return FixedEnds(p, passes.settled(p, accuracy or passes.accuracy))
+
+
+def _check_even(sampler: Sampler, uniform: bool) -> None:
+    if sampler.counts_steps and not uniform:
+        raise NotMeasured(
+            f"a step of {sampler.name} depends on how many there are, and these are not equal in log(a/sigma)"
+        )
 
 
 def _growing(
