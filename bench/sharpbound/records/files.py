@@ -36,14 +36,17 @@ def write_atomically(path: Path, content: str | bytes) -> None:
 def write_together(folder: Path, files: Mapping[str, str | bytes]) -> None:
     """Write ``files``, by their paths below ``folder``: all are on the disk before the first takes its name.
 
-    A disk that is full so leaves the old ones.
+    A disk that is full so leaves the old ones; the OSError then names ``folder``.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder, prefix=".writing-") as made:
-        for name, content in files.items():
-            path = Path(made, name)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(content.encode("utf-8", "replace") if isinstance(content, str) else content)
+        try:
+            for name, content in files.items():
+                path = Path(made, name)
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(content.encode("utf-8", "replace") if isinstance(content, str) else content)
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, str(folder)) from None  # who writes is not told where
         for name in files:
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             os.replace(Path(made, name), folder / name)
