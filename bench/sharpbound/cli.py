@@ -368,32 +368,20 @@ def cache(
     """Look after the folder of kept results: info, verify (every entry is read), prune (longest unused first)."""
     from sharpbound.places import default_folder
     from sharpbound.run import upkeep
-    from sharpbound.run.progress import duration
 
     folder, most = folder or default_folder(), upkeep.bytes_of(size)
     if not folder.is_dir():
         raise InputError("there is no such folder", where=str(folder))
-    if what is Upkeep.prune:
-        files, count = upkeep.prune(folder, most)
-        print(f"{folder}: {files} files removed, {upkeep.in_words(count)}")
-        return
-    found = upkeep.contents(folder)
-    bad = [*found.broken, *found.left_over]
-    if what is Upkeep.verify:
-        for path in bad:
-            print(
-                f"{path}: {'left by a run that was killed' if path in found.left_over else 'no whole entry'}"
-            )
-        print(f"{folder}: {found.entries} whole entries, {len(bad)} files to prune")
-        raise typer.Exit(FAILED if found.broken else MEASURED)
-    print(
-        f"{folder}: {found.entries} entries, {upkeep.in_words(found.bytes)}, "
-        f"{duration(found.seconds)} of computing; {len(bad)} files to prune"
-    )
-    for kind, number in sorted(found.of_kind.items()):
-        print(f"  {kind}: {number}")
-    if found.of_other_versions:
-        print(f"  made with other versions of numpy, scipy, torch or pot: {found.of_other_versions}")
+    match what:
+        case Upkeep.info:
+            print(upkeep.info(folder))
+        case Upkeep.verify:
+            told, whole = upkeep.verified(folder)
+            print(told)
+            raise typer.Exit(MEASURED if whole else FAILED)
+        case Upkeep.prune:
+            files, count = upkeep.prune(folder, most)
+            print(f"{folder}: {files} files removed, {upkeep.in_words(count)}")
 
 
 @app.command(epilog=examples("report"))
@@ -554,26 +542,13 @@ def _show_cost(
     from sharpbound.run.cases import planned_cells
     from sharpbound.run.costs import estimate
     from sharpbound.run.execute import cores
-    from sharpbound.run.progress import duration
 
-    found = estimate(
-        planned_cells(cases, _theory(theory)), Cache(None if no_cache else folder or default_folder())
-    )
-    workers = workers or cores()
+    kept = Cache(None if no_cache else folder or default_folder())
+    found = estimate(planned_cells(cases, _theory(theory)), kept)
     if json:
-        counts = {"cases": len(cases), "cells": found.cells, "kept": found.kept, "unlike": found.unlike}
-        seconds = {"cpu_seconds": found.seconds, "longest_seconds": found.longest, "workers": workers}
-        print(strict_json({**counts, **seconds, "wall_seconds": found.wall(workers)}))
-        return
-    missing = found.cells - found.kept
-    print(f"{len(cases)} cases, {found.cells} cells: {found.kept} kept, {missing} to measure")
-    if missing > found.unlike:
-        print(
-            f"about {duration(found.seconds)} of computing, {duration(found.wall(workers))} on {workers} workers; "
-            f"the longest cell takes about {duration(found.longest)}"
-        )
-    if found.unlike:
-        print(f"{found.unlike} cells like none that was measured here: their cost is not known")
+        print(strict_json({"cases": len(cases), **found.as_json(workers or cores())}))
+    else:
+        print(f"{len(cases)} cases, {found.in_words(workers or cores())}")
 
 
 def _status(outcome: Outcome) -> int:
