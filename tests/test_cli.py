@@ -249,6 +249,18 @@ def test_a_dry_run_says_what_there_is_to_do_and_does_nothing(suite: Path, comman
     assert calls(suite / "calls", "plain") == 3
 
 
+def test_the_cache_is_looked_after(suite: Path, command: Command) -> None:
+    command("run", "plain")
+    assert command("cache", "verify") == (0, f"{suite / 'cache'}: 3 whole entries, 0 files to prune\n", "")
+    assert "  sampling-rate: 3" in command("cache", "info")[1]
+    entry = next((suite / "cache").rglob("*.json"))
+    entry.write_bytes(b"{")
+    assert command("cache", "verify")[0] == 1
+    assert command("cache", "prune") == (0, f"{suite / 'cache'}: 1 files removed, 1 B\n", "")
+    command("cache", "prune", "--size", "0")
+    assert list((suite / "cache").rglob("*.json")) == []
+
+
 def test_a_dry_run_tells_mistakes(suite: Path, command: Command) -> None:
     path = write_case(suite, "one")
     path.write_text(path.read_text().replace('"toy.ode"', '"toy.odd"'))

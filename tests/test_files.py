@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from sharpbound.errors import InputError
-from sharpbound.records.files import try_folder, write_together
+from sharpbound.records.files import read_json, try_folder, write_together
 
 
 def test_files_are_written_with_their_folders(tmp_path: Path) -> None:
@@ -45,3 +45,14 @@ def test_a_file_in_its_place_is_told(tmp_path: Path) -> None:
         InputError, match=r"cannot be written \(File exists\); name another folder with --output DIR"
     ):
         try_folder(tmp_path / "a", "--output")
+
+
+@pytest.mark.parametrize("content", [b"", b"[", b"\xff\xfe", b"[" * 100_000 + b"]" * 100_000, b"{1: 2}"])
+def test_what_is_no_json_is_one_line(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "cases.json"
+    path.write_bytes(content)
+    with pytest.raises(InputError) as refused:
+        read_json(path, "run again")
+    assert str(refused.value).startswith(f"{path}: is not readable as JSON (")
+    assert str(refused.value).endswith("); run again")
+    assert str(refused.value).isprintable()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -36,6 +37,25 @@ def test_a_cell_out_of_time_fails_alone(tmp_path: Path, workers: int) -> None:
         "a cell takes longer than 0.3 s: make the case smaller, or raise seconds in [limits]"
     )
     assert isinstance(found[cell_key(plain)], Entry)
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="has no alarms")
+def test_the_alarm_of_a_caller_is_given_back(tmp_path: Path) -> None:
+    rung: list[int] = []
+    handler = signal.signal(signal.SIGALRM, lambda number, _: rung.append(number))
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 300.0)
+        assert isinstance(
+            attempt(toy_cells.measure, limited(toy_cells.cell("plain", tmp_path), seconds=5.0)), Entry
+        )
+        assert 200 < signal.getitimer(signal.ITIMER_REAL)[0] <= 300
+        signal.setitimer(signal.ITIMER_REAL, 0.1)
+        attempt(toy_cells.measure, limited(toy_cells.cell("wait", tmp_path, seconds=0.2), seconds=5.0))
+        time.sleep(0.1)
+        assert rung == [signal.SIGALRM]
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, handler)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="Linux alone limits the memory of a cell")

@@ -85,6 +85,20 @@ def test_the_longest_unused_go_first(folder: Path) -> None:
     assert [cell.params["T"] for cell in CELLS if Cache(folder).get(cell)] == [3]
 
 
+def test_what_is_told(folder: Path) -> None:
+    assert upkeep.verified(folder) == (f"{folder}: 3 whole entries, 0 files to prune", True)
+    size = upkeep.in_words(upkeep.contents(folder).bytes)
+    assert upkeep.info(folder).splitlines() == [
+        f"{folder}: 3 entries, {size}, 4 s of computing; 0 files to prune",
+        "  toy: 3",
+    ]
+    broken = break_one(folder)
+    assert upkeep.verified(folder) == (
+        f"{broken}: no whole entry\n{folder}: 2 whole entries, 1 files to prune",
+        False,
+    )
+
+
 @pytest.mark.parametrize(
     ("text", "count"), [("0", 0), ("500M", 500 * 2**20), ("1.5 GiB", 3 * 2**29), ("2kB", 2048), ("7", 7)]
 )

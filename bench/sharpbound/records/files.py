@@ -85,6 +85,22 @@ def try_folder(folder: Path, option: str) -> None:
         ) from None
 
 
+def parse_json(text: str) -> Any:
+    """The JSON value; ValueError for all that is none, and for nesting beyond reason."""
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+
+
+def read_json(path: Path, remedy: str) -> Any:
+    """The content of a JSON file; InputError, with the ``remedy``, if it is not one or cannot be read."""
+    try:
+        return parse_json(path.read_text(encoding="utf-8"))
+    except (ValueError, OSError) as error:
+        raise InputError(f"is not readable as JSON ({error}); {remedy}", where=str(path)) from error
+
+
 def strict_json(value: Any, *, indent: int | None = None) -> str:
     """JSON without the NaN and Infinity of Python's dialect: non-finite numbers become null."""
     return json.dumps(finite(value), allow_nan=False, ensure_ascii=False, indent=indent)

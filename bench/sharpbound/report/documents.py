@@ -5,7 +5,6 @@ All leniency towards missing or null entries lives here, so the figures and temp
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,6 +14,7 @@ from typing import Any
 
 from sharpbound.errors import InputError
 from sharpbound.records.document import CaseDocument, Quantity
+from sharpbound.records.files import read_json
 from sharpbound.records.values import entries, finite, pair, slug, table
 from sharpbound.report.claims import Claim
 from sharpbound.suite.hypotheses import CheckedAssumption, outside
@@ -262,14 +262,6 @@ class Document:
         return "" if low - slack <= x <= high + slack else "outside the fitted window"
 
 
-def read_json(path: Path) -> Any:
-    """The content of a JSON file; InputError if it is not one."""
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, OSError) as error:
-        raise InputError(f"is not readable as JSON ({error}); {REMEDY}", where=str(path)) from error
-
-
 def load(directory: Path) -> tuple[list[Document], dict[str, Any]]:
     """Case documents and environment of the run in ``directory``.
 
@@ -278,7 +270,7 @@ def load(directory: Path) -> tuple[list[Document], dict[str, Any]]:
     path = directory / "cases.json"
     if not path.is_file():
         raise InputError(f"there are no results; {REMEDY}", where=str(directory))
-    content = read_json(path)
+    content = read_json(path, REMEDY)
     if isinstance(content, dict):
         content = content.get("cases")
     if not isinstance(content, list) or not all(isinstance(item, dict) for item in content):
@@ -297,4 +289,4 @@ def load(directory: Path) -> tuple[list[Document], dict[str, Any]]:
             )
         seen[document.anchor] = document.id
     environment = directory / "environment.json"
-    return documents, table(read_json(environment)) if environment.is_file() else {}
+    return documents, table(read_json(environment, REMEDY)) if environment.is_file() else {}

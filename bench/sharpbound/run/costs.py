@@ -16,6 +16,7 @@ from sharpbound.chapters.base import Cell
 from sharpbound.run.cache import read_entry
 from sharpbound.run.execute import cost
 from sharpbound.run.fingerprint import cell_key
+from sharpbound.run.progress import duration
 from sharpbound.run.upkeep import stored
 
 if TYPE_CHECKING:
@@ -40,6 +41,28 @@ class Estimate:
     def wall(self, workers: int) -> float:
         """Seconds until the last is done where ``workers`` share them, longest first."""
         return max(self.seconds / max(workers, 1), self.longest)
+
+    def as_json(self, workers: int) -> dict[str, Any]:
+        """The numbers by name, times in seconds."""
+        counts = {"cells": self.cells, "kept": self.kept, "unlike": self.unlike, "workers": workers}
+        return counts | {
+            "cpu_seconds": self.seconds,
+            "longest_seconds": self.longest,
+            "wall_seconds": self.wall(workers),
+        }
+
+    def in_words(self, workers: int) -> str:
+        """The same in a few lines."""
+        missing = self.cells - self.kept
+        lines = [f"{self.cells} cells: {self.kept} kept, {missing} to measure"]
+        if missing > self.unlike:
+            lines.append(
+                f"about {duration(self.seconds)} of computing, {duration(self.wall(workers))} on {workers} workers; "
+                f"the longest cell takes about {duration(self.longest)}"
+            )
+        if self.unlike:
+            lines.append(f"{self.unlike} cells like none that was measured here: their cost is not known")
+        return "\n".join(lines)
 
 
 def estimate(cells: Sequence[Cell], cache: Cache) -> Estimate:

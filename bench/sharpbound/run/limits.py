@@ -15,6 +15,7 @@ import re
 import signal
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -78,12 +79,14 @@ def _seconds(seconds: float) -> Iterator[None]:
     with open(os.devnull, "w") as nowhere:
         if worker:
             faulthandler.dump_traceback_later(seconds + GRACE, exit=True, file=nowhere)
-        signal.setitimer(signal.ITIMER_REAL, seconds)
+        before, start = signal.setitimer(signal.ITIMER_REAL, seconds)[0], time.monotonic()
         try:
             yield
         finally:
             signal.setitimer(signal.ITIMER_REAL, 0)
             signal.signal(signal.SIGALRM, handler)
+            if before:  # an alarm of whoever called, such as a time limit of their tests
+                signal.setitimer(signal.ITIMER_REAL, max(before - (time.monotonic() - start), 1e-3))
             if worker:
                 faulthandler.cancel_dump_traceback_later()
 

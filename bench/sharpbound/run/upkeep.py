@@ -12,6 +12,7 @@ from pathlib import Path
 from sharpbound.errors import InputError
 from sharpbound.run.cache import read_entry
 from sharpbound.run.fingerprint import versions
+from sharpbound.run.progress import duration
 
 _NAME = re.compile(r"[0-9a-f]{64}\.json")
 _STAGED = re.compile(r"\.[0-9a-f]{64}\.json\..+")
@@ -97,6 +98,28 @@ def prune(folder: Path, most: int) -> tuple[int, int]:
     for path in removed:
         path.unlink(missing_ok=True)
     return len(removed), sum(sizes.get(path, 0) for path in removed)
+
+
+def info(folder: Path) -> str:
+    """What the cache in ``folder`` holds, in a few lines."""
+    found = contents(folder)
+    lines = [
+        f"{folder}: {found.entries} entries, {in_words(found.bytes)}, {duration(found.seconds)} of computing; "
+        f"{len(found.broken) + len(found.left_over)} files to prune"
+    ]
+    lines += [f"  {kind}: {number}" for kind, number in sorted(found.of_kind.items())]
+    if found.of_other_versions:
+        lines.append(f"  made with other versions of numpy, scipy, torch or pot: {found.of_other_versions}")
+    return "\n".join(lines)
+
+
+def verified(folder: Path) -> tuple[str, bool]:
+    """Every file that is no whole entry, a line each, and a last line that counts; whether none is broken."""
+    found = contents(folder)
+    lines = [f"{path}: no whole entry" for path in found.broken]
+    lines += [f"{path}: left by a run that was killed" for path in found.left_over]
+    lines.append(f"{folder}: {found.entries} whole entries, {len(lines)} files to prune")
+    return "\n".join(lines), not found.broken
 
 
 def bytes_of(text: str) -> int:
