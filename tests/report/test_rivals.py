@@ -125,3 +125,22 @@ def test_stated_constants_show_their_sharpness_in_their_own_metric():
     }
     assert all(r.sharpness("kl") == "" for r in contest.rivals)
     assert {r.hypotheses for r in contest.rivals} == {"met by 1 of 1 case"}
+
+
+def test_stated_constants_are_compared_problem_by_problem():
+    def stated(claim: str, std: float, bound: list[float]) -> Document:
+        spec = {"sampler": {"name": "ddpm"}, "target": {"std": std}, "sweep": {"T": [8, 16]}}
+        details = {"explicit": {"ratio": [0.5, 0.5]}, "bound": bound}
+        return document(claim, 1, 0, 1, case=f"{claim}-{std}", spec=spec, details=details)
+
+    lines = told(
+        stated("a", 1.0, [2.0, 1.0]),
+        stated("a", 2.0, [2.0, 1.0]),
+        stated("a", 3.0, [2.0, 1.0]),
+        stated("b", 1.0, [4.0, 2.0]),
+        stated("b", 2.0, [1.0, 0.5]),
+        MIDDLE,
+    )
+    assert lines["a"] == "tightest; with its constant below b on 1 of 2 problems"
+    assert lines["b"] == "as a; with its constant below a on 1 of 2 problems"
+    assert lines["middle"] == "as a, which has fewer logarithms"

@@ -19,6 +19,7 @@ NUMBERS = load_numbers()
 THEORY = load_theory()
 DIFFER = {
     "biroli2024.clones": 3,  # .77520, drawn at .7753
+    "edm.iddpm-level-6": 2,  # 106.94, printed as 106
     "lin2024.cosine-snr": 5,  # printed as single precision has it
     "lin2024.cosine-signal": 5,
 }
@@ -90,6 +91,19 @@ def test_the_ends_of_schedules_in_both_precisions(found):
     assert f"{np.sqrt(single):.6e}" == found["lin2024.cosine-signal"].printed
     linear = np.prod(1 - np.linspace(1e-4, 0.02, 1000))
     assert found["lin2024.linear-snr"].ours == pytest.approx(linear / (1 - linear), rel=1e-11)
+
+
+def test_the_levels_of_iddpm_by_the_recursion_of_edm(found):
+    """u_M = 0 and u_{j-1}^2 + 1 = (u_j^2 + 1)/max(abar_{j-1}/abar_j, C1), abar_j = sin^2(pi j/(2 M (1 + C2)))."""
+    M, C1, C2 = 1000, 0.001, 0.008
+    abar = np.sin(0.5 * math.pi * np.arange(M + 1) / (M * (1 + C2))) ** 2
+    u = np.zeros(M + 1)
+    for j in range(M, 0, -1):
+        u[j - 1] = math.sqrt((u[j] ** 2 + 1) / max(abar[j - 1] / abar[j], C1) - 1)
+    levels = {id: one.ours for id, one in found.items() if id.startswith("edm.iddpm-level-")}
+    assert len(levels) == 11
+    for id, ours in levels.items():
+        assert ours == pytest.approx(u[int(id.rpartition("-")[2])], rel=1e-9)
 
 
 def test_the_hard_pair_by_another_quadrature(found):

@@ -6,15 +6,18 @@ bound is d^(p - a tau), and the tightest one at each tau is on the lower envelop
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 from sharpbound.records.leading import powers
-from sharpbound.records.values import finite, table
+from sharpbound.records.values import entries, finite, table
 from sharpbound.report.claims import Claim
 from sharpbound.report.documents import Document
 
+PROBLEM = ("target", "forward", "sampler", "sweep")
+"""The tables of a case that say what is measured."""
 SCALE = {"identity": 1.0, "pinsker": 2.0, "from-kl": 0.5}
 """What a claim's transfer to another metric does to its powers (`sharpbound.suite.claim.TRANSFERS`)."""
 
@@ -55,6 +58,16 @@ class Rival:
         ]
         return f"{min(ratios):.3g} to {max(ratios):.3g}" if ratios else ""
 
+    def stated(self, metric: str) -> dict[str, list[float]]:
+        """Bounds with their constants by problem, each along its sweep; none where the constant is hidden."""
+        return {
+            json.dumps([d.spec.get(name) for name in PROBLEM], sort_keys=True): entries(
+                d.details.get("bound")
+            )
+            for d in self.documents
+            if d.metric == metric and "explicit" in d.details
+        }
+
 
 @dataclass(frozen=True)
 class Contest:
@@ -67,7 +80,20 @@ class Contest:
     """Least and largest exponent in T that was measured and decided, over cases that no hypothesis excludes."""
 
     def lines(self) -> Iterator[tuple[Rival, str]]:
-        """Each theorem, and where its bound is the tightest."""
+        """Each theorem, where its bound is the tightest, and how stated constants compare on the problems in common."""
+        for rival, where in self._up_to_constants():
+            yield rival, "; ".join([where, *self._by_value(rival)])
+
+    def _by_value(self, rival: Rival) -> Iterator[str]:
+        own = rival.stated(self.metric)
+        for other in self.rivals:
+            theirs = other.stated(self.metric)
+            common = [key for key in own if other is not rival and len(own[key]) == len(theirs.get(key, ()))]
+            if common:
+                below = sum(all(a < b for a, b in zip(own[key], theirs[key], strict=True)) for key in common)
+                yield f"with its constant below {other.claim.id} on {below} of {len(common)} problems"
+
+    def _up_to_constants(self) -> Iterator[tuple[Rival, str]]:
         best = envelope([r for r in self.rivals if r.dimension is not None])
         crossings = [_crossing(fast, slow) for fast, slow in pairwise(best)]
         for rival in self.rivals:

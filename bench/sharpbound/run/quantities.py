@@ -37,6 +37,14 @@ def end_of_cosine(of: Literal["signal", "snr"], T: int = 1000) -> float:
     return _end(2 * math.log(float(processes.build({"schedule": "cosine"}, T).a[-1])), of)
 
 
+def cosine_noise_level(t: int, T: int = 1000) -> float:
+    """sigma_t/a_t of the cosine schedule, its noise level in the units of EDM (2206.00364)."""
+    ladder = processes.build({"schedule": "cosine"}, T)
+    if not 0 <= t <= T:
+        raise InputError(f"must be a level from 0 to {T}, got {t}", key="options.t")
+    return float(ladder.sigma[t] / ladder.a[t])
+
+
 def _end(log_abar: float, of: str) -> float:
     return math.exp(0.5 * log_abar) if of == "signal" else math.exp(log_abar) / -math.expm1(log_abar)
 
@@ -66,6 +74,7 @@ def clones_at_speciation() -> float:
 QUANTITIES: dict[str, Callable[..., float]] = {
     "end-of-linear-betas": end_of_linear_betas,
     "end-of-cosine": end_of_cosine,
+    "cosine-noise-level": cosine_noise_level,
     "euler-std-ratio": euler_std_ratio,
     "hard-pair-score-distance": hard_pair_score_distance,
     "clones-at-speciation": clones_at_speciation,
