@@ -18,8 +18,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from sharpbound.chapters.base import Cell, Experiment
-from sharpbound.chapters.discrete import targets
+from sharpbound.chapters.base import Cell, Experiment, Measurement
+from sharpbound.chapters.discrete import leading, samplers, targets
 from sharpbound.chapters.discrete.divergences import OF_LAWS
 from sharpbound.chapters.discrete.figures import budget, gap
 from sharpbound.chapters.discrete.laws import Problem
@@ -78,6 +78,26 @@ class Discrete(Experiment):
             for point in sweep_points(case.sweep, SWEEPABLE)
         ]
 
+    def drawings(self, case: Case) -> list[Cell]:
+        """The leading term as T goes to infinity, of a chain along T alone from the exact start."""
+        metrics = sorted(set(case.metrics) & set(leading.POWERS))
+        masked, start = case.forward.get("process") == "masked", case.sampler.get("init", "exact")
+        if (
+            masked
+            or case.score_error is not None
+            or set(case.sweep) != {"T"}
+            or start != "exact"
+            or not metrics
+        ):
+            return []
+        if samplers.build(case.sampler).exact:
+            return []
+        params = {"target": case.target, "forward": case.forward, "sampler": case.sampler, "metrics": metrics}
+        return [Cell(self.kind, params | {"quantity": "leading"})]
+
+    def measuring(self, cell: Cell) -> Measurement:
+        return leading.LEADING_TERM if "quantity" in cell.params else self
+
     def measure(self, cell: Cell) -> list[Row]:
         params = cell.params
         problem = _problem(params)
@@ -105,6 +125,16 @@ class Discrete(Experiment):
         points = sweep_points(case.sweep, SWEEPABLE)
         own = f"{case.metrics[0]}_floor"
         return [point | row | {"floor": row[own]} for point, (row,) in zip(points, measured, strict=True)]
+
+    def finish(
+        self, case: Case, claim: Claim, rows: Sequence[Row], drawings: Sequence[list[Row]]
+    ) -> Conclusion:
+        found = self.conclude(case, claim, rows)
+        if not drawings or case.metrics[0] not in leading.POWERS:
+            return found
+        return replace(
+            found, details=found.details | {"leading": leading.describe(case.metrics[0], drawings[0], rows)}
+        )
 
     def assumptions(self, case: Case, claim: Claim) -> list[CheckedAssumption]:
         known = {

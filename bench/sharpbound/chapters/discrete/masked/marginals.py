@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sharpbound.chapters.discrete.masked.race import raced
 from sharpbound.errors import InputError
 from sharpbound.numerics.quadrature import Array
 
@@ -23,15 +24,17 @@ class Marginals:
 
     entries: Array
     """(S + 1,) * L."""
+    bits: int | None = None
+    """Of the uniforms with which tokens are drawn (`race`); None where draws are exact."""
 
     @classmethod
-    def of(cls, table: Array) -> Marginals:
+    def of(cls, table: Array, bits: int | None = None) -> Marginals:
         """InputError where there are too many subsets."""
         length, states = table.ndim, table.shape[0]
         check_size(length, states)
         for axis in range(length):
             table = np.concatenate([table, table.sum(axis, keepdims=True)], axis)
-        return cls(table)
+        return cls(table, bits)
 
     @property
     def length(self) -> int:
@@ -49,14 +52,16 @@ class Marginals:
         return self.entries[tuple(slice(0, -1) if i in kept else -1 for i in range(self.length))]
 
     def conditional(self, i: int, seen: tuple[int, ...]) -> Array:
-        """p(x_i | x_seen), i not among seen: (S,) * |seen| + (S,), x_i last. Equal chances where x_seen never occurs:
-        no path to a sequence that p can be comes there.
+        """What x_i is drawn from, p(x_i | x_seen) of i not among seen: (S,) * |seen| + (S,), x_i last.
+
+        Equal chances where x_seen never occurs: no path to a sequence that p can be comes there.
         """
         kept = {*seen, i}
         joint = self.entries[tuple(slice(0, -1) if j in kept else -1 for j in range(self.length))]
         joint = np.moveaxis(joint, sorted(kept).index(i), -1)
         total = self.of_tokens(seen)[..., None]
-        return np.where(total > 0, joint / np.where(total > 0, total, 1.0), 1 / self.states)
+        law = np.where(total > 0, joint / np.where(total > 0, total, 1.0), 1 / self.states)
+        return law if self.bits is None else raced(law, self.bits)
 
     def entropies(self) -> Array:
         """h_k, the mean entropy of k tokens over all choices of them, k = 0 ... L."""

@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Literal
 from sharpbound.chapters.discrete import divergences
 from sharpbound.chapters.discrete.masked import counts, law, profile
 from sharpbound.chapters.discrete.masked.marginals import Marginals, check_size, fits
+from sharpbound.chapters.discrete.masked.race import BITS
 from sharpbound.chapters.discrete.masked.sizes import Schedule, block_sizes
 from sharpbound.chapters.discrete.pair import Averages, Pair, Tables
 from sharpbound.chapters.discrete.targets import Exchangeable, Target
@@ -127,7 +128,12 @@ class MaskedEntropy(Ordered):
 
 @dataclass(frozen=True)
 class FirstHitting(MaskedSampler):
-    """One token at a time, when it loses its mask: exact, in L steps (2409.02908)."""
+    """One token at a time, when it loses its mask: exact, in L steps (2409.02908).
+
+    ``precision``: tokens are drawn by a race with uniforms of that precision, whose law is not the exact one (`race`).
+    """
+
+    precision: Literal["exact", "float32", "float16", "bfloat16"] = "exact"
 
     name = "first-hitting"
     title = "first hitting"
@@ -137,9 +143,15 @@ class FirstHitting(MaskedSampler):
         MaskedBlocks().check(target, T)
         if target.dim != T:
             raise InputError(f"one token at a time takes {target.dim} steps, not {T}", key="sweep.T")
+        if self.precision != "exact":
+            check_size(target.dim, target.states)
 
     def solve(self, target: Target, T: int) -> Pair:
-        return MaskedBlocks().solve(target, T)
+        if self.precision == "exact":
+            return MaskedBlocks().solve(target, T)
+        table = target.table()
+        q = law.random_order(Marginals.of(table, BITS[self.precision]), [1] * T)
+        return Tables("subsets", table, q, T, known=profile.profile_of(target).facts())
 
 
 SAMPLERS: dict[str, type[MaskedSampler]] = {

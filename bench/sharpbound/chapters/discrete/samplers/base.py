@@ -33,6 +33,8 @@ class Sampler(ABC):
     by_coordinate: ClassVar[bool] = True
     """Whether on a product of laws every coordinate moves by itself, as if it were alone."""
 
+    forgets: ClassVar[bool] = False
+    """Whether its steps pull the law towards the marginal, whatever came before."""
     exact: ClassVar[bool] = False
     """Whether it takes the true kernel, and no score."""
 

@@ -33,6 +33,7 @@ class Corrected(Sampler):
     steps: int
     size: float
 
+    forgets: ClassVar[bool] = True
     most_states: ClassVar[int] = 1024  # paths ask for products of kernels: N^3
     title = "with corrector steps"
     source = "Campbell et al. (2205.14987)"
