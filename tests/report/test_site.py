@@ -250,3 +250,15 @@ def test_pages_fit_the_window(folder: Path, name: str, width: int) -> None:
     assert found["faults"] == []
     assert found["overflow"] == 0
     assert found["broken"] == 0
+
+
+def test_a_permanent_address_leads_from_the_index_to_the_case(folder: Path) -> None:
+    browser = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if browser is None:
+        pytest.skip("no Chromium is installed")
+    address = (folder / "index.html").as_uri() + "#li2024.ode@unknown/pf-ode-mixture/tv"
+    done = subprocess.run(
+        [browser, "--headless", "--no-sandbox", "--disable-gpu", "--virtual-time-budget=4000", "--dump-dom", address],
+        capture_output=True, text=True, check=False, timeout=90,
+    )  # fmt: skip
+    assert "<title>Pf ode mixture (pf-ode-mixture) – Sharpbound</title>" in done.stdout

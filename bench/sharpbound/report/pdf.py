@@ -168,7 +168,7 @@ def _constants(documents: Sequence[Document]) -> list[str]:
         Column("Too much", 0.1),
     ]
     rows = [
-        [claim, t.document.title, number(t.constant, 6), t.law, t.given_away]
+        [claim, t.document.title, number(t.law.constant, 6), t.powers, t.given_away]
         for claim, ts in groups
         for t in ts
     ]
