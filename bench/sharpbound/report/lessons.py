@@ -75,11 +75,11 @@ class Paper:
 
 def lesson(documents: Sequence[Document]) -> Lesson:
     """What the cases of one claim say."""
-    groups: dict[tuple[str, str, float | None], list[Document]] = {}
+    groups: dict[tuple[str, str], list[Document]] = {}
     for document in documents:
         if not document.outside:
-            groups.setdefault((document.metric, document.swept, document.predicted), []).append(document)
-    several = len({metric for metric, _, _ in groups}) < len(groups)
+            groups.setdefault((document.metric, document.swept), []).append(document)
+    several = len({metric for metric, _ in groups}) < len(groups)
     parts = [_told(group, with_swept=several) for group in groups.values()]
     outside = [d for d in documents if d.outside]
     if outside:
@@ -164,7 +164,7 @@ def _told(group: Sequence[Document], with_swept: bool) -> str:
     cases = f" ({plural(len(group), 'case')})" if len(group) > 1 else ""
     rates = [d.exponent for d in group if d.exponent is not None and d.verdict != "inconclusive"]
     measured = ""
-    if rates and first.predicted is not None:
+    if rates and first.predicted is not None and all(d.predicted == first.predicted for d in group):
         low, high = estimate(min(rates)), estimate(max(rates))
         range_ = low if low == high else f"{low} to {high}"
         measured = f", {range_} measured where {number(first.predicted, 3)} is claimed"

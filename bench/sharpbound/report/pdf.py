@@ -142,7 +142,7 @@ def _claim(lesson: Lesson, figures: Path) -> list[str]:
     claim = lesson.claim
     source = f" ({claim.source})" if claim.source else ""
     lines = [rf"\paragraph{{\texttt{{{tex(claim.id)}}}{tex(source)}}}", tex(claim.statement)]
-    if formula := mathematics(claim.formula) if claim.latex else "":
+    if formula := mathematics(claim.formula):
         lines.append(rf"\[{formula}\]")
     lines.append(rf"\emph{{{lesson.standing.capitalize()}}}: {tex(lesson.told)}.\par")
     table = cases_table(lesson.documents)
