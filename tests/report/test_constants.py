@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from sharpbound.report.constants import truths
+from sharpbound.report.constants import given_away, truths
 from sharpbound.report.documents import Document
 
 
@@ -38,9 +38,22 @@ def test_what_is_given_away(
 ) -> None:
     document = case(documents, index, power, logs, details={"predicted": predicted})
     ((_, (truth,)),) = truths([document])
-    assert truth.given_away == given
+    assert given_away(document) == given
+    assert truth.document is document
     assert truth.ratio == 0.9
     assert (truth.law.constant, truth.law.half_width) == pytest.approx((2.0, 0.1))
+
+
+@pytest.mark.parametrize(
+    ("power", "logs", "given"),
+    [(1.0, 4.0, "nothing"), (1.0, 5.0, "log T"), (0.5, 0.0, "T^0.5"), (2.0, 0.0, "")],
+)
+def test_a_lower_bound_gives_away_what_it_is_too_small(
+    documents: list[dict[str, Any]], power: float, logs: float, given: str
+) -> None:
+    info = documents[0]["claim_info"] | {"kind": "lower-bound"}
+    document = case(documents, 0, power, logs, claim_info=info, details={"predicted": 1.0})
+    assert given_away(document) == given
 
 
 @pytest.mark.parametrize("lacking", ["constant", "constant_interval", "power", "log_power", "decides"])

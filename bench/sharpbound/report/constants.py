@@ -27,16 +27,17 @@ class Truth:
         """Those of the law, as "log^2 T/T"."""
         return powers(self.law.power, self.law.log_power)
 
-    @property
-    def given_away(self) -> str:
-        """What the claim has too much, in words."""
-        claimed = claimed_powers(self.document)
-        if claimed is None or self.document.claim.kind not in ("upper-bound", "lower-bound"):
-            return ""
-        power, logs = self.law.power - claimed[0], claimed[1] - self.law.log_power
-        if abs(power) > 1e-9:
-            return f"T^{abs(power):g}" if power > 0 else ""
-        return f"log^{logs:g} T" if logs > 1 else "log T" if logs == 1 else "nothing" if logs == 0 else ""
+
+def given_away(document: Document) -> str:
+    """The factor between a bound and the leading term, in words; empty where it is not known or the bound fails."""
+    law, claimed = document.law, claimed_powers(document)
+    if law is None or claimed is None or document.claim.kind not in ("upper-bound", "lower-bound"):
+        return ""
+    way = 1 if document.claim.kind == "upper-bound" else -1  # a lower bound is given away by being too small
+    power, logs = way * (law.power - claimed[0]), way * (claimed[1] - law.log_power)
+    if abs(power) > 1e-9:
+        return f"T^{abs(power):g}" if power > 0 else ""
+    return f"log^{logs:g} T" if logs > 1 else "log T" if logs == 1 else "nothing" if logs == 0 else ""
 
 
 def claimed_powers(document: Document) -> tuple[float, float] | None:

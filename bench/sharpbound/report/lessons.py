@@ -3,7 +3,7 @@
 A claim's *standing* is what its cases within its hypotheses come to:
 
     contradicted   some case violates or refutes it
-    attained       some case shows that the bound cannot be improved, and none contradicts it
+    attained       some case attains the power of the bound, and none contradicts it
     confirmed      an equality or an ordering that every decided case bears out
     loose          no case attains the bound, and every decided one is below it by more than a constant
     undecided      no case decides it
@@ -22,7 +22,7 @@ from sharpbound.report.wording import VERDICTS, estimate, number
 
 STANDINGS = {
     "contradicted": "contradicted by a case within its hypotheses",
-    "attained": "attained: some case shows that the bound cannot be improved",
+    "attained": "attained: some case shows that no better power is possible",
     "confirmed": "borne out by every case that was decided",
     "loose": "true and loose in every case that was decided",
     "undecided": "not decided by any case",
