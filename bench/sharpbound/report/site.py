@@ -41,10 +41,10 @@ PAGES = {
 }
 """Those across all papers, in the order of the menu."""
 FOLLOWS = {
-    "sharp": "The power of the bound is attained: no better power is possible in this variable.",
+    "sharp": "The rate of the bound is attained, up to logarithms: no better one is possible in this variable.",
     "loose": "The bound holds here and gives something away.",
     "confirmed": "What the claim states is what is measured.",
-    "violated": "The error outgrows the bound, or exceeds one that names its constant.",
+    "violated": "No constant saves the bound on this case, or the error is beyond one that names its constant.",
     "refuted": "What is measured is not what the claim states, by more than the intervals.",
     "inconclusive": "Nothing follows: too few rows are asymptotic, above the floor and free of sign changes.",
     "failed": "Nothing follows: the case failed while it was computed.",
