@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from sharpbound.errors import InputError
-from sharpbound.report.column_figure import WIDTH
+from sharpbound.report.column_figure import WIDTH, column_declared, paper_style
 from sharpbound.report.documents import Document
 from sharpbound.report.export import export
 from sharpbound.report.macros import camel
@@ -102,6 +102,22 @@ def test_figures_are_a_column_wide_and_true_type(exported: Path) -> None:
         assert width == pytest.approx(72 * WIDTH, abs=0.5)
         assert b"/Type3" not in content
         assert b"/TrueType" in content or b"/CIDFontType2" in content
+
+
+def test_panels_stand_one_below_the_other(documents: list[dict[str, Any]]) -> None:
+    _, lines, bars = documents[7]["details"]["figures"]
+    with paper_style():
+        figure = column_declared({"type": "panels", "panels": [[lines, bars], [lines]]})
+        assert figure.get_figwidth() == WIDTH
+        bottoms = [axes.get_position().y0 for axes in figure.axes]
+        assert len(bottoms) == 3
+        assert bottoms == sorted(bottoms, reverse=True)
+        for axes in figure.axes:  # labels and titles stay on the figure
+            box = axes.get_tightbbox(figure.canvas.get_renderer())
+            assert box.x0 >= 0
+            assert box.x1 <= figure.bbox.x1
+        with pytest.raises(InputError, match="panels: needs a list of columns"):
+            column_declared({"type": "panels"})
 
 
 def test_macros_say_the_numbers_of_the_documents(exported: Path) -> None:

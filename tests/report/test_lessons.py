@@ -75,3 +75,12 @@ def test_a_control_that_is_not_caught_is_named(documents: list[dict[str, Any]]) 
         learnt(papers([Document.of(control)]))[-1]
         == "1 claim false on purpose: not caught: control-too-fast."
     )
+
+
+def test_rates_are_told_where_all_cases_have_one_prediction(documents: list[dict[str, Any]]) -> None:
+    loose = {"verdict": "loose", "exponent": 2.0}
+    one = of(documents, loose, loose | {"exponent": 2.5})
+    assert lesson(one).told == "loose in tv, 2.000 to 2.500 measured where 1 is claimed (2 cases)"
+    other = json.loads(json.dumps(documents[0])) | loose | {"case": "other"}
+    other["details"]["predicted"] = 1.5
+    assert lesson([*one, Document.of(other)]).told == "loose in tv (3 cases)"

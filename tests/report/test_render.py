@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from pages import Page
+from sharpbound import cli
 from sharpbound.errors import InputError
 from sharpbound.report import drawings, render
 
@@ -196,4 +197,86 @@ def test_a_figure_that_cannot_be_drawn_is_named(
     case["details"]["figures"] = [case["details"]["figures"][0] | change]
     with pytest.raises(InputError, match=re.escape(f"case design-space: details.figures{message}")):
         render(write(tmp_path, [case]), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+# -- through the command line ------------------------------------------------------------------
+
+
+def command(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:
+    monkeypatch.setattr(sys, "argv", ["sharpbound", *map(str, arguments)])
+    return cli.main()
+
+
+def test_report_export_and_compare_as_commands(
+    documents: list[dict[str, Any]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """What goes where, and the exit statuses: 0 done or the same, 1 something moved, 2 a mistake."""
+    cases = [d for d in documents if d["case"] != "design-space"][:2]
+    old = write(tmp_path / "old", cases)
+    assert command(monkeypatch, "report", "--input", old) == 0
+    out, err = capsys.readouterr()
+    assert (out, err) == ("", f"written to {old / 'index.html'}\n")
+    assert (
+        command(monkeypatch, "export", cases[0]["case"], "--input", old, "--output", tmp_path / "paper") == 0
+    )
+    assert (tmp_path / "paper" / "example.tex").is_file()
+    assert "see example.tex" in capsys.readouterr().err
+
+    moved = json.loads(json.dumps(cases))
+    moved[0]["verdict"] = "loose"
+    new = write(tmp_path / "new", moved)
+    assert command(monkeypatch, "compare", old, old, "--json") == 0
+    assert json.loads(capsys.readouterr().out) == {"cases": 2, "same": True, "counts": {}, "moved": []}
+    assert command(monkeypatch, "compare", old, new, "--output", tmp_path / "moved") == 1
+    out = capsys.readouterr().out
+    assert "verdict changed from sharp to loose" in out
+    assert {p.name for p in (tmp_path / "moved").iterdir()} == {"moved.json", "moved.md", "moved.svg"}
+    assert json.loads((tmp_path / "moved" / "moved.json").read_text())["counts"] == {"verdict": 1}
+
+    for arguments in (
+        ("export", "nobody2020", "--input", old, "--output", tmp_path / "no"),
+        ("export", cases[0]["case"], "--input", tmp_path, "--output", tmp_path / "no"),
+        ("report", "--pdf", "--input", tmp_path),
+        ("compare", old, tmp_path),
+    ):
+        assert command(monkeypatch, *arguments) == 2
+        out, err = capsys.readouterr()
+        assert out == ""
+        assert err.startswith("error: ")
+        assert err.count("\n") == 1
+    assert not (tmp_path / "no").exists()
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (("spec", "audit"), {"scheduler": 7.0}),
+        (("leading",), {"constant": 1.0, "decides": True}),
+        (("claim_info", "paper"), []),
+        (("details", "bound"), {"a": 1}),
+        (("rows", 0), {"T": "x"}),
+    ],
+)
+def test_documents_that_lack_what_they_had_or_hold_something_else_give_pages(
+    documents: list[dict[str, Any]], tmp_path: Path, path: tuple[Any, ...], value: Any
+) -> None:
+    case = json.loads(json.dumps(documents[0]))
+    inside = case
+    for key in path[:-1]:
+        inside = inside[key]
+    inside[path[-1]] = value
+    render(write(tmp_path / "run", [case]), tmp_path / "out")
+    assert Page(tmp_path / "out" / "cases" / "pf-ode-mixture.html").all("h1")
+
+
+def test_a_document_that_cannot_be_read_is_one_line(documents: list[dict[str, Any]], tmp_path: Path) -> None:
+    run = write(tmp_path / "run", [documents[0] | {"swept": ["T"]}])
+    with pytest.raises(InputError, match="case 'pf-ode-mixture', swept: ") as caught:
+        render(run, tmp_path / "out")
+    assert "\n" not in str(caught.value)
+    assert str(run) in str(caught.value)
     assert not (tmp_path / "out").exists()

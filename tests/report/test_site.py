@@ -314,3 +314,15 @@ def test_published_numbers_stand_beside_ours(documents: list[dict[str, Any]], tm
     (tmp_path / "numbers.json").write_text('[{"id": 1}]', encoding="utf-8")
     with pytest.raises(InputError, match=r"numbers\.json: id: input should be a valid string, got 1"):
         render(tmp_path, tmp_path)
+
+
+def test_a_permanent_address_leads_from_the_index_to_the_case(folder: Path) -> None:
+    browser = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if browser is None:
+        pytest.skip("no Chromium is installed")
+    address = (folder / "index.html").as_uri() + "#li2024.ode@unknown/pf-ode-mixture/tv"
+    done = subprocess.run(
+        [browser, "--headless", "--no-sandbox", "--disable-gpu", "--virtual-time-budget=4000", "--dump-dom", address],
+        capture_output=True, text=True, check=False, timeout=90,
+    )  # fmt: skip
+    assert "<title>Pf ode mixture (pf-ode-mixture) – Sharpbound</title>" in done.stdout

@@ -30,6 +30,20 @@ def record(document: CaseDocument) -> Record:
             f"the document of case {document.case!r} is damaged (it lacks {', '.join(sorted(missing))}); "
             "measure it again"
         )
+    try:
+        return _record(document)
+    except (
+        AttributeError,
+        KeyError,
+        TypeError,
+        ValueError,
+    ) as error:  # a value of another type than it was written with
+        raise InputError(
+            f"the document of case {document.case!r} is damaged ({type(error).__name__}: {error}); measure it again"
+        ) from None
+
+
+def _record(document: CaseDocument) -> Record:
     first, last = _ends(document)
     return {
         "case": document.case,

@@ -82,7 +82,9 @@ class Claim:
 
     @property
     def formula(self) -> str:
-        """What it says of its metric, as LaTeX."""
+        """What it says of its metric, as LaTeX; empty where its formula says nothing: of an ordering, or a constant."""
+        if self.kind == "ordering" or self.latex in ("", "1"):
+            return ""
         return inequality(self.kind, self.metric, self.latex, self.explicit)
 
     @property

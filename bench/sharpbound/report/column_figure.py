@@ -10,15 +10,16 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from sharpbound.errors import InputError
 from sharpbound.records.values import entries, table
 from sharpbound.report.claims import Claim
 from sharpbound.report.documents import Document
-from sharpbound.report.generic_figure import draw_declared, generic_figure
+from sharpbound.report.generic_figure import draw_declared
 from sharpbound.report.overview_figure import draw_overview, overviews
 from sharpbound.report.rate_figure import draw_errors, drawable_points
 from sharpbound.report.scales import place_ticks, scale_of
-from sharpbound.report.style import new_figure, styled, wrap
-from sharpbound.report.wording import variable_label
+from sharpbound.report.style import legend, new_figure, styled, wrap
+from sharpbound.report.wording import plain, variable_label
 
 WIDTH = 3.25
 """Of a column of a two-column article, in inches."""
@@ -61,9 +62,9 @@ def column_rate(document: Document) -> Figure | None:
 
 
 def column_declared(spec: dict[str, Any]) -> Figure:
-    """A figure that a case declares; panels keep the width of the page."""
+    """A figure that a case declares; panels stand one below the other."""
     if spec.get("type") == "panels":
-        return generic_figure(spec | {"title": ""})
+        return _stacked([table(panel) for column in entries(spec.get("panels")) for panel in entries(column)])
     figure, axes = _empty()
     if spec.get("type") == "heatmap":
         box = axes.get_position()
@@ -88,6 +89,21 @@ def declared(document: Document) -> list[dict[str, Any]]:
     return [table(item) for item in entries(document.details.get("figures"))]
 
 
+def _stacked(panels: Sequence[dict[str, Any]]) -> Figure:
+    """Panels with their titles above and their legends inside."""
+    if not panels:
+        raise InputError("needs a list of columns, each a list of figures", key="details.figures.panels")
+    each = _HEIGHT + 0.2
+    figure = new_figure(WIDTH, each * len(panels))
+    for k, panel in enumerate(panels):
+        bottom = (len(panels) - 1 - k) / len(panels)
+        axes = figure.add_axes((0.19, bottom + 0.17 / len(panels), 0.79, 0.7 / len(panels)))
+        draw_declared(axes, panel)
+        axes.set_title(plain(str(panel.get("title") or "")), loc="left", size=7.5)
+        legend(axes, 34, loc="best", bbox_to_anchor=None, borderaxespad=0.4, fontsize=6)
+    return figure
+
+
 def _empty() -> tuple[Figure, Axes]:
     figure = new_figure(WIDTH, _HEIGHT)
     return figure, figure.add_axes((0.19, 0.19, 0.79, 0.78))
@@ -99,11 +115,11 @@ def _with_legend(figure: Figure, axes: Axes) -> Figure:
     if not handles:
         return figure
     named = [" ".join(label.split("\n")) if "$" in label else wrap(label, 50, 2) for label in labels]
-    legend = figure.legend(
+    below = figure.legend(
         handles, named, loc="lower left", bbox_to_anchor=(0.17, 0.0), borderaxespad=0.0, labelspacing=0.3
     )
     figure.draw_without_rendering()
-    more = legend.get_window_extent().height / figure.dpi + 0.06
+    more = below.get_window_extent().height / figure.dpi + 0.06
     height = _HEIGHT + more
     for each in figure.axes:
         box = each.get_position()

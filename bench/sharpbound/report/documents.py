@@ -17,6 +17,7 @@ from sharpbound.records.document import CaseDocument, Quantity
 from sharpbound.records.files import read_json
 from sharpbound.records.values import entries, finite, pair, slug, table
 from sharpbound.report.claims import Claim
+from sharpbound.report.leading import LeadingTerm
 from sharpbound.suite.hypotheses import CheckedAssumption, outside
 
 REMEDY = "make some with: sharpbound run --all"
@@ -148,6 +149,11 @@ class Document:
     def leading(self) -> dict[str, Any]:
         """The leading term as T -> oo (`CaseDocument.leading`)."""
         return self.record.leading
+
+    @property
+    def law(self) -> LeadingTerm | None:
+        """The leading term, where the verdict is its."""
+        return LeadingTerm.of(self.leading) if self.leading.get("decides") else None
 
     @property
     def spec(self) -> dict[str, Any]:

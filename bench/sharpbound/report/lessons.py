@@ -3,7 +3,7 @@
 A claim's *standing* is what its cases within its hypotheses come to:
 
     contradicted   some case violates or refutes it
-    attained       some case shows that the bound cannot be improved, and none contradicts it
+    attained       some case attains the power of the bound, and none contradicts it
     confirmed      an equality or an ordering that every decided case bears out
     loose          no case attains the bound, and every decided one is below it by more than a constant
     undecided      no case decides it
@@ -22,7 +22,7 @@ from sharpbound.report.wording import VERDICTS, estimate, number
 
 STANDINGS = {
     "contradicted": "contradicted by a case within its hypotheses",
-    "attained": "attained: some case shows that the bound cannot be improved",
+    "attained": "attained: some case shows that no better power is possible",
     "confirmed": "borne out by every case that was decided",
     "loose": "true and loose in every case that was decided",
     "undecided": "not decided by any case",
@@ -75,11 +75,11 @@ class Paper:
 
 def lesson(documents: Sequence[Document]) -> Lesson:
     """What the cases of one claim say."""
-    groups: dict[tuple[str, str, float | None], list[Document]] = {}
+    groups: dict[tuple[str, str], list[Document]] = {}
     for document in documents:
         if not document.outside:
-            groups.setdefault((document.metric, document.swept, document.predicted), []).append(document)
-    several = len({metric for metric, _, _ in groups}) < len(groups)
+            groups.setdefault((document.metric, document.swept), []).append(document)
+    several = len({metric for metric, _ in groups}) < len(groups)
     parts = [_told(group, with_swept=several) for group in groups.values()]
     outside = [d for d in documents if d.outside]
     if outside:
@@ -164,7 +164,7 @@ def _told(group: Sequence[Document], with_swept: bool) -> str:
     cases = f" ({plural(len(group), 'case')})" if len(group) > 1 else ""
     rates = [d.exponent for d in group if d.exponent is not None and d.verdict != "inconclusive"]
     measured = ""
-    if rates and first.predicted is not None:
+    if rates and first.predicted is not None and all(d.predicted == first.predicted for d in group):
         low, high = estimate(min(rates)), estimate(max(rates))
         range_ = low if low == high else f"{low} to {high}"
         measured = f", {range_} measured where {number(first.predicted, 3)} is claimed"

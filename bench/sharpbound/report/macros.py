@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterable
 
 from sharpbound.errors import InputError
-from sharpbound.records.values import finite, pair
 from sharpbound.report.documents import Document
 from sharpbound.report.snapshot import Snapshot, short
 from sharpbound.report.tex import tex, tex_number
@@ -62,13 +61,11 @@ def _of_case(document: Document) -> Iterable[tuple[str, str]]:
         if document.interval:
             yield "ExponentLow", tex_number(float(estimate(document.interval[0])))
             yield "ExponentHigh", tex_number(float(estimate(document.interval[1])))
-    leading, ends = document.leading, pair(document.leading.get("constant_interval"))
-    constant = finite(leading.get("constant"))
-    if constant is not None and ends is not None:
-        yield "Constant", tex_number(constant, 6)
-        yield "ConstantHalfWidth", tex_number(0.5 * (ends[1] - ends[0]), 2)
-        yield "ConstantPower", tex_number(leading.get("power"))
-        yield "ConstantLogPower", tex_number(leading.get("log_power"))
+    if law := document.law:
+        yield "Constant", tex_number(law.constant, 6)
+        yield "ConstantHalfWidth", tex_number(law.half_width, 2)
+        yield "ConstantPower", tex_number(law.power)
+        yield "ConstantLogPower", tex_number(law.log_power)
     last = next((p for p in reversed(document.points) if p.x is not None and p.value is not None), None)
     if last is not None:
         yield "LastAt", tex_number(int(last.x) if last.x == int(last.x or 0) else last.x)

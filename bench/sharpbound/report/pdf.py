@@ -14,7 +14,7 @@ from sharpbound.records.files import write_together
 from sharpbound.records.values import flatten, slug
 from sharpbound.report.citation import KEY, cite, references
 from sharpbound.report.column_figure import column_overviews, paper_style
-from sharpbound.report.constants import truths
+from sharpbound.report.constants import given_away, truths
 from sharpbound.report.documents import Document, load
 from sharpbound.report.lessons import Lesson, Paper, learnt, papers
 from sharpbound.report.order import arrange
@@ -33,9 +33,10 @@ METHOD = (
     "numerical error. An exponent is read from the rows above the floors, with an interval that holds the spread of "
     "the local slopes and what corrections of higher order can do. Where the leading term as T goes to infinity is "
     "computed and the measured errors go to it, it decides the verdict.",
-    "A verdict says what a case shows. Sharp: the bound's rate is attained. Loose: the error falls faster than the "
-    "bound. Violated: it falls more slowly. Equalities and orderings are confirmed or refuted. Inconclusive: the rows "
-    "decide nothing. A case outside a theorem's hypotheses says nothing of the theorem and is counted apart.",
+    "A verdict says what a case shows. Of an upper bound, sharp: its power is attained; loose: the error falls faster; "
+    "violated: it falls more slowly. Lower bounds mirror this. Equalities and orderings are confirmed or refuted. "
+    "Inconclusive: the rows decide nothing. A case outside a theorem's hypotheses says nothing of the theorem and is "
+    "counted apart.",
 )
 _RUNS = 3  # of LaTeX, until references and tables stand
 
@@ -142,7 +143,7 @@ def _claim(lesson: Lesson, figures: Path) -> list[str]:
     claim = lesson.claim
     source = f" ({claim.source})" if claim.source else ""
     lines = [rf"\paragraph{{\texttt{{{tex(claim.id)}}}{tex(source)}}}", tex(claim.statement)]
-    if formula := mathematics(claim.formula) if claim.latex else "":
+    if formula := mathematics(claim.formula):
         lines.append(rf"\[{formula}\]")
     lines.append(rf"\emph{{{lesson.standing.capitalize()}}}: {tex(lesson.told)}.\par")
     table = cases_table(lesson.documents)
@@ -168,7 +169,7 @@ def _constants(documents: Sequence[Document]) -> list[str]:
         Column("Too much", 0.1),
     ]
     rows = [
-        [claim, t.document.title, number(t.constant, 6), t.law, t.given_away]
+        [claim, t.document.title, number(t.law.constant, 6), t.powers, given_away(t.document)]
         for claim, ts in groups
         for t in ts
     ]

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 
 from sharpbound.records.values import entries, finite, table
 from sharpbound.report.documents import Document, Point
+from sharpbound.report.leading import LeadingTerm
 from sharpbound.report.ratio_panel import draw_ratios, leading_ratios
 from sharpbound.report.scales import Scale, decade_ticks, place_ticks, scale_of
 from sharpbound.report.slopes_panel import draw_slopes
@@ -120,11 +121,11 @@ def draw_errors(axes: Axes, document: Document, scale: Scale, points: Sequence[P
         axes.plot(x[chosen], y[chosen], mark, label=label, **hollow)
 
     lead = np.array([finite(row.get("leading")) or np.nan for row in document.rows if row.get("leading")])
-    if document.leading.get("decides") and len(lead) == len(document.rows):
+    if document.law and len(lead) == len(document.rows):
         places = np.array(
             [scale.place(finite(row.get(document.swept)) or 0.0) for row in document.rows], dtype=float
         )
-        axes.plot(places, lead, "-.", color=LEADING, lw=1.5, zorder=3, label=_leading_label(document))
+        axes.plot(places, lead, "-.", color=LEADING, lw=1.5, zorder=3, label=_leading_label(document.law))
 
     if fitted.any():
         low, high = (scale.length(v) for v in (x[fitted].min(), x[fitted].max()))
@@ -142,10 +143,9 @@ def draw_errors(axes: Axes, document: Document, scale: Scale, points: Sequence[P
         axes.plot([], [], " ", label=f"{missing} {rows} without a positive value: not drawn")
 
 
-def _leading_label(document: Document) -> str:
-    leading = document.leading
-    rate = rate_latex("T", leading["power"], True, leading["log_power"])
-    return f"leading term\n$\\sim\\;{leading['constant']:.5g}\\,{rate}$"
+def _leading_label(law: LeadingTerm) -> str:
+    rate = rate_latex("T", law.power, True, law.log_power)
+    return f"leading term\n$\\sim\\;{law.constant:.5g}\\,{rate}$"
 
 
 def _in_formula(document: Document) -> bool:

@@ -23,7 +23,7 @@ from sharpbound.records.values import entries, flatten, table
 from sharpbound.report.addresses import case_page, claim_page, paper_name, paper_page, permanent
 from sharpbound.report.citation import bibliography
 from sharpbound.report.claims import Claim
-from sharpbound.report.constants import truths
+from sharpbound.report.constants import given_away, truths
 from sharpbound.report.documents import Document
 from sharpbound.report.drawings import Drawn, says
 from sharpbound.report.engines import engines
@@ -47,10 +47,10 @@ PAGES = {
 }
 """Those across all papers, in the order of the menu."""
 FOLLOWS = {
-    "sharp": "The rate of the bound is attained: no better power or logarithm is possible in this variable.",
-    "loose": "The bound holds here and gives something away: the error is below it by more than a constant.",
+    "sharp": "The rate of the bound is attained, up to logarithms: no better one is possible in this variable.",
+    "loose": "The bound holds here and gives something away.",
     "confirmed": "What the claim states is what is measured.",
-    "violated": "The error outgrows the bound: no constant saves it on this case.",
+    "violated": "No constant saves the bound on this case, or the error is beyond one that names its constant.",
     "refuted": "What is measured is not what the claim states, by more than the intervals.",
     "inconclusive": "Nothing follows: too few rows are asymptotic, above the floor and free of sign changes.",
     "failed": "Nothing follows: the case failed while it was computed.",
@@ -149,8 +149,8 @@ class Site:
             "number": number, "prose": prose, "row_table": row_table, "setting": setting, "table": table,
             "case_page": case_page, "claim_page": claim_page, "paper_page": paper_page, "permanent": permanent,
             "paper_name": paper_name, "says": says, "settings": settings, "metric_rows": metric_rows,
-            "rerun": rerun, "counts": count_verdicts, "agreement": agreement, "ours": ours,
-            "by_hypotheses": by_hypotheses,
+            "rerun": rerun, "counts": count_verdicts, "given_away": given_away, "agreement": agreement,
+            "ours": ours, "by_hypotheses": by_hypotheses,
         }  # fmt: skip
         jinja.globals |= {
             "named": named,

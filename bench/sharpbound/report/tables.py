@@ -187,11 +187,8 @@ class Rough:
 
 
 def _law(document: Document) -> str:
-    leading = document.leading
-    constant = finite(leading.get("constant"))
-    if constant is None or not leading.get("decides"):
-        return ""
-    return law_in_words(constant, float(leading["log_power"]), float(leading["power"]))
+    law = document.law
+    return law_in_words(law.constant, law.log_power, law.power) if law else ""
 
 
 def _preamble(column: Column) -> str:
