@@ -5,6 +5,7 @@ All leniency towards missing or null entries lives here, so the figures and temp
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

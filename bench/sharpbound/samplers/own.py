@@ -140,6 +140,8 @@ class PlainSampler(Sampler):
 
 def single(level: Any) -> float:
     """The one value of a level; InputError for a vector of different ones."""
+    if isinstance(level, float) or getattr(level, "ndim", None) == 0:
+        return float(level)
     values = np.asarray(level, dtype=float).reshape(-1)
     if not len(values) or (values != values[0]).any():
         raise InputError(

@@ -55,7 +55,8 @@ def _by_slopes(found: RateEstimate, nominal: float) -> tuple[str, str] | None:
 
     ``ahead`` is the next one if they go on as they do, within ``doubt`` by the floors. violated: both, with all
     their doubt, are STALLED below the nominal order, as where the error stalls. sharp: the last is within APART of
-    it, and so is ``ahead``. loose: the last is above that, and ``ahead`` not below.
+    it, and so is ``ahead``. loose: the last is above that and no further up than the one before, and ``ahead`` is
+    not below.
     """
     finest = found.local_slopes[-2:]
     if len(finest) < 2:
@@ -70,6 +71,7 @@ def _by_slopes(found: RateEstimate, nominal: float) -> tuple[str, str] | None:
         return None
     if abs(last.slope - nominal) <= APART and abs(ahead - nominal) <= APART + doubt:
         return "sharp", f"{seen}: reached"
-    if last.low > nominal + APART and ahead >= nominal - APART - doubt:
+    steady = last.slope <= before.slope + APART / 2  # slopes that rise are no power law
+    if steady and last.low > nominal + APART and ahead >= nominal - APART - doubt:
         return "loose", f"{seen}: exceeded"
     return None
