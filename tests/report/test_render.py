@@ -119,9 +119,9 @@ def test_a_full_disk_leaves_the_old_pages(
         return whole(path, data)
 
     monkeypatch.setattr(Path, "write_bytes", full)
-    with pytest.raises(InputError, match="No space left on device") as caught:
+    with pytest.raises(OSError, match="No space left on device") as caught:
         render(write(tmp_path / "run", documents), out)
-    assert "\n" not in str(caught.value)
+    assert caught.value.filename == str(out)
     assert content(out) == before
 
 

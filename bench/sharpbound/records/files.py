@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import math
 import os
@@ -37,8 +38,8 @@ def write_atomically(path: Path, content: str | bytes) -> None:
 def write_together(folder: Path, files: Mapping[str, str | bytes]) -> None:
     """Write files below ``folder``, but those that lie there already: all are written before the first takes its name.
 
-    Where the folder cannot be written to, or the disk is full, InputError says so in one line, and the files that
-    were there are as they were.
+    Where the folder cannot be written to InputError says so in one line, where the disk is full OSError names the
+    folder; the files that were there are as they were.
     """
     staged: Path | None = None
     try:
@@ -57,6 +58,8 @@ def write_together(folder: Path, files: Mapping[str, str | bytes]) -> None:
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             os.replace(staged / name, folder / name)
     except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):  # no mistake of the user's
+            raise OSError(error.errno, error.strerror, str(folder)) from None
         raise InputError(
             f"cannot be written to ({error.strerror or error}); nothing there was changed: "
             "name another folder with --output DIR",
