@@ -16,6 +16,8 @@ MAX_STEPS = 10_000_000
 """Steps of a sampler."""
 MAX_DIM = 1_000_000
 """Dimensions of the data."""
+MAX_DENSE = 20_000
+"""Dimensions where a covariance is held as a matrix, of 3 GiB then; independent coordinates are a product."""
 MAX_COUNT = 10**15
 """Anything that is counted, such as samples or hypotheses, where no loop runs over it."""
 MAX_RATIO = 1e10
