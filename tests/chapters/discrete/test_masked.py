@@ -200,3 +200,29 @@ def test_cosine_sizes():
     target = targets.markov_chain(16, 2, 0.8)
     assert block_sizes(target, 4, "cosine", None) == [1, 4, 5, 6]
     assert sum(block_sizes(target, 16, "cosine", None)) == 16
+
+
+@pytest.mark.parametrize("threshold", [0.1, 1.0, 1.7, 5.0])
+def test_sums_of_entropies_by_following_every_sequence(threshold):
+    """For each x: how many of the surest tokens fit, step by step, given the values that x has."""
+    table = random_table(3, 4)
+    marginals = Marginals.of(table)
+    expected, steps = np.zeros_like(table), 0.0
+    for x in itertools.product(range(3), repeat=4):
+        seen, chance, taken = (), 1.0, 0
+        while len(seen) < 4:
+            given = {
+                i: marginals.conditional(i, seen)[tuple(x[j] for j in seen)]
+                for i in range(4)
+                if i not in seen
+            }
+            order = sorted(given, key=lambda i: (entropy(given[i]), i))
+            sums = np.cumsum([entropy(given[i]) for i in order])
+            block = order[: max(1, int((sums <= threshold).sum()))]
+            chance *= math.prod(given[i][x[i]] for i in block)
+            seen, taken = tuple(sorted((*seen, *block))), taken + 1
+        expected[x] = chance
+        steps += chance * taken
+    found, mean_steps = law.by_entropy_sum(marginals, threshold)
+    np.testing.assert_allclose(found, expected, rtol=1e-13)
+    assert mean_steps == pytest.approx(steps, rel=1e-12)

@@ -23,8 +23,6 @@ BLOCK = 1 << 21
 """Transitions that are held at a time."""
 INITS = ("exact", "uniform", "stationary")
 """Laws a sampler may start from: of X at the horizon, equal chances for all states, the limit of the process."""
-MOST_STATES_OF_PATHS = 4096
-"""A divergence of paths looks at all pairs of states."""
 
 
 @dataclass(frozen=True)
@@ -103,11 +101,6 @@ class Chain:
         """KL of the true reverse chain on the time grid against the sampler's: of the start, and of each step given
         the state before it, under the truth. Infinite where the sampler cannot go where the truth does.
         """
-        if self.reverse.size > MOST_STATES_OF_PATHS:
-            raise InputError(
-                f"{self.reverse.size} states; a divergence of paths takes at most {MOST_STATES_OF_PATHS}",
-                key="target",
-            )
         total = kl(self.reverse.marginal(float(self.times[0])), self.start())
         if isinstance(self.sampler, Uniformisation):  # of the paths in continuous time
             return total + self.score_entropy()

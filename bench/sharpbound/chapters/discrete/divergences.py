@@ -9,9 +9,6 @@ import numpy as np
 
 from sharpbound.numerics.quadrature import Array
 
-MOST_STATES_OF_TRANSPORT = 512
-"""An optimal plan is sought among all pairs of states."""
-
 
 def total_variation(p: Array, q: Array) -> float:
     """1/2 sum |q - p|."""

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from sharpbound.chapters.discrete import divergences, products
-from sharpbound.distances.base import Measured
+from sharpbound.distances.base import FloorKind, Measured
 from sharpbound.numerics.quadrature import Array
 
 ROUNDING = 1e-15
@@ -47,6 +47,8 @@ class Tables(Pair):
     others: Mapping[str, Callable[[], float]] = field(default_factory=dict)
     """Metrics that are not between these two laws."""
     known: Mapping[str, float] = field(default_factory=dict)
+    accuracy: float = 0.0
+    """Total variation by which q may be off beside rounding."""
 
     @property
     def metrics(self) -> tuple[str, ...]:
@@ -56,15 +58,18 @@ class Tables(Pair):
         found = (
             self.others[metric]() if metric in self.others else divergences.OF_LAWS[metric](self.p, self.q)
         )
-        return Measured(found, _floor(metric, found, self.steps), "closed-form")
+        kind: FloorKind = "quadrature" if self.accuracy else "closed-form"
+        return Measured(found, _floor(metric, found, self.steps, self.accuracy), kind)
 
     def facts(self) -> dict[str, float]:
         return dict(self.known)
 
 
-def _floor(metric: str, value: float, steps: int) -> float:
-    """Rounding: linear in q - p for TV and the like, in the root of a divergence, relative for a sum over steps."""
-    rounding = ROUNDING * math.sqrt(steps + 1)
+def _floor(metric: str, value: float, steps: int, accuracy: float = 0.0) -> float:
+    """Rounding, or ``accuracy`` where that is more: linear in q - p for TV and the like, in the root of a divergence,
+    relative for a sum over steps.
+    """
+    rounding = max(ROUNDING * math.sqrt(steps + 1), accuracy)
     if not math.isfinite(value):
         return 0.0
     if metric in SECOND_ORDER:

@@ -61,7 +61,8 @@ class Estimated(Reverse):
             ratio = np.exp(self.eps * f) * law / np.where(here > 0, here, 1.0)
             ratio[np.arange(self.size), at] = 1.0
             joint = np.maximum((ratio @ inverse) * K.T[at], 0.0)
-            found.append(joint / joint.sum(1, keepdims=True))
+            total = joint.sum(1, keepdims=True)
+            found.append(np.where(total > 0, joint / np.where(total > 0, total, 1.0), np.eye(size)[at]))
         return found
 
     def clean(self, t: float) -> list[Array]:

@@ -4,9 +4,10 @@
     [forward] process = "uniform-ctmc" | "absorbing-ctmc" | "ctmc" | "d3pm" (`process`), or "masked"
     [sampler] name = "euler-ctmc" | ... (`samplers`), init = "exact" | "uniform" | "stationary", or one of `masked`
     [measure] metric: tv, kl, kl-reverse, chi2, hellinger, hamming-w1, positions-tv, sequence-error,
-              log-perplexity; path-kl and, of uniformization, steps (chains); kl-averaged (masked)
+              log-perplexity; path-kl (chains), kl-averaged (masked), steps (where their number is random)
     [score_error] field, eps, seed (`score_error`), budget = true for what each source of error does alone
-    [sweep]   T; L (length), S (states), d (dim) of the target; horizon, delta of the process; eps of the score error
+    [sweep]   T; L (length), S (states), d (dim) of the target; horizon, delta of the process; eps of the score error;
+              threshold of masked-entropy-sum
 
 The truth is the law at ``delta``, where a chain stops, or the target itself.
 """
@@ -23,6 +24,7 @@ from sharpbound.chapters.discrete import leading, samplers, targets
 from sharpbound.chapters.discrete.divergences import OF_LAWS
 from sharpbound.chapters.discrete.figures import budget, gap
 from sharpbound.chapters.discrete.laws import Problem
+from sharpbound.chapters.discrete.masked.samplers import SAMPLERS as MASKED
 from sharpbound.chapters.discrete.process import PROCESSES
 from sharpbound.chapters.discrete.verdict import conclude
 from sharpbound.chapters.options import sweep_points
@@ -39,7 +41,9 @@ SIZES = {"L": "length", "S": "states", "d": "dim"}
 """Swept variables that are keys of the target."""
 TIMES = ("horizon", "delta")
 """Swept variables that are keys of the process."""
-SWEEPABLE = ("T", *SIZES, *TIMES, "eps")
+SWEEPABLE = ("T", *SIZES, *TIMES, "eps", "threshold")
+RANDOM_STEPS = {name for name, sampler in MASKED.items() if sampler.steps_are_random}
+"""Samplers that have no T."""
 
 
 class Discrete(Experiment):
@@ -56,7 +60,7 @@ class Discrete(Experiment):
                     key="measure.metric",
                 )
         points = sweep_points(case.sweep, SWEEPABLE)
-        if "T" not in case.sweep:
+        if "T" not in case.sweep and case.sampler.get("name") not in RANDOM_STEPS:
             raise InputError("is missing; add e.g. T = [8, 16, 32, 64]", key="sweep.T")
         for point in points:
             problem = _problem(_params(case, point))
@@ -66,9 +70,9 @@ class Discrete(Experiment):
 
     def check(self, case: Case) -> None:
         points = sweep_points(case.sweep, SWEEPABLE)
-        shortest = min(point["T"] for point in points)
+        shortest = min(point.get("T", 0) for point in points)
         for point in points:
-            if point["T"] == shortest:
+            if point.get("T", 0) == shortest:
                 _problem(_params(case, point)).check_steps()
 
     def cells(self, case: Case) -> list[Cell]:
@@ -163,7 +167,7 @@ def metrics(forward: Mapping[str, Any], sampler: Mapping[str, Any]) -> tuple[str
         for key in forward:
             if key != "process":
                 raise InputError("has no such key; masked takes none", key=f"forward.{key}")
-        return (*OF_LAWS, "kl-averaged")
+        return (*OF_LAWS, "kl-averaged", *(("steps",) if sampler.get("name") in RANDOM_STEPS else ()))
     if not isinstance(name, str) or name not in PROCESSES:
         raise InputError(
             f"unknown process {brief(name)}{did_you_mean(str(name), ('masked', *PROCESSES))}",
@@ -188,8 +192,8 @@ def _params(case: Case, point: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "target": dict(case.target) | {key: point[name] for name, key in SIZES.items() if name in point},
         "forward": dict(case.forward) | times,
-        "sampler": case.sampler,
-        "T": point["T"],
+        "sampler": dict(case.sampler) | {key: point[key] for key in ("threshold",) if key in point},
+        "T": point.get("T", 0),
         "error": error,
         "budget": budget,
     }

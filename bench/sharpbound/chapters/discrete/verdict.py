@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from sharpbound.suite.case import Case
     from sharpbound.suite.claim import Claim
 
-FALLING = ("eps", "delta")
+FALLING = ("eps", "delta", "threshold")
 """Swept variables whose limit is 0."""
-VARIABLE = {"eps": "eps_score"}
+VARIABLE = {"eps": "eps_score", "threshold": "eps"}
 """What a swept variable is called in formulas, where that differs."""
 
 

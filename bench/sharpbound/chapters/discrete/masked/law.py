@@ -12,6 +12,7 @@ from functools import partial
 from typing import Literal
 
 import numpy as np
+from scipy.special import entr
 
 from sharpbound.chapters.discrete.masked.marginals import Marginals
 from sharpbound.errors import InputError
@@ -71,6 +72,18 @@ def by_confidence(marginals: Marginals, sizes: Sequence[int], by: Literal["confi
     return law[tuple(range(marginals.length))]
 
 
+def by_entropy_sum(marginals: Marginals, threshold: float) -> tuple[Array, float]:
+    """The law of the output where each step reveals the tokens of least entropy as long as the sum of their entropies
+    is at most ``threshold``, and one at least; and the expected number of steps.
+    """
+    law: Law = {(): np.array(1.0)}
+    steps, everything = 0.0, tuple(range(marginals.length))
+    while set(law) != {everything}:
+        steps += float(sum(g.sum() for seen, g in law.items() if seen != everything))
+        law = _revealed(marginals, law, partial(_within, threshold=threshold))
+    return law[everything], steps
+
+
 def _revealed(marginals: Marginals, law: Law, choice: Choice) -> Law:
     grown: Law = {}
     for seen, g in law.items():
@@ -98,11 +111,24 @@ def _surest(rest: list[int], given: list[Array], size: int, by: str) -> Blocks:
     Doubts are compared to 12 digits, so that rounding does not order what is equal.
     """
     stacked = np.stack(given)
-    if by == "confidence":
-        doubt = 1 - stacked.max(-1)
-    else:
-        doubt = -(stacked * np.log(np.where(stacked > 0, stacked, 1.0))).sum(-1)
+    doubt = 1 - stacked.max(-1) if by == "confidence" else entr(stacked).sum(-1)
     first = np.sort(np.argsort(np.round(doubt, 12), axis=0, kind="stable")[:size], axis=0)
     flat = first.reshape(len(first), -1).T
     for block in np.unique(flat, axis=0):
         yield block.tolist(), (flat == block).all(1).reshape(stacked.shape[1:-1]).astype(float)
+
+
+def _within(rest: list[int], given: list[Array], threshold: float) -> Blocks:
+    """The blocks of least entropy whose sum stays within ``threshold``, with 1 where x_A chooses them."""
+    if not rest:
+        yield [], 1.0
+        return
+    entropy = np.round(entr(np.stack(given)).sum(-1), 12).reshape(len(rest), -1)
+    order = np.argsort(entropy, axis=0, kind="stable")
+    taken = np.cumsum(np.take_along_axis(entropy, order, 0), axis=0) <= threshold
+    taken[0] = True
+    chosen = np.zeros_like(taken)
+    np.put_along_axis(chosen, order, taken, 0)
+    for pattern in np.unique(chosen.T, axis=0):
+        alike = (pattern == chosen.T).all(1).astype(float)
+        yield np.flatnonzero(pattern).tolist(), alike.reshape(given[0].shape[:-1])

@@ -27,6 +27,8 @@ class MaskedSampler(ABC):
     name: ClassVar[str]
     title: ClassVar[str]
     source: ClassVar[str]
+    steps_are_random: ClassVar[bool] = False
+    """Whether there is no number of steps T to choose."""
 
     @abstractmethod
     def check(self, target: Target, T: int) -> None:
@@ -127,6 +129,31 @@ class MaskedEntropy(Ordered):
 
 
 @dataclass(frozen=True)
+class MaskedEntropySum(MaskedSampler):
+    """The tokens of least entropy, as many as keep the sum of entropies within ``threshold``: steps are random."""
+
+    threshold: float
+
+    name = "masked-entropy-sum"
+    title = "tokens within a sum of entropies"
+    source = "Cai, Li (2603.22248)"
+    steps_are_random = True
+
+    def check(self, target: Target, T: int) -> None:
+        check_size(target.dim, target.states)
+        if self.threshold <= 0:
+            raise InputError(f"must be positive, got {self.threshold:g}", key="sampler.threshold")
+        if T:
+            raise InputError("the number of steps is random: sweep the threshold", key="sweep.T")
+
+    def solve(self, target: Target, T: int) -> Pair:
+        table, known = target.table(), profile.profile_of(target)
+        q, steps = law.by_entropy_sum(Marginals.of(table), self.threshold)
+        others = {"kl-averaged": lambda: divergences.kl(table, q), "steps": lambda: steps}
+        return Tables("subsets", table, q, target.dim, others, known=known.facts() | {"eps": self.threshold})
+
+
+@dataclass(frozen=True)
 class FirstHitting(MaskedSampler):
     """One token at a time, when it loses its mask: exact, in L steps (2409.02908).
 
@@ -155,7 +182,8 @@ class FirstHitting(MaskedSampler):
 
 
 SAMPLERS: dict[str, type[MaskedSampler]] = {
-    sampler.name: sampler for sampler in (MaskedBlocks, MaskedConfidence, MaskedEntropy, FirstHitting)
+    sampler.name: sampler
+    for sampler in (MaskedBlocks, MaskedConfidence, MaskedEntropy, MaskedEntropySum, FirstHitting)
 }
 
 
