@@ -121,6 +121,7 @@ def test_a_full_disk_leaves_the_old_pages(
     monkeypatch.setattr(Path, "write_bytes", full)
     with pytest.raises(InputError, match="No space left on device") as caught:
         render(write(tmp_path / "run", documents), out)
+    assert "nothing there was changed" in str(caught.value)
     assert "\n" not in str(caught.value)
     assert content(out) == before
 
@@ -130,6 +131,16 @@ def test_a_folder_that_cannot_be_made_is_one_line(documents: list[dict[str, Any]
     with pytest.raises(InputError, match="cannot be written to"):
         render(write(tmp_path / "run", documents[:1]), tmp_path / "file" / "out")
     assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_a_name_that_is_taken_by_a_folder_is_one_line(
+    documents: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    (tmp_path / "out" / "verdicts.csv").mkdir(parents=True)
+    with pytest.raises(InputError, match="some files there are new") as caught:
+        render(write(tmp_path / "run", documents[:1]), tmp_path / "out")
+    assert "\n" not in str(caught.value)
+    assert not list((tmp_path / "out").glob(".writing-*"))
 
 
 def test_hard_documents_still_give_pages(documents: list[dict[str, Any]], tmp_path: Path) -> None:

@@ -38,9 +38,10 @@ def write_together(folder: Path, files: Mapping[str, str | bytes]) -> None:
     """Write files below ``folder``, but those that lie there already: all are written before the first takes its name.
 
     Where the folder cannot be written to, or the disk is full, InputError says so in one line, and the files that
-    were there are as they were.
+    were there are as they were; it says so too where a name is taken by a folder, when some files may be the new ones.
     """
     staged: Path | None = None
+    left = "nothing there was changed"
     try:
         folder.mkdir(parents=True, exist_ok=True)
         staged = Path(tempfile.mkdtemp(dir=folder, prefix=".writing-"))
@@ -53,14 +54,14 @@ def write_together(folder: Path, files: Mapping[str, str | bytes]) -> None:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(data)
             fresh.append(name)
+        left = "some files there are new"
         for name in fresh:
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             os.replace(staged / name, folder / name)
     except OSError as error:
+        why = error.strerror or str(error)
         raise InputError(
-            f"cannot be written to ({error.strerror or error}); nothing there was changed: "
-            "name another folder with --output DIR",
-            where=str(folder),
+            f"cannot be written to ({why}); {left}: name another folder with --output DIR", where=str(folder)
         ) from None
     finally:
         if staged is not None:
