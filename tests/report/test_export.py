@@ -182,7 +182,7 @@ def test_rows_of_a_case_are_those_of_the_document(exported: Path, documents: lis
 
 def test_a_long_table_becomes_several_that_fit_a_page(documents: list[dict[str, Any]]) -> None:
     cases = [
-        Document.of(documents[0] | {"case": f"c{k}", "title": f"Case {k} " + "long " * 16}) for k in range(60)
+        Document.of(documents[0] | {"case": f"c{k}", "title": f"Case {k} " + "long " * 12}) for k in range(60)
     ]
     parts = cases_table(cases).parts()
     assert sum(len(part.rows) for part in parts) == 60

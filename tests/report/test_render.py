@@ -132,6 +132,16 @@ def test_a_folder_that_cannot_be_made_is_one_line(documents: list[dict[str, Any]
     assert (tmp_path / "file").read_text() == "mine"
 
 
+def test_a_name_that_is_taken_by_a_folder_is_one_line(
+    documents: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    (tmp_path / "out" / "verdicts.csv").mkdir(parents=True)
+    with pytest.raises(InputError, match="some files there are new") as caught:
+        render(write(tmp_path / "run", documents[:1]), tmp_path / "out")
+    assert "\n" not in str(caught.value)
+    assert not list((tmp_path / "out").glob(".writing-*"))
+
+
 def test_hard_documents_still_give_pages(documents: list[dict[str, Any]], tmp_path: Path) -> None:
     base = json.loads(json.dumps(documents[0]))
     nulls = base | {"case": "nulls", "rows": [r | {"tv": None} for r in base["rows"]]}

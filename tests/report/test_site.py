@@ -326,3 +326,26 @@ def test_a_permanent_address_leads_from_the_index_to_the_case(folder: Path) -> N
         capture_output=True, text=True, check=False, timeout=90,
     )  # fmt: skip
     assert "<title>Pf ode mixture (pf-ode-mixture) – Sharpbound</title>" in done.stdout
+
+
+def test_text_stands_out_from_its_ground_in_both_themes(folder: Path) -> None:
+    """The contrast that WCAG 2.2 AA asks of text: 4.5."""
+
+    def luminance(colour: str) -> float:
+        digits = colour if len(colour) == 6 else "".join(2 * c for c in colour)
+        parts = [int(digits[k : k + 2], 16) / 255 for k in (0, 2, 4)]
+        linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in parts]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    css = (folder / "assets" / "style.css").read_text(encoding="utf-8")
+    light, dark = (
+        dict(re.findall(r"--([a-z-]+): #([0-9a-f]{3,6})", block)) for block in css.split(":root {")[1:3]
+    )
+    for theme in (light, light | dark):
+        pairs = [
+            (text, ground) for text in ("ink", "muted", "link") for ground in ("paper", "ground", "shade")
+        ]
+        pairs += [(name, f"{name}-back") for name in ("good", "fine", "bad", "open", "warn")]
+        for text, ground in pairs:
+            low, high = sorted(luminance(theme[name]) for name in (text, ground))
+            assert (high + 0.05) / (low + 0.05) >= 4.5, (text, ground)

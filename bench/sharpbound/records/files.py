@@ -39,9 +39,11 @@ def write_together(folder: Path, files: Mapping[str, str | bytes]) -> None:
     """Write files below ``folder``, but those that lie there already: all are written before the first takes its name.
 
     Where the folder cannot be written to InputError says so in one line, where the disk is full OSError names the
-    folder; the files that were there are as they were.
+    folder; the files that were there are as they were. InputError says so too where a name is taken by a folder, when
+    some files may be the new ones.
     """
     staged: Path | None = None
+    left = "nothing there was changed"
     try:
         folder.mkdir(parents=True, exist_ok=True)
         staged = Path(tempfile.mkdtemp(dir=folder, prefix=".writing-"))
@@ -54,16 +56,16 @@ def write_together(folder: Path, files: Mapping[str, str | bytes]) -> None:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(data)
             fresh.append(name)
+        left = "some files there are new"
         for name in fresh:
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             os.replace(staged / name, folder / name)
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):  # no mistake of the user's
             raise OSError(error.errno, error.strerror, str(folder)) from None
+        why = error.strerror or str(error)
         raise InputError(
-            f"cannot be written to ({error.strerror or error}); nothing there was changed: "
-            "name another folder with --output DIR",
-            where=str(folder),
+            f"cannot be written to ({why}); {left}: name another folder with --output DIR", where=str(folder)
         ) from None
     finally:
         if staged is not None:

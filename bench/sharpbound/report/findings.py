@@ -34,14 +34,14 @@ class Finding:
 def findings(documents: Sequence[Document]) -> list[Finding]:
     """One finding per claim, swept variable and metric, in the order of the run.
 
-    The range of measured exponents is over the cases that were decided.
+    The range of measured exponents is over the cases that were decided; ``predicted`` is None where cases differ in it.
     """
-    groups: dict[tuple[str, str, str, float | None], list[Document]] = {}
+    groups: dict[tuple[str, str, str], list[Document]] = {}
     for document in documents:
-        key = (document.claim.id, document.swept, document.metric, document.predicted)
-        groups.setdefault(key, []).append(document)
+        groups.setdefault((document.claim.id, document.swept, document.metric), []).append(document)
     found = []
-    for (claim, swept, metric, predicted), members in groups.items():
+    for (claim, swept, metric), members in groups.items():
+        predicted = members[0].predicted if len({d.predicted for d in members}) == 1 else None
         decided = [d.exponent for d in members if d.exponent is not None and d.verdict != "inconclusive"]
         verdicts = [d.verdict if not d.outside else f"{d.verdict}, {OUTSIDE}" for d in members]
         found.append(

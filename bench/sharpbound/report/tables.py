@@ -134,7 +134,8 @@ def _columns_table(document: Document) -> Table:
     columns = [
         Column(name, 0.8 / len(names) if text else 0.0) for name, text in zip(names, texts, strict=True)
     ]
-    return Table(columns, [[row.get(name) for name in names] for row in document.rows])
+    rows = [[row.get(name) for name in names] for row in document.rows]
+    return Table(columns, [row for row in rows if any(value is not None for value in row)])
 
 
 def cases_table(documents: Sequence[Document]) -> Table:
@@ -142,12 +143,12 @@ def cases_table(documents: Sequence[Document]) -> Table:
     laws = [_law(d) for d in documents]
     known = any(laws)
     columns = [
-        Column("Case", 0.34 if known else 0.43),
-        Column("Metric", 0.1 if known else 0.13),
+        Column("Case", 0.29 if known else 0.35),
+        Column("Metric", 0.12 if known else 0.16),
         Column("Predicted"),
         Column("Measured", 0.12 if known else 0.14),
         *([Column("Leading term", 0.12)] if known else []),
-        Column("Verdict", 0.11),
+        Column("Verdict", 0.14),
     ]
     rows = []
     for d, law in zip(documents, laws, strict=True):
@@ -159,11 +160,11 @@ def cases_table(documents: Sequence[Document]) -> Table:
 def findings_table(findings: Sequence[Finding]) -> Table:
     """What each claim comes to, metric by metric, over all its cases."""
     columns = [
-        Column("Claim", 0.27),
-        Column("Metric", 0.14),
+        Column("Claim", 0.25),
+        Column("Metric", 0.18),
         Column("Predicted"),
         Column("Measured", 0.16),
-        Column("Verdicts", 0.22),
+        Column("Verdicts", 0.2),
     ]
     rows = []
     for f in findings:
