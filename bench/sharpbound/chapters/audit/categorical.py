@@ -95,9 +95,12 @@ def audit_race(named: str, tail: int, gap: float, draws: int, bits: int, dtype: 
     expected = odds / (1 + odds)
     ratio = won / expected
     close = abs(ratio - 1) <= CLOSE
-    line = f"{tail} tokens {gap:g} below the top win {draws * won:.4g} of {draws} draws, and should win {draws * expected:.4g}"
-    if won == 0:
-        line += f": no key of 2^{bits} values reaches the top"
+    line = (
+        f"{tail} tokens {gap:g} below the top win {draws * won:.4g} of {draws} draws, "
+        f"and should win {draws * expected:.4g}"
+    )
+    if won <= 1.5 * 2.0**-bits:
+        line += ": none of their keys reaches one of the top, unless its u is 0"
     elif ties > CLOSE * won:
         line += f"; ties would add up to {draws * ties:.3g}"
     return {
