@@ -44,6 +44,8 @@ ENDS = ("sigma_min", "t_end", "t_min")
 COUNTS = ("n", "N", "num_steps", "n_steps", "steps", "nfe", "num_inference_steps")
 SCHEDULES = ("noise_schedule", "schedule", "ns")
 NOISES = ("noise_sampler", "noise")
+LEVELS = ("sigma", "t", "timestep", "time", "sigmas", "timesteps")
+"""Names under which a model may be given its level."""
 SIGMA_DATA = 0.5
 
 
@@ -111,8 +113,11 @@ class Model:
     def round_sigma(self, sigma: Any) -> Any:
         return sigma
 
-    def __call__(self, y: Any, *levels: Any, **_: Any) -> Any:
+    def __call__(self, y: Any, *levels: Any, **named: Any) -> Any:
+        levels = levels or tuple(named[name] for name in LEVELS if name in named)
         told = [single(level) for level in levels[:2] if level is not None]
+        if not told:
+            raise InputError("a model is called as model(x, level)")
         if not self.called:
             self._first(y, told)
         n = math.exp(4 * told[0]) if self.logarithmic else self.path.level(told)
@@ -176,6 +181,10 @@ class Preserving(Exploding):
 def _adapted(f: Sampler, output: Any, path: str = "exploding", spread: float | None = None) -> Sampler:
     parameters = inspect.signature(f).parameters
     names = list(parameters)
+    if len(names) < 2:
+        raise InputError(
+            f"a sampler of a convention is a function f(model, x, levels), not f({', '.join(names)})"
+        )
     required = [
         p.name for p in parameters.values() if p.default is p.empty and p.kind is p.POSITIONAL_OR_KEYWORD
     ]

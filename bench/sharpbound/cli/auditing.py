@@ -74,3 +74,25 @@ def audit(
     if junit is not None:
         write_junit(junit, found, STATUS[found["verdict"]])
     raise typer.Exit(STATUS[found["verdict"]])
+
+
+@app.command("audit-categorical", epilog=examples("audit-categorical"))
+def audit_categorical(
+    race: Annotated[
+        str,
+        typer.Argument(metavar="RACE", help="gumbel, exponential, or MODULE:OBJECT of key(logit, u)."),
+    ],
+    tail: Annotated[int, typer.Option("--tail", help="Tokens below the top one.")] = 262144,
+    gap: Annotated[float, typer.Option("--gap", help="How far their logits are below its.")] = 20.5,
+    draws: Annotated[int, typer.Option("--draws", help="Of which the tail's wins are counted.")] = 100_000,
+    bits: Annotated[int, typer.Option("--bits", help="Uniforms are the multiples of 2^-bits below 1.")] = 24,
+    dtype: Annotated[str, typer.Option("--dtype", help="float32, float64, bfloat16 or float16.")] = "float32",
+    json: Annotated[bool, typer.Option("--json", help="A JSON document on standard output.")] = False,
+) -> None:
+    """The exact law of a categorical sampler's race in floating point, against the softmax; see docs/audit.md."""
+    from sharpbound.chapters.audit.categorical import audit_race
+    from sharpbound.records.files import strict_json
+
+    found = audit_race(race, tail, gap, draws, bits, dtype)
+    print(strict_json(found) if json else f"{found['verdict']}  {found['diagnosis']}")
+    raise typer.Exit(FAILED if found["verdict"] == "not reached" else MEASURED)

@@ -32,6 +32,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "compare": ("sharpbound compare reports/published results",),
     "export": ("sharpbound export li2024.ode --output paper",),
     "audit": ("sharpbound audit my_module:my_sampler --order 2",),
+    "audit-categorical": ("sharpbound audit-categorical gumbel --tail 262144 --gap 20.5",),
     "cache": ("sharpbound cache info", "sharpbound cache prune --size 500M"),
     "numbers": ("sharpbound numbers", "sharpbound numbers pierret2025 --json"),
     "report": ("sharpbound report --input results",),

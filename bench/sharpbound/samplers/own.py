@@ -181,18 +181,7 @@ def plain_sampler(found: Any, name: str, arrays: str = "numpy") -> PlainSampler:
     """
     if arrays not in ARRAYS:
         raise InputError(f"arrays must be {' or '.join(ARRAYS)}, not {arrays!r}")
-    foreign.own(found)
-    if isinstance(found, type):
-        try:
-            found = found()
-        except TypeError as error:
-            raise InputError(
-                f"{name}: the class needs arguments ({error}); name an object made from it"
-            ) from None
-        except (Exception, SystemExit) as error:
-            raise InputError(f"{name}: the class raised {foreign.told(error)}") from error
-    if not callable(found):
-        raise InputError(f"{name}: is a {type(found).__name__}, which cannot be called")
+    found = callable_of(found, name)
     try:
         signature = inspect.signature(found)
     except (TypeError, ValueError):
@@ -207,6 +196,23 @@ def plain_sampler(found: Any, name: str, arrays: str = "numpy") -> PlainSampler:
             f"{name}: must take (score, x, a, sigma), and noise if it is stochastic, not {signature}"
         ) from None
     return PlainSampler(found, name, arrays, stochastic, hears=stochastic)
+
+
+def callable_of(found: Any, name: str) -> Callable[..., Any]:
+    """``found``, or what the class ``found`` makes without arguments; InputError where it cannot be called."""
+    foreign.own(found)
+    if isinstance(found, type):
+        try:
+            found = found()
+        except TypeError as error:
+            raise InputError(
+                f"{name}: the class needs arguments ({error}); name an object made from it"
+            ) from None
+        except (Exception, SystemExit) as error:
+            raise InputError(f"{name}: the class raised {foreign.told(error)}") from error
+    if not callable(found):
+        raise InputError(f"{name}: is a {type(found).__name__}, which cannot be called")
+    return found
 
 
 def own_sampler(named: str, stamp: str | None, given: Mapping[str, Any]) -> Sampler:

@@ -20,7 +20,7 @@ from sharpbound.chapters.audit.trial import Trial, tried
 from sharpbound.chapters.audit.views import View
 from sharpbound.errors import InputError
 from sharpbound.samplers import PlainSampler, Sampler
-from sharpbound.samplers.own import as_sampler
+from sharpbound.samplers.own import as_sampler, callable_of
 
 INSIDE = 1e-8
 """What rounding does inside a sampler, as a share of the law's size, from which on it is not that of float64."""
@@ -31,12 +31,14 @@ def audit_user(named: str, asked: Asked) -> dict[str, Any]:
     asked.check()
     views, steps = asked.views(), asked.numbers()
     found = foreign.load(named)
+    if asked.convention != "score":
+        found = callable_of(found, named)
     if asked.same_as is not None:
         return _compared(found, named, asked, views)
     bench, trial = _bench(found, named, asked, views, steps)
     nominal = _nominal(getattr(found, "order", None) if asked.order is None else asked.order, named)
     judged = [judge_view(bench, view, nominal, steps) for view in views]
-    others = {}
+    others: dict[str, Any] = {}
     if asked.convention != "score":
         others = {name: of(found) for name, of in adapt.CONVENTIONS.items() if name != asked.convention}
     document = _document(named, asked, nominal, bench, trial, judged, others)
@@ -70,17 +72,9 @@ def _bench(
 def _tried(found: Any, named: str, asked: Asked, view: View, steps: Sequence[int] | None) -> Trial:
     first = "numpy"
     if asked.convention != "score":
-        found, first = _adapted(found, named, asked.convention), "torch"
+        found, first = adapt.CONVENTIONS[asked.convention](found), "torch"
     ladders = [view.ladder(T) for T in steps or STEPS[:3]]
     return tried(found, named, asked.arrays, first, Asked().target_for(True), ladders)
-
-
-def _adapted(found: Any, named: str, convention: str) -> Any:
-    if isinstance(found, type) or not callable(found):
-        raise InputError(
-            f"{named}: a sampler of this convention is a function f(model, x, levels)", key="--convention"
-        )
-    return adapt.CONVENTIONS[convention](found)
 
 
 def _document(
@@ -97,6 +91,9 @@ def _document(
     told = [deciding.reason]
     if deciding.verdict != "failed":
         told += _causes(bench, deciding, judged, others)
+    missing = next((p for p in deciding.points if p.note), None)
+    if missing is not None and deciding.verdict != "failed":
+        told.append(f"with {missing.T} steps it could not be measured: {missing.note}")
     if rounded:
         told.append(f"the sampler computes in {precision}: {rounded}")
     line = "; ".join(told)

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from sharpbound.chapters.audit.views import View, moved
 from sharpbound.chapters.sampling import measured_row
-from sharpbound.errors import NotMeasured
+from sharpbound.errors import InputError, NotMeasured
 from sharpbound.laws.probe import Probed, Quantiles, probe_deterministic, probe_stochastic, rounding
 from sharpbound.processes import Ladder
 from sharpbound.samplers import ExactScore, PlainSampler, Sampler
@@ -79,13 +79,13 @@ class Bench:
 
     def _point(self, ladder: Ladder, T: int) -> Point:
         try:
-            return (
-                self._of_function(ladder, T)
-                if isinstance(self.sampler, PlainSampler)
-                else self._of_law(ladder, T)
-            )
+            if isinstance(self.sampler, PlainSampler):
+                return self._of_function(ladder, T)
+            return self._of_law(ladder, T)
         except NotMeasured as reason:
             return Point(T, None, None, None, note=str(reason))
+        except InputError as mistake:  # it has kept its contract on a small problem
+            return Point(T, None, None, None, note=mistake.message)
 
     def _of_function(self, ladder: Ladder, T: int) -> Point:
         found, again = self.probe(ladder), self.probe(moved(ladder))
