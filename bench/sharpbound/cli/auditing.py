@@ -7,9 +7,7 @@ from typing import Annotated
 
 import typer
 
-from sharpbound.cli.app import (
-    app,
-)
+from sharpbound.cli.app import FAILED, MEASURED, app
 from sharpbound.errors import InputError
 from sharpbound.run.help import examples
 
