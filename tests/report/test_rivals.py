@@ -108,6 +108,7 @@ def test_bounds_reach_other_metrics_by_their_transfers():
         document("lower", 1, 0, 1, info={"kind": "lower-bound"}),
         document("control", 1, 0, 1, info={"control": True}),
         document("elsewhere", 1, 0, 1, spec={"sampler": {"name": "heun"}}),
+        document("another-order", 1, 0, 1, spec={"sampler": {"name": "ddpm", "order": 2}}),
         document("silent", 1, 0, 1, info={"metrics": {"w2": "identity"}}),
         document("constant", 0, 0, 1),
     ],
@@ -144,3 +145,10 @@ def test_stated_constants_are_compared_problem_by_problem():
     assert lines["a"] == "tightest; with its constant below b on 1 of 2 problems"
     assert lines["b"] == "as a; with its constant below a on 1 of 2 problems"
     assert lines["middle"] == "as a, which has fewer logarithms"
+
+
+def test_a_sampler_is_named_with_its_parameters_but_not_its_start():
+    spec = {"sampler": {"name": "rk", "order": 2, "init": "exact"}}
+    other = {"sampler": {"name": "rk", "order": 2}}
+    (contest,) = contests([document("a", 1, 0, 1, spec=spec), document("b", 2, 0, 2, spec=other)])
+    assert contest.sampler == "rk, order 2"

@@ -156,10 +156,17 @@ def _by_sampler(documents: Sequence[Document]) -> dict[str, dict[str, list[Docum
     """Cases of upper bounds by sampler and claim."""
     found: dict[str, dict[str, list[Document]]] = {}
     for document in documents:
-        sampler, claim = table(document.spec.get("sampler")).get("name"), document.claim
+        sampler, claim = _sampler(document), document.claim
         if sampler and document.kind == "sampling-rate" and claim.kind == "upper-bound" and not claim.control:
-            found.setdefault(str(sampler), {}).setdefault(claim.id, []).append(document)
+            found.setdefault(sampler, {}).setdefault(claim.id, []).append(document)
     return found
+
+
+def _sampler(document: Document) -> str:
+    """``exponential-rk, order 2``: its name and its own parameters, for another order is another sampler."""
+    spec = table(document.spec.get("sampler"))
+    own = (f"{key} {value}" for key, value in sorted(spec.items()) if key not in ("name", "init"))
+    return ", ".join([str(spec.get("name") or ""), *own])
 
 
 def _spoken(claim: Claim) -> dict[str, str]:
@@ -183,7 +190,7 @@ def _measured(documents: Sequence[Document], sampler: str, metric: str) -> tuple
     exponents = [
         d.exponent
         for d in documents
-        if table(d.spec.get("sampler")).get("name") == sampler
+        if _sampler(d) == sampler
         and (d.metric, d.swept, d.kind) == (metric, "T", "sampling-rate")
         and not d.outside
         and d.exponent is not None
