@@ -151,7 +151,8 @@ class Discrete(Experiment):
         return [CheckedAssumption(a.text, a.check, known.get(a.check)) for a in claim.assumptions]
 
     def conclude(self, case: Case, claim: Claim, rows: Sequence[Row]) -> Conclusion:
-        target = targets.build(_params(case, judged_curve(case, rows)[0])["target"])
+        first = judged_curve(case, rows)[0]
+        target = targets.build(_params(case, {name: first[name] for name in case.sweep})["target"])
         sizes = {"d": target.dim, "L": target.dim, "S": target.states} | {
             name: case.forward[name] for name in TIMES if name in case.forward
         }
