@@ -46,6 +46,17 @@ RANDOM_STEPS = {name for name, sampler in MASKED.items() if sampler.steps_are_ra
 """Samplers that have no T."""
 
 
+OWN_METRICS = {
+    "hamming-w1": "Wasserstein-1 of the number of coordinates that differ",
+    "positions-tv": "mean over coordinates of the total variation of their own laws",
+    "sequence-error": "mass of the output where the truth has none",
+    "log-perplexity": "excess of the mean of -log p per coordinate under the output, in nats",
+    "kl-averaged": "KL given the order of unmasking, averaged over orders",
+    "steps": "expected number of steps, where it is random",
+}
+"""What this kind measures beside the metrics of all laws."""
+
+
 class Discrete(Experiment):
     """One cell per point of the sweep: all metrics of one law."""
 
