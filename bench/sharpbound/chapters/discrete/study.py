@@ -5,7 +5,7 @@
     [sampler] name = "euler-ctmc" | ... (`samplers`), init = "exact" | "uniform" | "stationary", or one of `masked`
     [measure] metric: tv, kl, kl-reverse, chi2, hellinger, hamming-w1, positions-tv, sequence-error,
               log-perplexity; path-kl (chains), kl-averaged (masked), steps (where their number is random)
-    [score_error] field, eps, seed (`score_error`), budget = true for what each source of error does alone
+    [score_error] of, field, eps, seed (`score_error`), budget = true for what each source of error does alone
     [sweep]   T; L (length), S (states), d (dim) of the target; horizon, delta of the process; eps of the score error;
               threshold of masked-entropy-sum
 
