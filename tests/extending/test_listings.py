@@ -114,3 +114,11 @@ def test_folders_of_the_package_are_run_by_name(wheel: Path, folder: Path) -> No
     assert len(documents(wheel, where, case)) == 1
     nothing = python(wheel, where, "-m", "sharpbound", "run", "cases/no-such-folder")
     assert (nothing.returncode, nothing.stderr.count("\n")) == (2, 1)
+
+
+def test_published_numbers_of_the_page_and_of_the_wheel(wheel: Path, folder: Path) -> None:
+    done = python(wheel, folder, "-m", "sharpbound", "numbers", "mine", "--json")
+    assert done.returncode == 0, done.stderr
+    (told,) = map(json.loads, done.stdout.splitlines())
+    assert (told["ours"], told["outcome"], told["paper"]["key"]) == (0.125, "reproduced", "doe2026")
+    assert list((wheel / "sharpbound" / "_data" / "theory" / "numbers").glob("*.toml"))

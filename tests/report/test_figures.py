@@ -15,8 +15,11 @@ from matplotlib.lines import Line2D
 from sharpbound.errors import InputError
 from sharpbound.report.documents import Document
 from sharpbound.report.generic_figure import generic_figure
+from sharpbound.report.lessons import papers
+from sharpbound.report.moves_figure import Moved, moves_figure
 from sharpbound.report.overview_figure import overview_figures
 from sharpbound.report.rate_figure import rate_figure
+from sharpbound.report.scorecard_figure import scorecard
 from sharpbound.report.style import BOUND, PALETTE, PAPER, encode, styled
 
 
@@ -106,6 +109,13 @@ def test_slope_triangle_has_the_measured_exponent(cases: dict[str, Document], na
 def test_exponentials_are_semilogarithmic(cases: dict[str, Document]) -> None:
     axes = draw(cases["vp-diffusion-time"]).axes[0]
     assert (axes.get_xscale(), axes.get_yscale()) == ("linear", "log")
+
+
+def test_a_bound_with_its_constant_is_drawn_as_it_is_stated(cases: dict[str, Document]) -> None:
+    data = json.loads(json.dumps(cases["pf-ode-mixture"].record.as_json()))
+    assert any("bound, scaled to touch" in text for text in legend_texts(draw(Document.of(data))))
+    data["details"]["explicit"] = {"outcome": "holds", "ratio": [0.5]}
+    assert any("bound, as it is stated" in text for text in legend_texts(draw(Document.of(data))))
 
 
 def test_slopes_panel_shows_prediction_and_intervals(cases: dict[str, Document]) -> None:
@@ -275,3 +285,44 @@ def test_a_line_without_label_looks_like_the_one_before() -> None:
     with styled():
         one, two = generic_figure(spec).axes[0].get_lines()
     assert one.get_linestyle() == two.get_linestyle()
+
+
+def test_what_moved_lies_above_the_line_of_what_may() -> None:
+    moves = [
+        Moved("a", "value", 2.0, 1.0, 0.2),
+        Moved("b", "exponent", 2.0, 1.9, 0.01),
+        Moved("c", "value", 0.0, 1e-9, 0.0),
+    ]
+    with styled():
+        figure = moves_figure(moves, "From one to another", "3 numbers moved")
+    (axes,) = figure.axes
+    drawn = {line.get_label(): line.get_xydata() for line in axes.lines}
+    assert drawn["value"][0] == pytest.approx([0.1, 0.5])
+    assert drawn["value"][1][1] == 1.0  # all of it
+    assert drawn["exponent"][0] == pytest.approx([0.005, 0.05])
+    assert all(y > x for label in ("value", "exponent") for x, y in drawn[label])
+    assert {text.get_text() for text in axes.texts} == {"a", "b", "c"}
+    with styled():
+        empty = moves_figure([], "From one to another", "nothing moved")
+    assert [text.get_text() for text in empty.axes[0].texts] == ["no number moved"]
+
+
+def test_scorecard_has_a_mark_for_each_case(documents: list[dict[str, Any]]) -> None:
+    with styled():
+        figure = scorecard(papers([Document.of(d) for d in documents]))
+    *columns, legend = figure.axes
+    marks = [line for axes in columns for line in axes.lines]
+    assert len(marks) == len(documents)
+    names = {text.get_text() for axes in columns for text in axes.texts}
+    assert {"ode", "ddpm", "vp", "design", "too-fast", "False on purpose"} <= names
+    assert {"sharp", "loose", "refuted", "violated"} <= {text.get_text() for text in legend.texts}
+
+
+def test_a_case_outside_the_hypotheses_is_hollow_on_the_scorecard(documents: list[dict[str, Any]]) -> None:
+    cases = [
+        Document.of(documents[0]),
+        Document.of(documents[0] | {"case": "b", "hypotheses": "not met: smooth"}),
+    ]
+    with styled():
+        marks = [line for axes in scorecard(papers(cases)).axes[:-1] for line in axes.lines]
+    assert [line.get_markerfacecolor() == PAPER for line in marks] == [False, True]

@@ -17,6 +17,19 @@ RELATIVE = 1e-6
 
 
 @dataclass(frozen=True)
+class Move:
+    """A number before and after, and by how much it may differ."""
+
+    was: float
+    now: float
+    tolerance: float
+
+
+_Change = tuple[str, str, Move | None]
+"""Kind, why, and the number that moved."""
+
+
+@dataclass(frozen=True)
 class Finding:
     """One difference. ``new`` findings are told and not failed, unless the gate is strict."""
 
@@ -25,6 +38,8 @@ class Finding:
     why: str
     kind: str
     """vanished, unmeasured, claim, spec, verdict, exponent, constant, value, new."""
+    move: Move | None = None
+    """The number that moved, where it is one."""
 
     def __str__(self) -> str:
         return f"{self.claim}: {self.case}: {self.why}"
@@ -38,30 +53,30 @@ def compare(reference: Mapping[str, Record], run: Mapping[str, Record]) -> list[
         if new is None and old is not None:
             found.append(Finding(case, old["claim"], "vanished: the run has no such case", "vanished"))
         elif new is not None:
-            found += [Finding(case, new["claim"], why, kind) for kind, why in _changes(old, new)]
+            found += [Finding(case, new["claim"], why, kind, move) for kind, why, move in _changes(old, new)]
     return sorted(found, key=lambda finding: (finding.claim, finding.case))
 
 
-def _changes(old: Record | None, new: Record) -> Iterable[tuple[str, str]]:
-    """(kind, why) of each change. Where the case itself is another one, its numbers are not compared."""
+def _changes(old: Record | None, new: Record) -> Iterable[_Change]:
+    """Each change. Where the case itself is another one, its numbers are not compared."""
     if not measured(new):
-        yield "unmeasured", f"measured nothing (verdict {new['verdict']})"
+        yield "unmeasured", f"measured nothing (verdict {new['verdict']})", None
     elif old is None:
-        yield "new", f"new: {new['verdict']}, exponent {exponent(new)}; the reference does not have it"
+        yield "new", f"new: {new['verdict']}, exponent {exponent(new)}; the reference does not have it", None
     elif old["claim"] != new["claim"]:
-        yield "claim", f"tests another claim: {old['claim']} before"
+        yield "claim", f"tests another claim: {old['claim']} before", None
     elif old["spec"] != new["spec"] or old["metric"] != new["metric"]:
-        yield "spec", "the case file has changed, so its numbers cannot be compared"
+        yield "spec", "the case file has changed, so its numbers cannot be compared", None
     else:
         if old["verdict"] != new["verdict"]:
-            yield "verdict", f"verdict changed from {old['verdict']} to {new['verdict']}"
+            yield "verdict", f"verdict changed from {old['verdict']} to {new['verdict']}", None
         yield from _exponent_changes(old, new)
         yield from _leading_changes(old.get("leading"), new.get("leading"))
-        for end in ("first", "last"):
-            yield from _value_changes(old[end], new[end])
+        for was, now in _ends(old, new):
+            yield from _value_changes(was, now)
 
 
-def _exponent_changes(old: Record, new: Record) -> Iterable[tuple[str, str]]:
+def _exponent_changes(old: Record, new: Record) -> Iterable[_Change]:
     was, now = old["exponent"], new["exponent"]
     if was is None and now is None:
         return
@@ -69,6 +84,7 @@ def _exponent_changes(old: Record, new: Record) -> Iterable[tuple[str, str]]:
         yield (
             "exponent",
             f"exponent {'appeared' if was is None else 'was lost'}: {exponent(old)} -> {exponent(new)}",
+            None,
         )
         return
     tolerance = _combined(_half_width(old), _half_width(new)) + RELATIVE * abs(was)
@@ -78,38 +94,41 @@ def _exponent_changes(old: Record, new: Record) -> Iterable[tuple[str, str]]:
             "exponent",
             f"exponent moved {way}: {exponent(old)} -> {exponent(new)}, by {abs(now - was):.2g} "
             f"where the intervals allow {tolerance:.2g}",
+            Move(was, now, tolerance),
         )
 
 
-def _leading_changes(old: list[float] | None, new: list[float] | None) -> Iterable[tuple[str, str]]:
+def _leading_changes(old: list[float] | None, new: list[float] | None) -> Iterable[_Change]:
     """Of the leading term: its powers are exact, its constant is known to half its interval."""
     if old is None or new is None:
         if old != new:
-            yield "constant", f"the leading term {'appeared' if old is None else 'was lost'}"
+            yield "constant", f"the leading term {'appeared' if old is None else 'was lost'}", None
         return
     if old[:2] != new[:2]:
-        yield "constant", f"powers of 1/T and log T moved: {old[0]:g}, {old[1]:g} -> {new[0]:g}, {new[1]:g}"
+        why = f"powers of 1/T and log T moved: {old[0]:g}, {old[1]:g} -> {new[0]:g}, {new[1]:g}"
+        yield "constant", why, None
         return
     tolerance = old[3] + min(old[3], new[3]) + RELATIVE * abs(old[2])
     if abs(new[2] - old[2]) > tolerance:
         yield (
             "constant",
             f"constant moved {old[2]:.8g} -> {new[2]:.8g}, the intervals allow {tolerance:.2g}",
+            Move(old[2], new[2], tolerance),
         )
 
 
-def _value_changes(old: Record | None, new: Record | None) -> Iterable[tuple[str, str]]:
+def _value_changes(old: Record | None, new: Record | None) -> Iterable[_Change]:
     if old is None or new is None:
         if old != new:
-            yield "value", "an end of the sweep has gained or lost its value"
+            yield "value", "an end of the sweep has gained or lost its value", None
         return
     at = ", ".join(f"{name} = {value:g}" for name, value in old["at"].items())
     if old["at"] != new["at"]:
-        yield "value", f"the sweep's values no longer begin or end at {at}"
+        yield "value", f"the sweep's values no longer begin or end at {at}", None
         return
     for metric in sorted((old.keys() | new.keys()) - {"at"}):
         if metric not in old or metric not in new:
-            yield "value", f"{metric} at {at} was {'gained' if metric in new else 'lost'}"
+            yield "value", f"{metric} at {at} was {'gained' if metric in new else 'lost'}", None
             continue
         (was, floor), (now, new_floor) = old[metric], new[metric]
         floor, new_floor = floor or 0.0, new_floor or 0.0  # unknown ones allow nothing
@@ -119,7 +138,15 @@ def _value_changes(old: Record | None, new: Record | None) -> Iterable[tuple[str
             yield (
                 "value",
                 f"{metric} at {at} moved {was:.8g} -> {now:.8g}{change}, floors allow {tolerance:.2g}",
+                Move(was, now, tolerance),
             )
+
+
+def _ends(old: Record, new: Record) -> Iterable[tuple[Record | None, Record | None]]:
+    """The rows to compare: all of them where both records have them, else the ends of the sweeps."""
+    if "rows" not in old or "rows" not in new or len(old["rows"]) != len(new["rows"]):
+        return [(old[end], new[end]) for end in ("first", "last")]
+    return zip(old["rows"], new["rows"], strict=True)
 
 
 def _half_width(found: Record) -> float:

@@ -14,7 +14,7 @@ from sharpbound.records.document import CaseDocument, MeasuredRow
 Record = dict[str, Any]
 """case, claim, metric, spec (digest), verdict, exponent, interval, window, ``leading`` ([power, log_power, constant,
 half of its interval], or None), and ``first`` and ``last``: the ends of the sweep as {"at": {"T": 64},
-"tv": [value, floor], ...}; None for ends without a value."""
+"tv": [value, floor], ...}; None for ends without a value. A whole record has all ``rows`` so too."""
 
 COSMETIC = ("title", "note")
 """Keys of [case] that change no number."""
@@ -30,6 +30,20 @@ def record(document: CaseDocument) -> Record:
             f"the document of case {document.case!r} is damaged (it lacks {', '.join(sorted(missing))}); "
             "measure it again"
         )
+    try:
+        return _record(document)
+    except (
+        AttributeError,
+        KeyError,
+        TypeError,
+        ValueError,
+    ) as error:  # a value of another type than it was written with
+        raise InputError(
+            f"the document of case {document.case!r} is damaged ({type(error).__name__}: {error}); measure it again"
+        ) from None
+
+
+def _record(document: CaseDocument) -> Record:
     first, last = _ends(document)
     return {
         "case": document.case,
@@ -44,6 +58,11 @@ def record(document: CaseDocument) -> Record:
         "first": first,
         "last": last,
     }
+
+
+def whole(document: CaseDocument) -> Record:
+    """The record with all rows of the sweep, of which `record` has the ends."""
+    return record(document) | {"rows": [_end(row) for row in document.rows]}
 
 
 def measured(found: Record) -> bool:

@@ -127,7 +127,8 @@ class CaseDocument(BaseModel):
         first = data.get("metric") or (metrics[0] if metrics else "")
         if isinstance(first, str) and first not in ("", *metrics):
             metrics = [first, *metrics]
-        point = [data.get("swept", ""), *table(table(data.get("spec")).get("sweep"))]
+        swept = data.get("swept", "")
+        point = [*([swept] if isinstance(swept, str) else []), *table(table(data.get("spec")).get("sweep"))]
         rows = [row for row in entries(data.get("rows")) if isinstance(row, Mapping)]
         found = (
             {"rows": [MeasuredRow.of(dict(row), point, metrics) for row in rows]} if "rows" in data else {}

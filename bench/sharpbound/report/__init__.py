@@ -1,4 +1,4 @@
-"""From result tables to a page, figures, and tables for papers. Reads result files only."""
+"""From result files to a site, a PDF, and tables and figures for papers. Reads result files only."""
 
 from __future__ import annotations
 

@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from sharpbound.records.values import entries, finite, table
+from sharpbound.report.wording import inequality
 from sharpbound.suite.claim import TRUST
 
 
@@ -44,12 +45,47 @@ class Claim:
         return bool(self.info.get("control"))
 
     @property
+    def word(self) -> str:
+        """What its formula is to a measured error."""
+        return "prediction" if self.kind == "equality" else "bound"
+
+    @property
     def statement(self) -> str:
         return str(self.info.get("statement") or "")
 
     @property
+    def source(self) -> str:
+        """Theorem, equation or page."""
+        return str(self.info.get("source") or "")
+
+    @property
+    def version(self) -> str:
+        """The version of the paper whose statement is encoded."""
+        return str(self.info.get("version") or "")
+
+    @property
+    def superseded(self) -> bool:
+        return self.info.get("status") == "superseded"
+
+    @property
+    def versions(self) -> list[dict[str, Any]]:
+        """What the paper's versions say, where they differ."""
+        return [table(version) for version in entries(self.paper.get("versions"))]
+
+    @property
+    def paper_note(self) -> str:
+        return str(self.paper.get("note") or "")
+
+    @property
     def latex(self) -> str:
         return str(self.info.get("latex") or "")
+
+    @property
+    def formula(self) -> str:
+        """What it says of its metric, as LaTeX; empty where its formula says nothing: of an ordering, or a constant."""
+        if self.kind == "ordering" or self.latex in ("", "1"):
+            return ""
+        return inequality(self.kind, self.metric, self.latex, self.explicit)
 
     @property
     def trust(self) -> str:
@@ -59,6 +95,23 @@ class Claim:
     @property
     def unverified(self) -> bool:
         return self.info.get("status") == "unverified-wording"
+
+    @property
+    def explicit(self) -> bool:
+        """Whether the claim states its constant."""
+        return self.info.get("constant") == "explicit"
+
+    @property
+    def why_unverified(self) -> str:
+        """What of its wording was not read; empty for one that is verified."""
+        return str(self.info.get("unverified") or self.trust) if self.unverified else ""
+
+    @property
+    def read(self) -> str:
+        """What was read where: the trust in words, the place and the version."""
+        version = str(self.info.get("version") or self.paper.get("version") or "")
+        version = "" if version in ("", "unknown") else f"version {version}"
+        return "; ".join(part for part in (self.trust, str(self.info.get("source") or ""), version) if part)
 
     @property
     def bibtex(self) -> str:
@@ -88,7 +141,7 @@ class Claim:
         who = " & ".join(names) if few else f"{names[0]} et al."
         year = self.paper.get("year")
         arxiv = f"arXiv:{self.arxiv}" if self.arxiv else ""
-        parts = [f"{who} ({year})" if who and year else who, arxiv, str(self.info.get("source") or "")]
+        parts = [f"{who} ({year})" if who and year else who, arxiv, self.source]
         return ", ".join(part for part in parts if part) or self.title
 
     def decay(self, variable: str) -> tuple[float | None, float]:

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sharpbound.records.leading import powers
-from sharpbound.records.values import finite, pair
+from sharpbound.records.values import entries, finite
 from sharpbound.report.documents import Document
+from sharpbound.report.leading import LeadingTerm
 
 
 @dataclass(frozen=True)
@@ -15,54 +16,52 @@ class Truth:
     """error ~ constant (log T)^log_power / T^power of one case, beside its claim."""
 
     document: Document
-    constant: float
-    half_width: float
-    law: str
-    """The powers, as "log^2 T/T"."""
+    law: LeadingTerm
     stated: str
-    """Those of the claim; empty where it does not say."""
+    """The powers of the claim; empty where it does not say."""
     ratio: float | None
     """measured/leading at the largest T."""
 
     @property
-    def given_away(self) -> str:
-        """What the claim has too much, in words."""
-        leading, document = self.document.leading, self.document
-        if document.predicted is None or document.claim.kind not in ("upper-bound", "lower-bound"):
-            return ""
-        power = float(leading["power"]) - document.predicted
-        logs = document.claim.decay("T")[1] - float(leading["log_power"])
-        if abs(power) > 1e-9:
-            return f"T^{abs(power):g}" if power > 0 else ""
-        return f"log^{logs:g} T" if logs > 1 else "log T" if logs == 1 else "nothing" if logs == 0 else ""
+    def powers(self) -> str:
+        """Those of the law, as "log^2 T/T"."""
+        return powers(self.law.power, self.law.log_power)
+
+
+def given_away(document: Document) -> str:
+    """The factor between a bound and the leading term, in words; empty where it is not known or the bound fails."""
+    law, claimed = document.law, claimed_powers(document)
+    if law is None or claimed is None or document.claim.kind not in ("upper-bound", "lower-bound"):
+        return ""
+    way = 1 if document.claim.kind == "upper-bound" else -1  # a lower bound is given away by being too small
+    power, logs = way * (law.power - claimed[0]), way * (claimed[1] - law.log_power)
+    if abs(power) > 1e-9:
+        return f"T^{abs(power):g}" if power > 0 else ""
+    return f"log^{logs:g} T" if logs > 1 else "log T" if logs == 1 else "nothing" if logs == 0 else ""
+
+
+def claimed_powers(document: Document) -> tuple[float, float] | None:
+    """(p, a) of (log T)^a / T^p as the claim has it for the case's metric; None where it does not say.
+
+    What the claim says of another metric may be a power of its own formula, as KL <= 2 B^2: then the logarithms are
+    that power of the formula's too.
+    """
+    if document.predicted is None:
+        return None
+    exponent, logs = document.claim.decay("T")
+    return document.predicted, (document.predicted / exponent if exponent else 1.0) * logs
 
 
 def truths(documents: Sequence[Document]) -> list[tuple[str, list[Truth]]]:
     """The leading terms of a run, by claim, in the order of the documents; only those that measurement bears out."""
     groups: dict[str, list[Truth]] = {}
     for document in documents:
-        leading = document.leading
-        constant, interval = finite(leading.get("constant")), pair(leading.get("constant_interval"))
-        if constant is None or interval is None or not leading.get("decides"):
+        if document.law is None:
             continue
-        groups.setdefault(document.claim.id, []).append(
-            Truth(
-                document,
-                constant,
-                0.5 * (interval[1] - interval[0]),
-                powers(float(leading["power"]), float(leading["log_power"])),
-                _stated(document),
-                next(
-                    (finite(r) for r in reversed(leading.get("ratio") or []) if finite(r) is not None), None
-                ),
-            )
+        claimed = claimed_powers(document)
+        ratios = [ratio for r in entries(document.leading.get("ratio")) if (ratio := finite(r)) is not None]
+        truth = Truth(
+            document, document.law, powers(*claimed) if claimed else "", ratios[-1] if ratios else None
         )
+        groups.setdefault(document.claim.id, []).append(truth)
     return list(groups.items())
-
-
-def _stated(document: Document) -> str:
-    if document.predicted is None:
-        return ""
-    exponent, logs = document.claim.decay("T")
-    scale = document.predicted / exponent if exponent else 1.0
-    return powers(document.predicted, scale * logs)

@@ -15,8 +15,10 @@ from typing import Any
 
 from sharpbound.errors import InputError
 from sharpbound.records.document import CaseDocument, Quantity
+from sharpbound.records.files import read_json
 from sharpbound.records.values import entries, finite, pair, slug, table
 from sharpbound.report.claims import Claim
+from sharpbound.report.leading import LeadingTerm
 from sharpbound.suite.hypotheses import CheckedAssumption, outside
 
 REMEDY = "make some with: sharpbound run --all"
@@ -150,6 +152,11 @@ class Document:
         return self.record.leading
 
     @property
+    def law(self) -> LeadingTerm | None:
+        """The leading term, where the verdict is its."""
+        return LeadingTerm.of(self.leading) if self.leading.get("decides") else None
+
+    @property
     def spec(self) -> dict[str, Any]:
         return self.record.spec
 
@@ -175,6 +182,11 @@ class Document:
         if own in keys and all(row.get("floor") == row.get(own) for row in self.rows):
             keys.pop("floor", None)
         return list(keys)
+
+    @cached_property
+    def content(self) -> str:
+        """All that was measured and said as one line of JSON, without how long it took."""
+        return json.dumps(self.record.as_json() | {"seconds": None}, sort_keys=True)
 
     @property
     def exponential(self) -> bool:
@@ -257,14 +269,6 @@ class Document:
         return "" if low - slack <= x <= high + slack else "outside the fitted window"
 
 
-def read_json(path: Path) -> Any:
-    """The content of a JSON file; InputError if it is not one."""
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, OSError) as error:
-        raise InputError(f"is not readable as JSON ({error}); {REMEDY}", where=str(path)) from error
-
-
 def load(directory: Path) -> tuple[list[Document], dict[str, Any]]:
     """Case documents and environment of the run in ``directory``.
 
@@ -273,7 +277,7 @@ def load(directory: Path) -> tuple[list[Document], dict[str, Any]]:
     path = directory / "cases.json"
     if not path.is_file():
         raise InputError(f"there are no results; {REMEDY}", where=str(directory))
-    content = read_json(path)
+    content = read_json(path, REMEDY)
     if isinstance(content, dict):
         content = content.get("cases")
     if not isinstance(content, list) or not all(isinstance(item, dict) for item in content):
@@ -292,4 +296,4 @@ def load(directory: Path) -> tuple[list[Document], dict[str, Any]]:
             )
         seen[document.anchor] = document.id
     environment = directory / "environment.json"
-    return documents, table(read_json(environment)) if environment.is_file() else {}
+    return documents, table(read_json(environment, REMEDY)) if environment.is_file() else {}

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sharpbound.report.documents import Document
+from sharpbound.report.wording import estimate
 
 OUTSIDE = "outside the hypotheses"
 """Of a verdict that the theorem does not speak of: counted apart."""
@@ -23,18 +24,24 @@ class Finding:
     highest: float | None
     verdicts: Sequence[tuple[str, int]]
 
+    @property
+    def measured(self) -> str:
+        """``0.998``, ``0.998 to 1.003``, or a dash."""
+        low, high = estimate(self.lowest), estimate(self.highest)
+        return low if low == high else f"{low} to {high}"
+
 
 def findings(documents: Sequence[Document]) -> list[Finding]:
     """One finding per claim, swept variable and metric, in the order of the run.
 
-    The range of measured exponents is over the cases that were decided.
+    The range of measured exponents is over the cases that were decided; ``predicted`` is None where cases differ in it.
     """
-    groups: dict[tuple[str, str, str, float | None], list[Document]] = {}
+    groups: dict[tuple[str, str, str], list[Document]] = {}
     for document in documents:
-        key = (document.claim.id, document.swept, document.metric, document.predicted)
-        groups.setdefault(key, []).append(document)
+        groups.setdefault((document.claim.id, document.swept, document.metric), []).append(document)
     found = []
-    for (claim, swept, metric, predicted), members in groups.items():
+    for (claim, swept, metric), members in groups.items():
+        predicted = members[0].predicted if len({d.predicted for d in members}) == 1 else None
         decided = [d.exponent for d in members if d.exponent is not None and d.verdict != "inconclusive"]
         verdicts = [d.verdict if not d.outside else f"{d.verdict}, {OUTSIDE}" for d in members]
         found.append(

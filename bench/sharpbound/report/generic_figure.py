@@ -61,7 +61,7 @@ def generic_figure(spec: dict[str, Any]) -> Figure:
     mapped = spec.get("type") == "heatmap"
     above_map = 0.06 if mapped and entries(spec.get("series")) else 0.0  # their legend
     axes = figure.add_axes((_LEFT, 0.125, 0.61, 0.875 - head - above_map))
-    _draw(axes, spec)
+    draw_declared(axes, spec)
     above = {
         "loc": "lower right",
         "bbox_to_anchor": (1.0, 1.0),
@@ -71,8 +71,8 @@ def generic_figure(spec: dict[str, Any]) -> Figure:
     return figure
 
 
-def _draw(axes: Axes, spec: dict[str, Any]) -> None:
-    """Everything but the title and the legend."""
+def draw_declared(axes: Axes, spec: dict[str, Any]) -> None:
+    """Everything of a declared figure that is not of panels, but the title and the legend."""
     kinds: dict[str, Callable[[Axes, dict[str, Any]], None]] = {
         "lines": _lines,
         "bars": _bars,
@@ -110,7 +110,7 @@ def _panels(spec: dict[str, Any]) -> Figure:
         for j, panel in enumerate(column):
             low = bottom + (len(column) - 1 - j) * (height + below)
             axes = figure.add_axes((left + i * (width + gap), low, width, height))
-            _draw(axes, panel)
+            draw_declared(axes, panel)
             axes.set_title(plain(str(panel.get("title") or "")), loc="left", size=9.5)
             legend(axes, 34, loc="best", bbox_to_anchor=None, borderaxespad=0.5)
     return figure

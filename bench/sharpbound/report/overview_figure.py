@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from sharpbound.report.claims import Claim
@@ -20,15 +21,22 @@ Curve = list[tuple[float, float, bool]]  # place on the axis, error / bound, fit
 
 def overview_figures(claim: Claim, documents: Sequence[Document]) -> list[tuple[str, Figure]]:
     """One figure per swept variable that at least two cases share, named by the variable."""
+    return [(swept, _draw(claim, swept, scale, group)) for swept, scale, group in overviews(documents, _MOST)]
+
+
+def overviews(
+    documents: Sequence[Document], most: int
+) -> list[tuple[str, Scale, list[tuple[Document, Curve]]]]:
+    """The curves of each figure, at most so many: those of a swept variable that at least two cases share."""
     groups: dict[tuple[str, bool], list[tuple[Document, Curve]]] = {}
     for document in documents:
         curves = _curves(document, Scale(document.swept, document.exponential))
         groups.setdefault((document.swept, document.exponential), []).extend((document, c) for c in curves)
     shared = {key: group for key, group in groups.items() if len({d.id for d, _ in group}) >= 2}
     return [
-        (swept, _draw(claim, swept, Scale(swept, linear), group[at : at + _MOST]))
+        (swept, Scale(swept, linear), group[at : at + most])
         for (swept, linear), group in shared.items()
-        for at in range(0, len(group), _MOST)
+        for at in range(0, len(group), most)
     ]
 
 
@@ -45,15 +53,28 @@ def _curves(document: Document, scale: Scale) -> list[Curve]:
 def _draw(claim: Claim, swept: str, scale: Scale, group: Sequence[tuple[Document, Curve]]) -> Figure:
     figure = new_figure(8.8, max(4.3, 1.2 + 0.36 * len(group)))
     height = figure.get_figheight()
-    word = "prediction" if claim.kind == "equality" else "bound"
+    word = claim.word
     title = f"{claim.id}: error over {word}, {len({d.id for d, _ in group})} cases"
     reading = "flat: sharp   ·   falling: loose   ·   rising: violated   ·   hollow: not in the fit"
     head = headline(figure, title, reading, 0.085)
     axes = figure.add_axes((0.085, 0.5 / height, 0.545, 1 - (0.5 + head) / height))
+    draw_overview(axes, word, swept, scale, group)
+    axes.legend(
+        loc="upper left", bbox_to_anchor=(1.015, 1.02), borderaxespad=0.0, fontsize=8, labelspacing=0.6
+    )
+    return figure
+
+
+def draw_overview(
+    axes: Axes, word: str, swept: str, scale: Scale, group: Sequence[tuple[Document, Curve]]
+) -> None:
+    """Error over ``word`` (bound or prediction), a curve for each case, labelled for a legend."""
     place_ticks(axes, scale, [p.x for document, _ in group for p in document.points if p.x is not None])
     axes.set_yscale("log")
     axes.set_xlabel(variable_label(swept))
-    axes.set_ylabel(f"error / {word}, scaled to touch 1")
+    axes.set_ylabel(
+        f"error / {word}, " + ("as it is stated" if group[0][0].claim.explicit else "scaled to touch 1")
+    )
     axes.axhline(1.0, color=INK, lw=1.0, ls="--", zorder=1)
     ratios = [ratio for _, curve in group for _, ratio, _ in curve]
     axes.set_ylim(min(ratios) / 1.3, max(1.0, *ratios) * 1.3)
@@ -76,7 +97,3 @@ def _draw(claim: Claim, swept: str, scale: Scale, group: Sequence[tuple[Document
                 zorder=3,
             )
         axes.plot([], [], mark, ls="-", color=colour, ms=5, lw=1.2, label=label)
-    axes.legend(
-        loc="upper left", bbox_to_anchor=(1.015, 1.02), borderaxespad=0.0, fontsize=8, labelspacing=0.6
-    )
-    return figure

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 
 from sharpbound.records.values import entries, finite, table
 from sharpbound.report.documents import Document, Point
+from sharpbound.report.leading import LeadingTerm
 from sharpbound.report.ratio_panel import draw_ratios, leading_ratios
 from sharpbound.report.scales import Scale, decade_ticks, place_ticks, scale_of
 from sharpbound.report.slopes_panel import draw_slopes
@@ -45,7 +46,7 @@ _FLOOR_REACH = 2.0  # decades below the data within which the floor is worth sho
 def rate_figure(document: Document) -> Figure | None:
     """Measured error, bound, fitted window, floor and local slopes of a case; None if no row can be drawn."""
     scale = scale_of(document)
-    points = [p for p in document.points if p.drawable and scale.place(p.x or 0.0) is not None]
+    points = drawable_points(document, scale)
     if not points:
         return None
     slopes = [
@@ -60,7 +61,8 @@ def rate_figure(document: Document) -> Figure | None:
     lift = 0.14 / height if slopes or ratios else 0.0
     axes = figure.add_axes((_LEFT, split + lift, _WIDTH, top - split - lift))
     place_ticks(axes, scale, [p.x for p in points if p.x is not None])
-    _draw_errors(axes, document, scale, points)
+    draw_errors(axes, document, scale, points)
+    legend(axes)
     lowest = axes
     if slopes or ratios:
         lowest = figure.add_axes((_LEFT, bottom, _WIDTH, split - bottom))
@@ -76,6 +78,11 @@ def rate_figure(document: Document) -> Figure | None:
     return figure
 
 
+def drawable_points(document: Document, scale: Scale) -> list[Point]:
+    """The rows that have a place on both axes."""
+    return [p for p in document.points if p.drawable and scale.place(p.x or 0.0) is not None]
+
+
 def _subtitle(document: Document) -> str:
     parts = [plain(document.claim.id), f"verdict: {plain(document.verdict)}"]
     parts += [plain(remark) for remark in document.remarks]
@@ -88,7 +95,8 @@ def _subtitle(document: Document) -> str:
     return "   ·   ".join(parts)
 
 
-def _draw_errors(axes: Axes, document: Document, scale: Scale, points: Sequence[Point]) -> None:
+def draw_errors(axes: Axes, document: Document, scale: Scale, points: Sequence[Point]) -> None:
+    """Errors with bound, leading term, fitted window, slope and floor, labelled for a legend."""
     axes.set_yscale("log")
     axes.set_ylabel(metric_label(document.metric))
     x = np.array([scale.place(p.x or 0.0) for p in points], dtype=float)
@@ -113,11 +121,11 @@ def _draw_errors(axes: Axes, document: Document, scale: Scale, points: Sequence[
         axes.plot(x[chosen], y[chosen], mark, label=label, **hollow)
 
     lead = np.array([finite(row.get("leading")) or np.nan for row in document.rows if row.get("leading")])
-    if document.leading.get("decides") and len(lead) == len(document.rows):
+    if document.law and len(lead) == len(document.rows):
         places = np.array(
             [scale.place(finite(row.get(document.swept)) or 0.0) for row in document.rows], dtype=float
         )
-        axes.plot(places, lead, "-.", color=LEADING, lw=1.5, zorder=3, label=_leading_label(document))
+        axes.plot(places, lead, "-.", color=LEADING, lw=1.5, zorder=3, label=_leading_label(document.law))
 
     if fitted.any():
         low, high = (scale.length(v) for v in (x[fitted].min(), x[fitted].max()))
@@ -133,13 +141,11 @@ def _draw_errors(axes: Axes, document: Document, scale: Scale, points: Sequence[
     if missing:
         rows = "row" if missing == 1 else "rows"
         axes.plot([], [], " ", label=f"{missing} {rows} without a positive value: not drawn")
-    legend(axes)
 
 
-def _leading_label(document: Document) -> str:
-    leading = document.leading
-    rate = rate_latex("T", leading["power"], True, leading["log_power"])
-    return f"leading term\n$\\sim\\;{leading['constant']:.5g}\\,{rate}$"
+def _leading_label(law: LeadingTerm) -> str:
+    rate = rate_latex("T", law.power, True, law.log_power)
+    return f"leading term\n$\\sim\\;{law.constant:.5g}\\,{rate}$"
 
 
 def _in_formula(document: Document) -> bool:
@@ -149,7 +155,7 @@ def _in_formula(document: Document) -> bool:
 
 def _bound_label(document: Document) -> str:
     """The bound's name with its rate: the predicted power, and the formula's logarithms in proportion."""
-    name = "prediction" if document.claim.kind == "equality" else "bound"
+    name = document.claim.word
     rate = ""
     if document.predicted is not None and document.exponential:
         rate = f"\\exp(-{document.predicted:g}\\,{symbol(document.swept) or 'x'})"
@@ -158,7 +164,8 @@ def _bound_label(document: Document) -> str:
         falling = exponent > 0 if exponent else _bound_falls(document)
         scale = abs(document.predicted / exponent) if exponent else 0.0
         rate = rate_latex(document.swept, abs(document.predicted), falling, scale * logs)
-    return f"{name}, scaled to touch" + (f"\n$\\propto\\;{rate}$" if rate else "")
+    how = "as it is stated" if "explicit" in document.details else "scaled to touch"
+    return f"{name}, {how}" + (f"\n$\\propto\\;{rate}$" if rate else "")
 
 
 def _bound_falls(document: Document) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from matplotlib.axes import Axes
 
-from sharpbound.records.values import finite
+from sharpbound.records.values import entries, finite
 from sharpbound.report.documents import Document
 from sharpbound.report.scales import Scale
 from sharpbound.report.style import INK, LEADING, legend
@@ -14,10 +14,10 @@ from sharpbound.report.style import INK, LEADING, legend
 
 def leading_ratios(document: Document) -> list[tuple[float, float]]:
     """(T, measured/leading) of each row that has it, where the leading term decides; else none."""
-    if not document.leading.get("decides"):
+    if not document.law:
         return []
     found = []
-    for row, ratio in zip(document.rows, document.leading.get("ratio") or [], strict=False):
+    for row, ratio in zip(document.rows, entries(document.leading.get("ratio")), strict=False):
         x, value = finite(row.get(document.swept)), finite(ratio)
         if x is not None and value is not None:
             found.append((x, value))

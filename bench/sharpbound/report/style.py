@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import re
 import textwrap
 import warnings
 from collections.abc import Iterator
@@ -23,11 +22,9 @@ PALETTE: list[str] = sns.color_palette("colorblind").as_hex()
 MEASURED, BOUND, LEADING, FLOOR = PALETTE[0], PALETTE[1], PALETTE[2], "#8b929c"
 MARKERS = "osD^vP*X"
 
-FORMATS = ("svg", "png", "pdf")
-
 STYLE: Any = {
     **sns.axes_style("ticks"),
-    "figure.facecolor": "white",
+    "figure.facecolor": "none",
     "axes.facecolor": "none",
     "axes.edgecolor": MUTED,
     "axes.labelcolor": INK,
@@ -56,14 +53,10 @@ STYLE: Any = {
     "mathtext.fontset": "dejavusans",
     "lines.linewidth": 1.6,
     "lines.markersize": 6,
-    "svg.fonttype": "path",
+    "svg.fonttype": "none",
     "pdf.fonttype": 42,
     "path.simplify": True,
 }
-
-# Colours that the page redefines for its dark mode.
-_VARIABLES = {INK: "ink", MUTED: "muted", GRID: "grid", PAPER: "paper", FLOOR: "floor"}
-_VARIABLES |= {colour: f"c{k}" for k, colour in enumerate(PALETTE)}
 
 
 @contextmanager
@@ -125,62 +118,3 @@ def encode(figure: Figure, file_format: str, salt: str) -> bytes:
     with mpl.rc_context({"svg.hashsalt": salt}):
         figure.savefig(stream, format=file_format, dpi=144, metadata=metadata[file_format])
     return stream.getvalue()
-
-
-class Glyphs:
-    """Letter outlines shared by all figures of a page: each is stored once, under a short name.
-
-    A figure is mostly letters put in their places, so this is what makes the page a third of its size.
-    """
-
-    _LETTER = r"(?:DejaVu|STIX|Cm)[^\"]*"
-    _DEFINITION = re.compile(rf'<path id="({_LETTER})"([^>]*?/>)\s*', re.S | re.I)
-    _USE = re.compile(rf'<use xlink:href="#({_LETTER})"(?: transform="translate\(([-\d.]+) 0\)")?', re.I)
-
-    def __init__(self) -> None:
-        self._names: dict[str, str] = {}
-        self._paths: dict[str, str] = {}
-
-    def _name(self, letter: str) -> str:
-        return self._names.setdefault(letter, f"g{len(self._names)}")
-
-    def _placed(self, use: re.Match[str]) -> str:
-        at = f' x="{use[2]}"' if use[2] else ""
-        return f'<use href="#{self._name(use[1])}"{at}'
-
-    def inline(self, svg: bytes, label: str) -> str:
-        """SVG file to an element of the page: letters taken out, colours made themable, labelled for readers.
-
-        ``label`` must be escaped already.
-        """
-        text = svg.decode()
-        text = text[text.index("<svg") :]
-        text = re.sub(r"<!--.*?-->\s*|<metadata>.*?</metadata>\s*", "", text, flags=re.S)
-        for match in self._DEFINITION.finditer(text):
-            name = self._name(match[1])
-            self._paths.setdefault(name, f'<path id="{name}"{match[2]}')
-        text = self._DEFINITION.sub("", text)
-        text = re.sub(r"<defs>\s*</defs>\s*", "", text)
-        text = re.sub(r'<g id="[^"]*"', "<g", text)
-        text = re.sub(r"(\d+\.\d\d)\d+", r"\1", text)
-        text = self._USE.sub(self._placed, text)
-        text = re.sub(
-            r"#[0-9a-f]{6}",
-            lambda m: f"var(--{_VARIABLES[m[0]]},{m[0]})" if m[0] in _VARIABLES else m[0],
-            text,
-        )
-        text = text.replace("#ffffff", "none", 1)  # the figure's own background: the page shines through
-        text = re.sub(r"\n\s*", "\n", text)
-        view = re.search(r'viewBox="([^"]*)"', text)
-        opening = (
-            f'<svg class="figure" role="img" aria-label="{label}" viewBox="{view.group(1) if view else ""}">'
-        )
-        return opening + text[text.index(">") + 1 :]
-
-    def sheet(self) -> str:
-        """The hidden element that holds the letters."""
-        if not self._paths:
-            return ""
-        paths = "".join(self._paths.values())
-        opening = '<svg width="0" height="0" style="position:absolute" aria-hidden="true">'
-        return f"{opening}<defs>{paths}</defs></svg>"

@@ -93,20 +93,23 @@ def rate_latex(variable: str, exponent: float, falling: bool, log_power: float) 
     return base + (f"\\,{logs}" + (f"(1/{name})" if small else f"\\,{name}") if log_power else "")
 
 
-def inequality(kind: str, metric: str, latex: str) -> str:
-    """A claim's formula as a statement about its metric, with the constant that the paper leaves open."""
+def inequality(kind: str, metric: str, latex: str, explicit: bool = False) -> str:
+    """A claim's formula as a statement about its metric, with the constant that the paper leaves open, or as an
+    ``explicit`` one states it.
+    """
     latex = latex.replace(r"\frac", r"\dfrac")
     left = SYMBOLS.get(metric, rf"\mathrm{{{metric}}}" if metric.isalpha() else "")
     flat = latex
     while flat != (flat := re.sub(r"\{[^{}]*\}|\\left\((?:(?!\\left).)*?\\right\)", "", flat)):
         pass
     factor = rf"\left[\,{latex}\,\right]" if re.search(r"[+-]", flat) else latex
-    relation = {
-        "upper-bound": rf"\leq C\,{factor}",
-        "exponential": rf"\leq C\,{factor}",
-        "lower-bound": rf"\geq c\,{factor}",
-        "equality": rf"\propto {latex}",
-    }.get(kind)
+    relations = {
+        "upper-bound": (rf"\leq C\,{factor}", rf"\leq {latex}"),
+        "exponential": (rf"\leq C\,{factor}", rf"\leq {latex}"),
+        "lower-bound": (rf"\geq c\,{factor}", rf"\geq {latex}"),
+        "equality": (rf"\propto {latex}", rf"= {latex}"),
+    }
+    relation = relations[kind][explicit] if kind in relations else ""
     return f"{left} {relation}" if left and relation and latex else latex
 
 

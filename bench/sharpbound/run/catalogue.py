@@ -14,7 +14,7 @@ from rich.table import Table
 
 from sharpbound.places import relative
 from sharpbound.run.screen import screen
-from sharpbound.suite.claim import TRUST
+from sharpbound.suite.claim import CONSTANT, TRUST
 
 if TYPE_CHECKING:
     from sharpbound.suite import Case, Claim
@@ -148,6 +148,8 @@ def show_claim(claim: Claim, cases: Sequence[Case]) -> None:
         "leading powers": rates,
         "speaks of": ", ".join(f"{metric} ({how})" for metric, how in claim.metrics.items()),
         "wording": f"{claim.status}, trust {claim.trust}: {TRUST[claim.trust]}",
+        "unverified": claim.unverified or "",
+        "constant": CONSTANT[claim.constant],
         "note": claim.note or "",
         "cases": ", ".join(case.id for case in cases) or "none",
     }

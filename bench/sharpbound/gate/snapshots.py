@@ -1,0 +1,74 @@
+"""Two snapshots side by side: what moved between them, by the rules of the gate.
+
+A snapshot is a folder with the ``cases.json`` of a run, or with the committed reference of the gate, which has the
+ends of each sweep only. The first is the older one: a number of the second may differ from it by what the floors and
+intervals of both allow, and what the second is less sure of buys it nothing.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from sharpbound.errors import InputError
+from sharpbound.gate.compare import Finding, compare
+from sharpbound.gate.record import Record, whole
+from sharpbound.gate.reference import NAME, read_documents, read_reference
+
+
+def read_snapshot(folder: Path) -> dict[str, Record]:
+    """The records by case; InputError where the folder holds no snapshot, or one that cannot be read."""
+    if (folder / "cases.json").is_file():
+        records = [whole(document) for document in read_documents(folder)]
+        return {found["case"]: found for found in records}
+    if (folder / NAME).is_file():
+        return read_reference(folder)
+    raise InputError(f"is no snapshot: it has neither cases.json nor {NAME}", where=str(folder))
+
+
+def moved(old: Path, new: Path) -> tuple[list[Finding], int]:
+    """What moved from ``old`` to ``new``, and how many cases both have."""
+    before, after = read_snapshot(old), read_snapshot(new)
+    return compare(before, after), len(before.keys() & after.keys())
+
+
+def as_json(findings: Sequence[Finding], cases: int) -> dict[str, Any]:
+    """``{"cases": 552, "same": false, "counts": {"value": 3}, "moved": [{"case": …, "kind": …, "was": …}]}``."""
+    return {
+        "cases": cases,
+        "same": not findings,
+        "counts": dict(Counter(finding.kind for finding in findings)),
+        "moved": [_told(finding) for finding in findings],
+    }
+
+
+def as_markdown(findings: Sequence[Finding], cases: int) -> str:
+    """A table with a line for each finding, below a line that counts them."""
+    lines = [summary(findings, cases), ""]
+    if findings:
+        lines += ["| claim | case | kind | what moved |", "|---|---|---|---|"]
+    cells = ((f.claim, f.case, f.kind, f.why) for f in findings)
+    lines += [
+        "| " + " | ".join(cell.replace("|", "\\|").replace("<", "&lt;") for cell in row) + " |"
+        for row in cells
+    ]
+    return "\n".join([*lines, ""])
+
+
+def summary(findings: Sequence[Finding], cases: int) -> str:
+    """``552 cases in both: 2 verdict, 1 value moved in 2 cases.``"""
+    if not findings:
+        return f"{cases} cases in both: nothing moved."
+    counts = Counter(finding.kind for finding in findings)
+    told = ", ".join(f"{n} {kind}" for kind, n in counts.items())
+    return f"{cases} cases in both; what moved, of {len({f.case for f in findings})} cases: {told}."
+
+
+def _told(finding: Finding) -> dict[str, Any]:
+    found = {"case": finding.case, "claim": finding.claim, "kind": finding.kind, "why": finding.why}
+    if finding.move is None:
+        return found
+    move = finding.move
+    return found | {"was": move.was, "now": move.now, "tolerance": move.tolerance}

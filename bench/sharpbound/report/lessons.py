@@ -1,0 +1,193 @@
+"""What a run taught, in sentences: of each claim, of each paper, and in all. Made of verdicts alone.
+
+A claim's *standing* is what its cases within its hypotheses come to:
+
+    contradicted   some case violates or refutes it
+    attained       some case attains the power of the bound, and none contradicts it
+    confirmed      an equality or an ordering that every decided case bears out
+    loose          no case attains the bound, and every decided one is below it by more than a constant
+    undecided      no case decides it
+    outside        only cases outside its hypotheses were decided
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from sharpbound.report.claims import Claim
+from sharpbound.report.documents import Document
+from sharpbound.report.wording import VERDICTS, estimate, number
+
+STANDINGS = {
+    "contradicted": "contradicted by a case within its hypotheses",
+    "attained": "attained: some case shows that no better power is possible",
+    "confirmed": "borne out by every case that was decided",
+    "loose": "true and loose in every case that was decided",
+    "undecided": "not decided by any case",
+    "outside": "decided only outside its hypotheses",
+}
+AGAINST = ("violated", "refuted")
+_DECIDED = ("sharp", "confirmed", "loose", *AGAINST)
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """One claim: where it stands, and what is to be said of it."""
+
+    claim: Claim
+    documents: Sequence[Document]
+    standing: str
+    told: str
+    """Metric by metric, without the claim's name and a full stop."""
+
+    @property
+    def split(self) -> tuple[list[str], list[str]]:
+        """The metrics in which it is attained and those in which it is loose, each without the other verdict."""
+        inside = [d for d in self.documents if not d.outside and d.swept == "T"]
+        sharp = {d.metric for d in inside if d.verdict == "sharp"}
+        loose = {d.metric for d in inside if d.verdict == "loose"}
+        return sorted(sharp - loose), sorted(loose - sharp)
+
+
+@dataclass(frozen=True)
+class Paper:
+    """The claims of one source."""
+
+    name: str
+    """The part of its claims' ids before the dot."""
+    citation: str
+    title: str
+    lessons: Sequence[Lesson]
+
+    @property
+    def documents(self) -> list[Document]:
+        return [d for lesson in self.lessons for d in lesson.documents]
+
+    @property
+    def told(self) -> str:
+        """Its claims by standing, as a sentence without the names."""
+        counts = Counter(lesson.standing for lesson in self.lessons)
+        parts = [f"{counts[s]} {s}" for s in STANDINGS if counts[s]]
+        return f"{plural(len(self.lessons), 'claim')}, {plural(len(self.documents), 'case')}: {', '.join(parts)}."
+
+
+def lesson(documents: Sequence[Document]) -> Lesson:
+    """What the cases of one claim say."""
+    groups: dict[tuple[str, str], list[Document]] = {}
+    for document in documents:
+        if not document.outside:
+            groups.setdefault((document.metric, document.swept), []).append(document)
+    several = len({metric for metric, _ in groups}) < len(groups)
+    parts = [_told(group, with_swept=several) for group in groups.values()]
+    outside = [d for d in documents if d.outside]
+    if outside:
+        counts = Counter(d.verdict for d in outside)
+        parts.append(f"outside its hypotheses {_counts(counts)}")
+    return Lesson(documents[0].claim, documents, _standing(documents), "; ".join(parts))
+
+
+def papers(documents: Iterable[Document]) -> list[Paper]:
+    """The papers in the order of the documents, each with its claims."""
+    claims: dict[str, list[Document]] = {}
+    for document in documents:
+        claims.setdefault(document.claim.id, []).append(document)
+    sources: dict[str, list[Lesson]] = {}
+    for id, members in claims.items():
+        sources.setdefault(id.partition(".")[0], []).append(lesson(members))
+    return [
+        Paper(name, who(lessons[0].claim), lessons[0].claim.title, lessons)
+        for name, lessons in sources.items()
+    ]
+
+
+def who(claim: Claim) -> str:
+    """``Li et al. (2023)``: the citation without its place."""
+    return claim.citation.split(", ")[0]
+
+
+def learnt(found: Sequence[Paper]) -> list[str]:
+    """The run in sentences; names of claims stand in backticks."""
+    every = [one for paper in found for one in paper.lessons]
+    lessons = [one for one in every if not one.claim.control]
+    documents = [d for one in lessons for d in one.documents]
+    counts = Counter(one.standing for one in lessons)
+    outside = sum(bool(d.outside) for d in documents)
+    sources = len({one.claim.id.partition(".")[0] for one in lessons})
+    standings = ", ".join(f"{counts[s]} {s}" for s in STANDINGS if counts[s])
+    sentences = [
+        f"{plural(len(lessons), 'claim')} of {plural(sources, 'source')} were held to "
+        f"{plural(len(documents), 'case')}: {standings}."
+    ]
+    if outside:
+        sentences.append(f"{plural(outside, 'case')} outside a theorem's hypotheses are counted apart.")
+    for one in lessons:
+        sharp, loose = one.split
+        if one.standing == "attained" and sharp and loose:
+            sentences.append(
+                f"The rate of `{one.claim.id}` is attained in {_list(sharp)} and loose in {_list(loose)}."
+            )
+    against = [one for one in lessons if one.standing == "contradicted"]
+    if against:
+        names = _list([f"`{one.claim.id}`" for one in against])
+        sentences.append(f"Contradicted within their hypotheses: {names}.")
+    loose_only = [one for one in lessons if one.standing == "loose"]
+    if loose_only:
+        names = _list([f"`{one.claim.id}`" for one in loose_only])
+        sentences.append(f"Loose in every case that was decided: {names}.")
+    controls = [d for one in every if one.claim.control for d in one.documents]
+    missed = [d.id for d in controls if d.verdict not in AGAINST]
+    if controls:
+        caught = "all of them are caught" if not missed else f"not caught: {_list(missed)}"
+        sentences.append(f"{plural(len(controls), 'claim')} false on purpose: {caught}.")
+    return sentences
+
+
+def _standing(documents: Sequence[Document]) -> str:
+    inside = {d.verdict for d in documents if not d.outside}
+    if inside & set(AGAINST):
+        return "contradicted"
+    for verdict, standing in (("sharp", "attained"), ("confirmed", "confirmed"), ("loose", "loose")):
+        if verdict in inside:
+            return standing
+    return "outside" if any(d.outside and d.verdict in _DECIDED for d in documents) else "undecided"
+
+
+def _told(group: Sequence[Document], with_swept: bool) -> str:
+    """Of the cases in one metric along one variable."""
+    first = group[0]
+    where = f"in {first.metric or 'its own metric'}" + (
+        f" along {first.swept}" if with_swept and first.swept else ""
+    )
+    counts = Counter(d.verdict for d in group)
+    cases = f" ({plural(len(group), 'case')})" if len(group) > 1 else ""
+    rates = [d.exponent for d in group if d.exponent is not None and d.verdict != "inconclusive"]
+    measured = ""
+    if rates and first.predicted is not None and all(d.predicted == first.predicted for d in group):
+        low, high = estimate(min(rates)), estimate(max(rates))
+        range_ = low if low == high else f"{low} to {high}"
+        measured = f", {range_} measured where {number(first.predicted, 3)} is claimed"
+    if len(counts) > 1:
+        return f"{where} {_counts(counts)} of {len(group)} cases{measured}"
+    return {
+        "sharp": f"attained {where}{cases}",
+        "confirmed": f"confirmed {where}{cases}",
+        "loose": f"loose {where}{measured}{cases}",
+        "violated": f"violated {where}{measured}{cases}",
+        "refuted": f"refuted {where}{measured}{cases}",
+        "inconclusive": f"not decided {where}{cases}",
+    }.get(first.verdict, f"{first.verdict} {where}{cases}")
+
+
+def _counts(counts: Counter[str]) -> str:
+    order = {verdict: k for k, verdict in enumerate(VERDICTS)}
+    return ", ".join(f"{n} {v}" for v, n in sorted(counts.items(), key=lambda item: order.get(item[0], 99)))
+
+
+def plural(n: int, noun: str) -> str:
+    return f"{n} {noun}{'' if n == 1 else 's'}"
+
+
+def _list(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

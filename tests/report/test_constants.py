@@ -1,0 +1,64 @@
+"""What a claim gives away against the leading term, logarithms included."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from sharpbound.report.constants import given_away, truths
+from sharpbound.report.documents import Document
+
+
+def case(documents: list[dict[str, Any]], index: int, power: float, logs: float, **changes: Any) -> Document:
+    """A synthetic case with a leading term."""
+    found = json.loads(json.dumps(documents[index]))
+    leading = {
+        "constant": 2.0, "constant_interval": [1.9, 2.1], "power": power, "log_power": logs, "decides": True,
+        "ratio": [0.8, 0.9, None],
+    }  # fmt: skip
+    found["details"] |= changes.pop("details", {})
+    return Document.of(found | {"leading": leading} | changes)
+
+
+@pytest.mark.parametrize(
+    ("index", "predicted", "power", "logs", "given"),
+    [
+        (0, 1.0, 1.0, 2.0, "log^2 T"),  # d^2 log^4 T/T against log^2 T/T
+        (0, 1.0, 1.0, 3.0, "log T"),
+        (0, 1.0, 1.0, 4.0, "nothing"),
+        (0, 1.0, 2.0, 0.0, "T^1"),
+        (3, 0.5, 0.5, 1.0, "log^2 T"),  # d^2 log^3 T/sqrt(T)
+        (3, 1.0, 1.0, 2.0, "log^4 T"),  # of a KL divergence the same bound says log^6 T/T
+    ],
+)
+def test_what_is_given_away(
+    documents: list[dict[str, Any]], index: int, predicted: float, power: float, logs: float, given: str
+) -> None:
+    document = case(documents, index, power, logs, details={"predicted": predicted})
+    ((_, (truth,)),) = truths([document])
+    assert given_away(document) == given
+    assert truth.document is document
+    assert truth.ratio == 0.9
+    assert (truth.law.constant, truth.law.half_width) == pytest.approx((2.0, 0.1))
+
+
+@pytest.mark.parametrize(
+    ("power", "logs", "given"),
+    [(1.0, 4.0, "nothing"), (1.0, 5.0, "log T"), (0.5, 0.0, "T^0.5"), (2.0, 0.0, "")],
+)
+def test_a_lower_bound_gives_away_what_it_is_too_small(
+    documents: list[dict[str, Any]], power: float, logs: float, given: str
+) -> None:
+    info = documents[0]["claim_info"] | {"kind": "lower-bound"}
+    document = case(documents, 0, power, logs, claim_info=info, details={"predicted": 1.0})
+    assert given_away(document) == given
+
+
+@pytest.mark.parametrize("lacking", ["constant", "constant_interval", "power", "log_power", "decides"])
+def test_a_leading_term_that_is_not_all_told_is_none(documents: list[dict[str, Any]], lacking: str) -> None:
+    document = case(documents, 0, 1.0, 0.0)
+    del document.record.leading[lacking]
+    assert document.law is None
+    assert truths([document]) == []

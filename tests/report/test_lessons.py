@@ -1,0 +1,86 @@
+"""The sentences of a run: made of verdicts, and of nothing else."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from sharpbound.report.documents import Document
+from sharpbound.report.lessons import STANDINGS, learnt, lesson, papers
+
+
+@pytest.fixture
+def found(documents: list[dict[str, Any]]) -> list[Any]:
+    return papers(map(Document.of, documents))
+
+
+def of(documents: list[dict[str, Any]], *changes: dict[str, Any]) -> list[Document]:
+    """Copies of the first case, each with another verdict or metric."""
+    return [
+        Document.of(json.loads(json.dumps(documents[0])) | {"case": f"c{k}"} | c)
+        for k, c in enumerate(changes)
+    ]
+
+
+def test_each_claim_stands_once(found: list[Any], documents: list[dict[str, Any]]) -> None:
+    standings = {one.claim.id: one.standing for paper in found for one in paper.lessons}
+    assert standings == {
+        "li2024.ode": "attained",
+        "li2024.ddpm": "attained",
+        "franzese2023.vp": "attained",
+        "wang2024.design": "contradicted",
+        "control.too-fast": "contradicted",
+    }
+    assert set(standings.values()) <= set(STANDINGS)
+    assert sum(len(paper.documents) for paper in found) == len(documents)
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "standing"),
+    [
+        (["sharp", "loose", "inconclusive"], "attained"),
+        (["sharp", "violated"], "contradicted"),
+        (["loose", "inconclusive"], "loose"),
+        (["confirmed", "inconclusive"], "confirmed"),
+        (["inconclusive", "failed"], "undecided"),
+    ],
+)
+def test_standing_of_verdicts(documents: list[dict[str, Any]], verdicts: list[str], standing: str) -> None:
+    assert lesson(of(documents, *({"verdict": v} for v in verdicts))).standing == standing
+
+
+def test_what_lies_outside_the_hypotheses_speaks_for_nothing(documents: list[dict[str, Any]]) -> None:
+    outside = {"verdict": "violated", "hypotheses": "not met: bounded support"}
+    assert lesson(of(documents, {"verdict": "sharp"}, outside)).standing == "attained"
+    alone = lesson(of(documents, outside))
+    assert alone.standing == "outside"
+    assert alone.told == "outside its hypotheses 1 violated"
+
+
+def test_a_bound_attained_in_one_metric_and_loose_in_another_is_a_lesson(found: list[Any]) -> None:
+    sentences = learnt(found)
+    assert sentences[0] == "4 claims of 3 sources were held to 8 cases: 1 contradicted, 3 attained."
+    assert "The rate of `li2024.ddpm` is attained in path-kl and loose in tv." in sentences
+    assert "Contradicted within their hypotheses: `wang2024.design`." in sentences
+    assert "1 claim false on purpose: all of them are caught." in sentences
+    told = {one.claim.id: one.told for paper in found for one in paper.lessons}
+    assert told["li2024.ddpm"] == ("loose in tv, 1.000 measured where 0.5 is claimed; attained in path-kl")
+
+
+def test_a_control_that_is_not_caught_is_named(documents: list[dict[str, Any]]) -> None:
+    control = json.loads(json.dumps(documents[-1])) | {"verdict": "sharp"}
+    assert (
+        learnt(papers([Document.of(control)]))[-1]
+        == "1 claim false on purpose: not caught: control-too-fast."
+    )
+
+
+def test_rates_are_told_where_all_cases_have_one_prediction(documents: list[dict[str, Any]]) -> None:
+    loose = {"verdict": "loose", "exponent": 2.0}
+    one = of(documents, loose, loose | {"exponent": 2.5})
+    assert lesson(one).told == "loose in tv, 2.000 to 2.500 measured where 1 is claimed (2 cases)"
+    other = json.loads(json.dumps(documents[0])) | loose | {"case": "other"}
+    other["details"]["predicted"] = 1.5
+    assert lesson([*one, Document.of(other)]).told == "loose in tv (3 cases)"
