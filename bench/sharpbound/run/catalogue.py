@@ -85,9 +85,14 @@ def _targets() -> tuple[Sequence[str], Lines]:
 
 
 def _metrics() -> tuple[Sequence[str], Lines]:
+    from sharpbound.chapters.discrete.study import OWN_METRICS
     from sharpbound.distances import METRICS
 
-    return ("metric", "what it is"), ((metric.name, metric.about) for metric in METRICS.values())
+    lines = [(metric.name, metric.about) for metric in METRICS.values()]
+    return ("metric", "what it is"), [
+        *lines,
+        *((name, f"{what} (discrete)") for name, what in OWN_METRICS.items()),
+    ]
 
 
 def _engines() -> tuple[Sequence[str], Lines]:

@@ -20,27 +20,27 @@ def chain(target, forward, sampler, T):
 
 
 @pytest.mark.parametrize(
-    ("forward", "sampler"),
+    ("forward", "sampler", "T"),
     [
-        (UNIFORM, {"name": "euler-ctmc"}),
-        (UNIFORM, {"name": "tau-leaping"}),
-        (UNIFORM, {"name": "tweedie-tau-leaping"}),
-        (ABSORBING, {"name": "exponential-ctmc"}),
+        (UNIFORM, {"name": "euler-ctmc"}, 64),
+        (UNIFORM, {"name": "tau-leaping"}, 64),
+        (UNIFORM, {"name": "tweedie-tau-leaping"}, 32),
+        (ABSORBING, {"name": "exponential-ctmc"}, 128),
     ],
 )
-def test_runs_go_to_the_leading_term(forward, sampler):
+def test_runs_go_to_the_leading_term(forward, sampler, T):
     """measured/leading = 1 + a/T + O(1/T^2), for the output and for the chains."""
     target = targets.markov_chain(2, 2, 0.8)
     found = leading.defects(chain(target, forward, sampler, 2))
-    runs = {T: chain(target, forward, sampler, T) for T in (128, 256)}
+    runs = {n: chain(target, forward, sampler, n) for n in (T, 2 * T)}
     for metric in ("tv", "kl", "path-kl"):
         constant, half = found.constant(metric)
         assert half < 1e-4 * constant
         ratio = []
-        for T, run in runs.items():
+        for n, run in runs.items():
             p, q = run.truth(), run.output_law()
             value = run.path_kl() if metric == "path-kl" else leading_distance(metric, p, q)
-            ratio.append(value * T ** leading.POWERS[metric] / constant)
+            ratio.append(value * n ** leading.POWERS[metric] / constant)
         assert 2 * ratio[1] - ratio[0] == pytest.approx(1, abs=6e-3), metric
 
 
@@ -73,7 +73,7 @@ def test_a_document_has_it():
         "forward": UNIFORM,
         "sampler": {"name": "euler-ctmc"},
         "measure": {"metric": ["tv", "kl"]},
-        "sweep": {"T": [16, 32, 64]},
+        "sweep": {"T": [32, 64]},
     }
     told = sb.measure(case, keep=False).leading
     assert (told["power"], told["log_power"], told["decides"]) == (1.0, 0.0, False)

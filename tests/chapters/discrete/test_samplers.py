@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -333,3 +334,35 @@ def test_correctors_help_where_steps_are_long():
     gain = divergences.kl(p, plain.output_law()) / divergences.kl(p, corrected.output_law())
     assert gain > 10
     assert corrected.path_kl() > 0
+
+
+def test_uniform_d3pm_in_rational_arithmetic():
+    """With abar_k = 1 - k/T and rational data all is rational: X_T uniform, three steps on two binary sites."""
+    T, S = 3, 2
+    p = {(0, 0): Fraction(3, 8), (0, 1): Fraction(1, 8), (1, 0): Fraction(1, 4), (1, 1): Fraction(1, 4)}
+    alive = [1 - Fraction(k, T) for k in range(T + 1)]
+
+    def heat(a):
+        return [[a * (u == v) + (1 - a) / S for v in range(S)] for u in range(S)]
+
+    q = dict.fromkeys(p, Fraction(1, 4))
+    for k in range(T, 0, -1):
+        late, early, step = heat(alive[k]), heat(alive[k - 1]), heat(alive[k] / alive[k - 1])
+        new = dict.fromkeys(p, Fraction(0))
+        for x, mass in q.items():
+            joint = {c: p[c] * late[c[0]][x[0]] * late[c[1]][x[1]] for c in p}
+            laws = []
+            for i in (0, 1):
+                law = [
+                    sum(w * early[c[i]][v] * step[v][x[i]] / late[c[i]][x[i]] for c, w in joint.items())
+                    / sum(joint.values())
+                    for v in range(S)
+                ]
+                laws.append(law)
+            for y in p:
+                new[y] += mass * laws[0][y[0]] * laws[1][y[1]]
+        q = new
+    assert sum(q.values()) == 1
+    table = np.array([float(v) for v in p.values()]).reshape(2, 2)
+    found = run(table, "tweedie-tau-leaping", T, forward={"name": "d3pm", "schedule": "linear"})
+    np.testing.assert_allclose(found.output_law().ravel(), [float(v) for v in q.values()], rtol=1e-13)

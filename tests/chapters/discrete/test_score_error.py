@@ -41,9 +41,10 @@ def test_the_size_of_a_constant_error():
     assert jumps == pytest.approx(2 * 1.3 * 2 / 3, rel=1e-10)
 
 
+@pytest.mark.parametrize("of", ["ratio", "denoiser"])
 @pytest.mark.parametrize("name", ["euler-ctmc", "tweedie-tau-leaping", "uniformization", "theta-rk2"])
-def test_no_error_changes_nothing(name):
-    reverse, wrong = problem(3, 2, field="random", eps=0.0)
+def test_no_error_changes_nothing(name, of):
+    reverse, wrong = problem(3, 2, field="random", eps=0.0, of=of)
     exact, same = chain(reverse, None, name, 4), chain(reverse, wrong, name, 4)
     np.testing.assert_allclose(same.output_law(), exact.output_law(), rtol=1e-9)
 
@@ -74,6 +75,38 @@ def test_the_score_entropy_is_the_divergence_of_paths():
     exact = chain(reverse, wrong, "uniformization", 1)
     assert exact.path_kl() == pytest.approx(loss, rel=1e-12)
     assert divergences.kl(exact.truth(), exact.output_law()) < loss
+
+
+def test_a_wrong_denoiser_by_hand():
+    """Rates and steps from the conditionals with the field on them, one state at a time."""
+    reverse, wrong = problem(3, 1, field="random", eps=0.7, of="denoiser", seed=5)
+    p, t, s = reverse.data, 0.9, 0.4
+    (f,) = wrong.field
+
+    def heat(c):
+        return math.exp(-c) * np.eye(3) + (1 - math.exp(-c)) / 3
+
+    late, early, step = heat(t), heat(s), heat(t - s)
+    rates, laws = wrong.rates(t)[0], wrong.back(t, s)[0]
+    for x in range(3):
+        clean = p * late[:, x] * np.exp(0.7 * f[x])
+        clean /= clean.sum()
+        for v in range(3):
+            ratio = sum(clean[u] * late[u, v] / late[u, x] for u in range(3))
+            assert rates[x, v] == pytest.approx(0.0 if v == x else ratio / 3, rel=1e-12, abs=1e-15)
+            law = sum(clean[u] * early[u, v] * step[v, x] / late[u, x] for u in range(3))
+            assert laws[x, v] == pytest.approx(law, rel=1e-12)
+
+
+@pytest.mark.parametrize("name", ["uniform-ctmc", "absorbing-ctmc"])
+def test_a_wrong_denoiser_leaves_a_law(name):
+    table = RNG.uniform(0.2, 1.0, (2, 2))
+    reverse = Reverse(table / table.sum(), process.build(FORWARD | {"process": name}, 2))
+    wrong = score_error.build({"of": "denoiser", "field": "random", "eps": 0.5}, reverse)
+    for sampler in ("euler-ctmc", "tweedie-tau-leaping"):
+        q = chain(reverse, wrong, sampler, 8).output_law()
+        assert q.sum() == pytest.approx(1, rel=1e-13)
+        assert divergences.total_variation(q, chain(reverse, None, sampler, 8).output_law()) > 0.01
 
 
 CASE = {

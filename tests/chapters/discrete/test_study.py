@@ -58,6 +58,16 @@ def test_masked_rows_have_both_divergences():
     assert first.engine == "subsets"
 
 
+def test_a_random_number_of_steps_has_no_T():
+    case = changed(MASKED, "sampler", name="masked-entropy-sum", threshold=1.0)
+    case = changed(case, "measure", metric=["steps", "kl"])
+    rows = sb.measure(case | {"sweep": {"threshold": [0.1, 3.0]}}, keep=False).rows
+    assert [row.measured["steps"].value for row in rows] == [4.0, 1.0]
+    assert rows[0].measured["kl"].value == pytest.approx(0, abs=1e-13)
+    with pytest.raises(sb.InputError, match=r"sweep.T: the number of steps is random"):
+        sb.measure(case, keep=False)
+
+
 def test_sizes_of_the_target_are_swept():
     case = changed(MASKED, "sweep", L=[4, 8]) | {"sweep": {"L": [4, 8], "T": [2]}}
     rows = sb.measure(case, keep=False).rows

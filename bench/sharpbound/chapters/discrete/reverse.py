@@ -13,10 +13,14 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sharpbound.chapters.discrete.process import Process, along
 from sharpbound.errors import InputError
 from sharpbound.numerics.quadrature import Array
+
+Places = NDArray[np.intp]
+"""States as numbers."""
 
 
 @dataclass(frozen=True)

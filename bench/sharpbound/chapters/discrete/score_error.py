@@ -1,4 +1,8 @@
-"""An error of the concrete score: the ratios p_t(y)/p_t(x) that a sampler is given are exp(eps f) times the true ones.
+"""Errors of exactly known shape in what a sampler is given of the data.
+
+``of = "ratio"``: the ratios p_t(y)/p_t(x), the concrete score, are exp(eps f) times the true ones.
+``of = "denoiser"``: the conditionals P(X_0^i = v | X_t = x) are, and their sums brought back to 1; ratios follow from
+them, sum_u P(X_0^i = u | x) K_t(u, v)/K_t(u, x_i).
 
 f(x, i, v) is the field: of the state x, the coordinate i that changes and the value v that it changes to, the same at
 all times. ``constant``: 1.  ``checkerboard``: (-1)^(sum of x + i + v).  ``random``: standard normal draws, by ``seed``.
@@ -20,7 +24,7 @@ from typing import Any, Literal
 import numpy as np
 from scipy.integrate import solve_ivp
 
-from sharpbound.chapters.discrete.reverse import Reverse
+from sharpbound.chapters.discrete.reverse import Places, Reverse
 from sharpbound.errors import InputError
 from sharpbound.numerics.gauss import gauss_legendre
 from sharpbound.numerics.quadrature import Array
@@ -66,14 +70,61 @@ class Estimated(Reverse):
         return found
 
     def clean(self, t: float) -> list[Array]:
-        raise InputError("a kernel of one's own is given conditionals, not ratios", key="score_error")
+        raise InputError(
+            "a kernel of one's own is given conditionals, not ratios; use denoiser", key="score_error.of"
+        )
+
+
+@dataclass(frozen=True)
+class Denoised(Estimated):
+    """A reverse chain with wrong conditionals of the data."""
+
+    def clean(self, t: float) -> list[Array]:
+        S, found = self.process.states, []
+        for f, exact in zip(self.field, Reverse(self.data, self.process).clean(t), strict=True):
+            law = np.exp(self.eps * f[:, :S]) * exact
+            found.append(law / law.sum(1, keepdims=True))
+        return found
+
+    def _ends(self, t: float) -> list[tuple[Places, Array]]:
+        """For each coordinate x_i, and P(X_0^i = u | x)/K_t(u, x_i), 0 where u cannot come to x_i."""
+        K = self.process.kernel(0.0, t)[: self.process.states]
+        found: list[tuple[Places, Array]] = []
+        for at, law in zip(np.unravel_index(np.arange(self.size), self.shape), self.clean(t), strict=True):
+            come = K.T[at]
+            found.append((at, np.where(come > 0, law / np.where(come > 0, come, 1.0), 0.0)))
+        return found
+
+    def rates(self, t: float) -> list[Array]:
+        K, back = self.process.kernel(0.0, t)[: self.process.states], self.process.rates(t).T
+        found = []
+        for at, weight in self._ends(t):
+            rate = (weight @ K) * back[at]
+            rate[np.arange(self.size), at] = 0.0
+            found.append(rate)
+        return found
+
+    def back(self, t: float, s: float) -> list[Array]:
+        """sum_u P(X_0^i = u | x) P(X_s^i = v | X_0^i = u, X_t^i = x_i)."""
+        early, step = self.process.kernel(0.0, s)[: self.process.states], self.process.kernel(s, t)
+        found = []
+        for at, weight in self._ends(t):
+            law = (weight @ early) * step.T[at]
+            total = law.sum(1, keepdims=True)
+            found.append(
+                np.where(total > 0, law / np.where(total > 0, total, 1.0), np.eye(self.process.size)[at])
+            )
+        return found
 
 
 def build(spec: Mapping[str, Any], reverse: Reverse) -> Estimated:
     """The reverse chain with the error of a ``[score_error]``; InputError, naming its key, for every mistake."""
 
-    def estimated(field: Field, eps: float = 1.0, seed: int = 0) -> Estimated:
-        return Estimated(reverse.data, reverse.process, eps, tuple(_field(field, reverse, seed)))
+    def estimated(
+        field: Field, eps: float = 1.0, seed: int = 0, of: Literal["ratio", "denoiser"] = "ratio"
+    ) -> Estimated:
+        kind = Estimated if of == "ratio" else Denoised
+        return kind(reverse.data, reverse.process, eps, tuple(_field(field, reverse, seed)))
 
     found: Estimated = made(estimated, spec, name="score_error", who="a score error")
     return found

@@ -5,7 +5,7 @@
     [sampler] name = "euler-ctmc" | ... (`samplers`), init = "exact" | "uniform" | "stationary", or one of `masked`
     [measure] metric: tv, kl, kl-reverse, chi2, hellinger, hamming-w1, positions-tv, sequence-error,
               log-perplexity; path-kl (chains), kl-averaged (masked), steps (where their number is random)
-    [score_error] field, eps, seed (`score_error`), budget = true for what each source of error does alone
+    [score_error] of, field, eps, seed (`score_error`), budget = true for what each source of error does alone
     [sweep]   T; L (length), S (states), d (dim) of the target; horizon, delta of the process; eps of the score error;
               threshold of masked-entropy-sum
 
@@ -44,6 +44,17 @@ TIMES = ("horizon", "delta")
 SWEEPABLE = ("T", *SIZES, *TIMES, "eps", "threshold")
 RANDOM_STEPS = {name for name, sampler in MASKED.items() if sampler.steps_are_random}
 """Samplers that have no T."""
+
+
+OWN_METRICS = {
+    "hamming-w1": "Wasserstein-1 of the number of coordinates that differ",
+    "positions-tv": "mean over coordinates of the total variation of their own laws",
+    "sequence-error": "mass of the output where the truth has none",
+    "log-perplexity": "excess of the mean of -log p per coordinate under the output, in nats",
+    "kl-averaged": "KL given the order of unmasking, averaged over orders",
+    "steps": "expected number of steps, where it is random",
+}
+"""What this kind measures beside the metrics of all laws."""
 
 
 class Discrete(Experiment):
@@ -151,7 +162,8 @@ class Discrete(Experiment):
         return [CheckedAssumption(a.text, a.check, known.get(a.check)) for a in claim.assumptions]
 
     def conclude(self, case: Case, claim: Claim, rows: Sequence[Row]) -> Conclusion:
-        target = targets.build(_params(case, judged_curve(case, rows)[0])["target"])
+        first = judged_curve(case, rows)[0]
+        target = targets.build(_params(case, {name: first[name] for name in case.sweep})["target"])
         sizes = {"d": target.dim, "L": target.dim, "S": target.states} | {
             name: case.forward[name] for name in TIMES if name in case.forward
         }

@@ -11,13 +11,10 @@ from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
-from sharpbound.chapters.discrete.reverse import Reverse, product_rows
+from sharpbound.chapters.discrete.reverse import Places, Reverse, product_rows
 from sharpbound.numerics.quadrature import Array
 
-Places = NDArray[np.intp]
-"""States as numbers."""
 Kernel = Callable[[slice], Array]
 """A block of the states before -> its transition probabilities (n, N) to all states after."""
 

@@ -22,6 +22,8 @@ from sharpbound.errors import InputError
 from sharpbound.numerics.quadrature import Array
 
 Corrector = Literal["forward-backward", "gibbs", "informed"]
+MOST_STATES = 1024
+"""Divergences of paths ask for products of kernels, in N^3."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,6 @@ class Corrected(Sampler):
     size: float
 
     forgets: ClassVar[bool] = True
-    most_states: ClassVar[int] = 1024  # paths ask for products of kernels: N^3
     title = "with corrector steps"
     source = "Campbell et al. (2205.14987)"
 
@@ -47,6 +48,13 @@ class Corrected(Sampler):
     @property
     def name(self) -> str:  # type: ignore[override]
         return self.predictor.name
+
+    @property
+    def most_states(self) -> int:  # type: ignore[override]
+        return min(MOST_STATES, self.predictor.most_states)
+
+    def fan_out(self, N: int) -> int:
+        return self.predictor.fan_out(N)
 
     @property
     def by_coordinate(self) -> bool:  # type: ignore[override]

@@ -14,8 +14,8 @@ from typing import Literal
 
 import numpy as np
 
-from sharpbound.chapters.discrete.reverse import Reverse
-from sharpbound.chapters.discrete.samplers.base import Factorised, Places, held, own_states
+from sharpbound.chapters.discrete.reverse import Places, Reverse
+from sharpbound.chapters.discrete.samplers.base import Factorised, held, own_states
 from sharpbound.numerics.quadrature import Array
 
 NEGLECTED = 1e-18

@@ -18,8 +18,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from sharpbound.chapters.discrete.reverse import Reverse, product_rows
-from sharpbound.chapters.discrete.samplers.base import Kernel, Places, Sampler, own_states
+from sharpbound.chapters.discrete.reverse import Places, Reverse, product_rows
+from sharpbound.chapters.discrete.samplers.base import Kernel, Sampler, own_states
 from sharpbound.chapters.discrete.samplers.tau_leaping import by_displacement, leapt_apart
 from sharpbound.errors import InputError
 from sharpbound.numerics.quadrature import Array
