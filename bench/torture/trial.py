@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from sharpbound import chapters
-from sharpbound.errors import InputError
+from sharpbound.errors import InputError, NotMeasured
 from sharpbound.records.document import document
 from sharpbound.records.files import strict_json
 from sharpbound.run.attempt import Entry, Failure, attempt
@@ -80,6 +80,8 @@ def case_file(path: Path, theory: Mapping[str, Any], seconds: float = 1.0) -> st
             raise Fault(note)
     except InputError as mistake:
         return refused(mistake, path)
+    except NotMeasured:
+        return "not measured"
     except OutOfTime:
         return "limited"
     except Exception as error:
