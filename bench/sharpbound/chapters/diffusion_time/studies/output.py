@@ -166,7 +166,7 @@ def _measured(rows: Sequence[Row], *keys: str) -> list[Any]:
     kept = [row for row in rows if all(row[key] is not None for key in keys)]
     if not kept:
         raise NotMeasured(
-            f"no {' and '.join(keys[1:])} could be measured: {rows[-1].get('note', 'no value')}"
+            f"no {' and '.join(keys[1:])} could be measured: {rows[-1].get('note') if rows else 'no row'}"
         )
     return [np.array([row[key] for row in kept], dtype=float) for key in keys]
 
