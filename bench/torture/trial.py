@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from sharpbound import chapters
-from sharpbound.errors import InputError
+from sharpbound.errors import InputError, NotMeasured
 from sharpbound.records.document import document
 from sharpbound.records.files import strict_json
 from sharpbound.run.attempt import Entry, Failure, attempt
+from sharpbound.run.limits import OutOfTime, starved, within
 from sharpbound.suite import load_case, load_claims
 from sharpbound.suite.case import Limits
 from sharpbound.suite.loading import find_claim
@@ -50,12 +51,13 @@ def case_file(path: Path, theory: Mapping[str, Any], seconds: float = 1.0) -> st
         experiment = chapters.get(case.kind)
         if why := experiment.unavailable():
             return f"unavailable: {why}"
-        experiment.validate(case, claim)
-        drawings = experiment.drawings(case)
-        cells = experiment.cells(case)
-        experiment.check(case)
-        found, start = [], time.monotonic()
         limits = Limits(seconds=min(seconds, case.limits.seconds), memory=min(2.0, case.limits.memory))
+        with within(limits):
+            experiment.validate(case, claim)
+            drawings = experiment.drawings(case)
+            cells = experiment.cells(case)
+            experiment.check(case)
+        found, start = [], time.monotonic()
         for cell in [*cells, *drawings]:
             object.__setattr__(cell, "limits", limits)
             result = attempt(lambda each: experiment.measuring(each).measure(each), cell)
@@ -78,4 +80,12 @@ def case_file(path: Path, theory: Mapping[str, Any], seconds: float = 1.0) -> st
             raise Fault(note)
     except InputError as mistake:
         return refused(mistake, path)
+    except NotMeasured:
+        return "not measured"
+    except OutOfTime:
+        return "limited"
+    except Exception as error:
+        if starved(error):
+            return "limited"
+        raise
     return "measured"

@@ -127,5 +127,17 @@ def test_limits_reach_the_cells(suite: Path, experiment: Drawn) -> None:
     file = write_case(suite, "one", "spin", T=(64,))
     file.write_text(file.read_text() + "[limits]\nseconds = 0.2\n")
     outcome = measure(suite, file)
-    assert outcome.failures["one"].reason.startswith("a cell takes longer than 0.2 s: ")
+    assert outcome.failures["one"].reason.startswith("needs more than 0.2 s: ")
     assert outcome.documents[0].verdict == "failed"
+
+
+def test_limits_hold_for_checks_too(suite: Path, experiment: Drawn, monkeypatch: pytest.MonkeyPatch) -> None:
+    def endless(_: Any) -> None:
+        while True:
+            pass
+
+    monkeypatch.setattr(experiment, "check", endless)
+    file = write_case(suite, "one", T=(64,))
+    file.write_text(file.read_text() + "[limits]\nseconds = 0.2\n")
+    outcome = measure(suite, file)
+    assert (outcome.documents, outcome.failures["one"].reason[:21]) == ([], "needs more than 0.2 s")

@@ -34,7 +34,7 @@ def test_a_cell_out_of_time_fails_alone(tmp_path: Path, workers: int) -> None:
     plain = toy_cells.cell("plain", tmp_path)
     found = run_cells([spins, plain], Cache(None), workers=workers, measure=toy_cells.measure)
     assert found[cell_key(spins)] == Failure(
-        "a cell takes longer than 0.3 s: make the case smaller, or raise seconds in [limits]"
+        "needs more than 0.3 s: make the case smaller, or raise seconds in [limits]"
     )
     assert isinstance(found[cell_key(plain)], Entry)
 
@@ -62,7 +62,7 @@ def test_the_alarm_of_a_caller_is_given_back(tmp_path: Path) -> None:
 def test_a_cell_out_of_memory_fails_and_the_limit_ends_with_it(tmp_path: Path) -> None:
     hoards = limited(toy_cells.cell("hoard", tmp_path, bytes=2**31), memory=1.0)
     assert attempt(toy_cells.measure, hoards) == Failure(
-        "a cell needs more than 1 GiB: make the case smaller, or raise memory in [limits]"
+        "needs more than 1 GiB: make the case smaller, or raise memory in [limits]"
     )
     assert isinstance(attempt(toy_cells.measure, limited(hoards, memory=4.0)), Entry)
 
@@ -85,5 +85,5 @@ def test_a_worker_that_does_not_answer_is_ended(tmp_path: Path, monkeypatch: pyt
     )
     assert time.monotonic() - start < 100
     assert found[cell_key(stuck)] == Failure(
-        "a cell takes longer than 0.3 s: make the case smaller, or raise seconds in [limits]"
+        "needs more than 0.3 s: make the case smaller, or raise seconds in [limits]"
     )

@@ -8,7 +8,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from sharpbound import foreign
 from sharpbound.errors import InputError, NotMeasured
@@ -18,6 +18,9 @@ from sharpbound.run.limits import OutOfTime, starved, too_large, too_long, withi
 if TYPE_CHECKING:
     from sharpbound.chapters.base import Cell
     from sharpbound.records.document import Row
+    from sharpbound.suite.case import Limits
+
+Value = TypeVar("Value")
 
 
 @dataclass(frozen=True)
@@ -36,14 +39,19 @@ Measure = Callable[["Cell"], "list[Row]"]
 def attempt(measure: Measure, cell: Cell) -> Result:
     """Measure one cell; never raises. Rows pass through JSON, so fresh and stored ones are the same."""
     start = time.perf_counter()
+    rows = guarded(cell.limits, lambda: json.loads(json.dumps(measure(cell))))
+    return rows if isinstance(rows, Failure) else Entry(rows, time.perf_counter() - start)
+
+
+def guarded(limits: Limits, call: Callable[[], Value]) -> Value | Failure:
+    """What ``call`` returns, or why it does not within ``limits``; never raises."""
     try:
-        with within(cell.limits):
-            rows = json.loads(json.dumps(measure(cell)))
+        with within(limits):
+            return call()
     except OutOfTime:
-        return Failure(too_long(cell.limits))
+        return Failure(too_long(limits))
     except Exception as error:
-        return Failure(too_large(cell.limits)) if starved(error) else failure(error)
-    return Entry(rows, time.perf_counter() - start)
+        return Failure(too_large(limits)) if starved(error) else failure(error)
 
 
 def failure(error: Exception) -> Failure:

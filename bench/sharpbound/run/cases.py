@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from sharpbound.errors import InputError
 from sharpbound.records.document import CaseDocument, Conclusion, Row, document
-from sharpbound.run.attempt import Failure, Result, failure
+from sharpbound.run.attempt import Failure, Result, failure, guarded
 from sharpbound.run.cache import Cache, Entry
 from sharpbound.run.execute import Observer, Stopped, entries, run_cells
 from sharpbound.run.executors import Work
@@ -65,13 +66,10 @@ def measure_cases(
         raise Stopped(0, len(cells), status(stop)) from None
     for plan in list(planned):
         if any(cell_key(cell) not in stored for cell in plan.cells):
-            try:
-                plan.experiment.check(plan.case)
-            except InputError as mistake:
-                mistakes += mistake.at(where=str(plan.case.file)).mistakes
-            except Exception as error:
-                outcome.failures[plan.case.id] = failure(error)
+            failed = guarded(plan.case.limits, partial(plan.experiment.check, plan.case))
+            if failed is not None:
                 planned.remove(plan)
+                _note(failed, plan.case, mistakes, outcome.failures)
     if mistakes:
         raise BadCases(mistakes)
     cells = [cell for plan in planned for cell in plan.cells]
@@ -122,19 +120,30 @@ def _plan(
 
     planned: list[_Plan] = []
     mistakes: list[InputError] = []
+
+    def plan(case: Case) -> _Plan:
+        _validated(case, theory)
+        experiment = chapters.get(case.kind)
+        drawings = experiment.drawings(case)
+        cells = [*experiment.cells(case), *drawings]
+        cells = [replace(cell, home=case.home, limits=case.limits) for cell in cells]
+        return _Plan(case, experiment, cells, len(drawings))
+
     for case in cases:
-        try:
-            _validated(case, theory)
-            experiment = chapters.get(case.kind)
-            drawings = experiment.drawings(case)
-            cells = [*experiment.cells(case), *drawings]
-            cells = [replace(cell, home=case.home, limits=case.limits) for cell in cells]
-            planned.append(_Plan(case, experiment, cells, len(drawings)))
-        except InputError as mistake:
-            mistakes.append(mistake.at(where=str(case.file)))
-        except Exception as error:
-            failures[case.id] = failure(error)
+        found = guarded(case.limits, partial(plan, case))
+        if isinstance(found, Failure):
+            _note(found, case, mistakes, failures)
+        else:
+            planned.append(found)
     return planned, mistakes
+
+
+def _note(failed: Failure, case: Case, mistakes: list[InputError], failures: dict[str, Failure]) -> None:
+    """A mistake of the user goes to ``mistakes`` with the name of its file, all else to ``failures``."""
+    if failed.mistake:
+        mistakes += failed.mistake.at(where=str(case.file)).mistakes
+    else:
+        failures[case.id] = failed
 
 
 def _conclude(
@@ -149,12 +158,15 @@ def _conclude(
     seconds, measured = sum(entry.seconds for entry in entries), [entry.rows for entry in entries]
     count = len(measured) - plan.drawings
     rows: Sequence[Row] = []
-    try:
+
+    def conclude() -> Conclusion:
+        nonlocal rows
         rows = plan.experiment.rows(plan.case, measured[:count])
         rows = plan.experiment.completed(plan.case, rows, measured[count:])
-        return rows, seconds, plan.experiment.finish(plan.case, claim, rows, measured[count:])
-    except Exception as error:
-        return rows, seconds, failure(error)
+        return plan.experiment.finish(plan.case, claim, rows, measured[count:])
+
+    concluded = guarded(plan.case.limits, conclude)
+    return rows, seconds, concluded
 
 
 def validate_case(case: Case, theory: Mapping[str, Claim]) -> Claim:

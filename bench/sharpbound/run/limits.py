@@ -46,15 +46,13 @@ def starved(error: BaseException) -> bool:
 
 
 def too_long(limits: Limits) -> str:
-    """The line for a cell that ran out of time."""
-    return (
-        f"a cell takes longer than {limits.seconds:g} s: make the case smaller, or raise seconds in [limits]"
-    )
+    """The line for what ran out of time."""
+    return f"needs more than {limits.seconds:g} s: make the case smaller, or raise seconds in [limits]"
 
 
 def too_large(limits: Limits) -> str:
-    """The line for a cell that ran out of memory."""
-    return f"a cell needs more than {limits.memory:g} GiB: make the case smaller, or raise memory in [limits]"
+    """The line for what ran out of memory."""
+    return f"needs more than {limits.memory:g} GiB: make the case smaller, or raise memory in [limits]"
 
 
 @contextmanager

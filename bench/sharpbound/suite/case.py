@@ -96,7 +96,7 @@ class Header(Table):
 
 
 class Limits(Table):
-    """The [limits] table: what one cell of the case may take. No number depends on it."""
+    """The [limits] table: what a cell of the case, its checks and its conclusion may take. No number depends on it."""
 
     seconds: Annotated[float, Field(gt=0, le=1e7)] = 3600.0
     memory: Annotated[float, Field(gt=0, le=1e5)] = 4.0

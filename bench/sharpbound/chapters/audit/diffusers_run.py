@@ -102,7 +102,7 @@ def build_scheduler(name: str, schedule: str, options: Mapping[str, Any]) -> Any
             made = uniform_log_snr() if schedule == "uniform-log-snr" else SCHEDULES[schedule]
             try:
                 _BUILT[key] = getattr(diffusers, name)(**{**made, **options})
-            except (TypeError, ValueError, NotImplementedError) as error:
+            except (TypeError, ValueError, LookupError, ArithmeticError, NameError, RuntimeError) as error:
                 raise InputError(f"{name} refuses its options: {error}", key="audit.options") from None
             except (AttributeError, ImportError) as error:
                 raise InputError(

@@ -162,8 +162,12 @@ def _minimum(time: Any, value: Any) -> tuple[float, float]:
 
 
 def _measured(rows: Sequence[Row], *keys: str) -> list[Any]:
-    """Columns of the rows in which all of them were measured."""
+    """Columns of the rows in which all of them were measured; NotMeasured where there is none."""
     kept = [row for row in rows if all(row[key] is not None for key in keys)]
+    if not kept:
+        raise NotMeasured(
+            f"no {' and '.join(keys[1:])} could be measured: {rows[-1].get('note') if rows else 'no row'}"
+        )
     return [np.array([row[key] for row in kept], dtype=float) for key in keys]
 
 
