@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: setup bench report gate gate-fast test perf lint docs help clean
+.PHONY: setup bench report gate gate-fast test perf torture lint docs help clean
 
 setup: $(READY) ## install the package and its tools into .venv
 
@@ -46,11 +46,17 @@ gate-fast: $(READY) ## measure a few cheap cases anew and hold them to the refer
 
 # One thread per test process: with more, BLAS and torch would fight over the cores.
 test: $(READY) ## run the tests
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -q
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadgroup -q
 
 perf: $(READY) ## time the engine; the history is kept in .benchmarks
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest bench/perf -q -s -p no:xdist --benchmark-only \
 	  --benchmark-columns=median,iqr,rounds --benchmark-sort=name --benchmark-autosave
+
+# An hour on one core; FILES=300 takes minutes.
+FILES ?= 10000
+torture: $(READY) ## damaged files by the thousand, runs killed at random moments
+	OMP_NUM_THREADS=1 $(BIN)/python bench/torture/campaign.py --cases $(FILES) --theory $$(( $(FILES) * 3 / 10 ))
+	OMP_NUM_THREADS=1 $(BIN)/python bench/torture/kills.py
 
 lint: $(READY) ## check style and types
 	$(BIN)/ruff check .

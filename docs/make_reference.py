@@ -34,7 +34,7 @@ def commands() -> str:
         f"| {cli.MEASURED} | measured, whatever the verdict; the gate holds; nothing moved |\n"
         f"| {cli.FAILED} | a case failed while computing; the gate fails; something moved |\n"
         f"| {cli.BAD_INPUT} | a mistake in the input, one line each: `error: file: key: what and how to mend it` |\n"
-        f"| {cli.STOPPED} | stopped by Ctrl-C |\n"
+        "| 128 + n | stopped by signal n: 130 for Ctrl-C |\n"
     )
     return MADE + text.rstrip() + "\n" + statuses
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import subprocess
@@ -192,6 +193,10 @@ def test_each_bad_file_is_one_line_and_nothing_is_computed(suite: Path, command:
         ["run", "plain", "--workers", "many"],
         ["run", "plain", "--no-cache", "--cache", "here"],
         ["run", "no-such-case"],
+        ["run", "plain", "--executor", "mpi"],
+        ["run", "plain", "--scheduler", "tcp://127.0.0.1:8786"],
+        ["cache", "info", "--cache", "nowhere"],
+        ["cache", "prune", "--size", "much"],
         ["run", "no/such/file.toml"],
         ["run", "calls"],
         ["list", "everything"],
@@ -226,6 +231,43 @@ def test_two_cases_of_one_id_are_refused(suite: Path, command: Command) -> None:
     assert "case.id" in err
 
 
+def test_a_dry_run_says_what_there_is_to_do_and_does_nothing(suite: Path, command: Command) -> None:
+    write_case(suite, "more", T=(64, 512))
+    assert command("run", "plain", "--dry-run")[1] == (
+        "1 cases, 3 cells: 0 kept, 3 to measure\n3 cells like none that was measured here: their cost is not known\n"
+    )
+    assert calls(suite / "calls", "plain") == 0
+    command("run", "plain")
+    found = strict(command("run", "plain", "more", "--dry-run", "--json", "--workers", "2")[1])
+    assert {k: found[k] for k in ("cases", "cells", "kept", "unlike", "workers")} == {
+        "cases": 2,
+        "cells": 4,
+        "kept": 3,
+        "unlike": 0,
+        "workers": 2,
+    }
+    assert calls(suite / "calls", "plain") == 3
+
+
+def test_the_cache_is_looked_after(suite: Path, command: Command) -> None:
+    command("run", "plain")
+    assert command("cache", "verify") == (0, f"{suite / 'cache'}: 3 whole entries, 0 files to prune\n", "")
+    assert "  sampling-rate: 3" in command("cache", "info")[1]
+    entry = next((suite / "cache").rglob("*.json"))
+    entry.write_bytes(b"{")
+    assert command("cache", "verify")[0] == 1
+    assert command("cache", "prune") == (0, f"{suite / 'cache'}: 1 files removed, 1 B\n", "")
+    command("cache", "prune", "--size", "0")
+    assert list((suite / "cache").rglob("*.json")) == []
+
+
+def test_a_dry_run_tells_mistakes(suite: Path, command: Command) -> None:
+    path = write_case(suite, "one")
+    path.write_text(path.read_text().replace('"toy.ode"', '"toy.odd"'))
+    status, out, err = command("run", path, "--dry-run")
+    assert (status, out, err.count("\n")) == (2, "", 1)
+
+
 # -- the other commands ------------------------------------------------------------------------
 
 
@@ -253,6 +295,45 @@ def test_lists_and_descriptions(command: Command) -> None:
     assert "verify" in command()[1]
 
 
+NUMBER = """
+[[number]]
+id = "toy2024.{id}"
+what = "the bound at d = 3, T = 4"
+printed = "{printed}"
+where = "Table 1"
+trust = "V"
+claim = "toy.ode"
+values = {{ d = 3.0, T = 4.0 }}
+"""
+
+
+def test_numbers_stand_beside_what_is_printed(suite: Path, command: Command) -> None:
+    (suite / "theory" / "numbers").mkdir()
+    file = suite / "theory" / "numbers" / "toy2024.toml"
+    file.write_text(NUMBER.format(id="good", printed="0.75") + NUMBER.format(id="bad", printed=".74"))
+    status, out, _ = command("numbers")
+    assert status == 0
+    assert [line.split()[-4:] for line in out.splitlines()[1:]] == [
+        ["2", "of", "2", "reproduced"],
+        ["1", "of", "2", "differs"],
+    ]
+    told = [strict(line) for line in command("numbers", "toy2024", "--json")[1].splitlines()]
+    assert [(t["ours"], t["agreeing"], t["outcome"]) for t in told] == [
+        (0.75, 2, "reproduced"),
+        (0.75, 1, "differs"),
+    ]
+    assert (
+        command("numbers", "toy2025")[2]
+        == "error: no published number of 'toy2025'; did you mean 'toy2024'?\n"
+    )
+    command("run", "--all")
+    assert len(json.loads((suite / "reports/latest/numbers.json").read_text())) == 2
+    file.write_text(NUMBER.format(id="good", printed="three"))
+    status, _, err = command("numbers")
+    assert (status, err.count("\n")) == (2, 1)
+    assert "number[0].printed: must be a number as it is printed" in err
+
+
 # -- as a process ------------------------------------------------------------------------------
 
 
@@ -269,6 +350,51 @@ def test_a_reader_that_goes_away_leaves_no_traceback(suite: Path) -> None:
     assert process.stderr is not None
     assert process.stderr.read() == ""
     assert process.wait() in (0, 1)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="has no /dev/full")
+def test_a_full_disk_is_one_line(suite: Path) -> None:
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "sharpbound", "list", "schedules"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+    assert (done.returncode, done.stderr) == (1, "error: No space left on device\n")
+
+
+def test_closed_outputs_leave_no_traceback(suite: Path) -> None:
+    command = f"{sys.executable} -m sharpbound list schedules >&-"
+    done = subprocess.run(["sh", "-c", command], stderr=subprocess.PIPE, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_an_output_that_cannot_be_written_is_told_before_the_work(suite: Path, command: Command) -> None:
+    (suite / "taken").write_text("")
+    assert command("run", "plain", "--output", "taken") == (
+        2,
+        "",
+        "error: taken: cannot be written (File exists); name another folder with --output DIR\n",
+    )
+    assert calls(suite / "calls", "plain") == 0
+
+
+def test_a_cache_that_cannot_be_made_is_told_and_nothing_is_kept(
+    suite: Path, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    monkeypatch.setattr(Path, "mkdir", refuse)
+    write_case(suite, "failing", "bug")
+    status, out, err = command("run", "failing", "plain", "--json", "--cache", "elsewhere")
+    assert status == 1
+    assert [strict(line)["verdict"] for line in out.splitlines()] == ["failed", "sharp"]
+    assert err.splitlines() == [
+        "elsewhere: results are not kept (Read-only file system)",
+        "error: failing: ZeroDivisionError: a bug in two lines (traceback not kept: Read-only file system)",
+    ]
 
 
 def test_answers_that_need_no_numbers_load_no_torch() -> None:

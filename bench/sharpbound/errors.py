@@ -17,10 +17,10 @@ class InputError(ValueError):
     """
 
     def __init__(self, message: str, *, key: str | None = None, where: str | None = None) -> None:
-        super().__init__(" ".join(message.split()))
-        self.message = " ".join(message.split())
-        self.key = key
-        self.where = where
+        self.message = printable(message)
+        super().__init__(self.message)
+        self.key = None if key is None else printable(key)
+        self.where = None if where is None else printable(where)
 
     @property
     def mistakes(self) -> list[InputError]:
@@ -99,6 +99,14 @@ class Collected:
 
 class NotMeasured(Exception):
     """An engine cannot give this law exactly; the message is the reason, for the row's note."""
+
+
+def printable(text: str) -> str:
+    """``text`` on one line, what no terminal should be sent written as its escape, and cut where it is endless."""
+    line = " ".join(text.split())
+    if not line.isprintable():
+        line = "".join(c if c.isprintable() else repr(c)[1:-1] for c in line)
+    return line if len(line) <= 900 else line[:897] + "..."
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

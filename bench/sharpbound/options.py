@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import math
 import typing
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from typing import Any
 
 from pydantic import ConfigDict, PydanticUserError, TypeAdapter, ValidationError
 
+from sharpbound.bounds import bounded
 from sharpbound.errors import Collected, InputError, brief, did_you_mean
 
 _REQUIRED = inspect.Parameter.empty
@@ -58,11 +60,14 @@ class Option:
         except PydanticUserError:  # a dataclass or a model has a configuration of its own
             adapter = TypeAdapter(self.kind)
         try:
-            return adapter.validate_json(json.dumps(value), strict=True)
+            fitted = adapter.validate_json(json.dumps(value), strict=True)
         except ValidationError as error:
             faults = error.errors(include_url=False)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, RecursionError):
             raise InputError(f"must be a plain value, got {brief(value)}", key=key) from None
+        else:
+            _check_bounds(fitted, key)
+            return fitted
         with Collected() as mistakes:
             for fault in faults:
                 with mistakes.caught():
@@ -71,6 +76,18 @@ class Option:
                     )
                     raise InputError(_said(fault), key=at)
         raise AssertionError("pydantic refused without saying why")
+
+
+def _check_bounds(value: Any, key: str) -> None:
+    """Raise InputError for a number in ``value`` that is too large or too small to compute with."""
+    if isinstance(value, float) and math.isfinite(value):
+        bounded(value, key)
+    elif isinstance(value, (list, tuple)):
+        for i, item in enumerate(value):
+            _check_bounds(item, f"{key}[{i}]")
+    elif isinstance(value, dict):
+        for name, item in value.items():
+            _check_bounds(item, f"{key}.{name}")
 
 
 _STRICT = ConfigDict(strict=True, allow_inf_nan=False)

@@ -47,6 +47,10 @@ def test_output_law_of_a_gaussian_by_hand():
     np.testing.assert_allclose(law.true_density(x), p.pdf(x), rtol=1e-12)
 
 
+def test_a_target_says_what_it_is():
+    assert repr(sb.Sphere(radius=1.0, dim=4)) == "<sphere in R^4>"
+
+
 def test_lists_arrays_and_tensors_make_the_same_law():
     ladder = sb.schedule("ou-uniform", T=8)
     made = [
@@ -204,6 +208,7 @@ def test_pictures_and_html():
         (lambda: sb.output_law(sb.Gaussian(0, 1), sb.schedule("edm", T=4), "ddim").distance("tvv"), "tv"),
         (lambda: sb.Product(sb.Sphere(1.0, 3), dim=2), "on the line"),
         (lambda: sb.judge("li2024.odd", [1], [1]), "li2024.ode"),
+        (lambda: sb.judge("li2024.ode", [1, 2], [1.0, 1.0], eps_scor=1.0), "eps_scor: .* no such variable"),
         (lambda: sb.rate([1, 2], [1.0]), "one length, not 2, 1 and 1"),
         (lambda: sb.rate([8, 8], [1.0, 1.0]), "all different"),
         (lambda: sb.judge("li2024.ode", [1, 2], [1.0, 1.0], [1e-9]), "one length, not 2, 2 and 1"),

@@ -58,11 +58,13 @@ def test_the_cases_of_the_page(wheel: Path, folder: Path) -> None:
     plane = folder / "plane.toml"
     plane.write_text(plane.read_text().replace("T = [32, 64, 128, 256]", "T = [4, 8]"))  # it takes its time
     found = documents(
-        wheel, folder, "order.toml", "function.toml", "error.toml", "fixed-w1.toml", "plane.toml"
+        wheel,
+        folder,
+        *("order.toml", "function.toml", "error.toml", "fixed-w1.toml", "plane.toml", "kernel.toml"),
     )
     coarse, fine = (row["tv"] for row in found.pop("my-plane")["rows"])  # type: ignore[attr-defined]
     assert 1.5 < coarse / fine < 2.1
-    orders = {"my-order": 1, "my-function": 2, "my-error": 1, "my-fixed-w1": 1}
+    orders = {"my-order": 1, "my-function": 2, "my-error": 1, "my-fixed-w1": 1, "my-kernel": 1}
     assert {id: document["verdict"] for id, document in found.items()} == dict.fromkeys(orders, "confirmed")
     for id, order in orders.items():
         low, high = found[id]["interval"]  # type: ignore[misc]
@@ -112,3 +114,11 @@ def test_folders_of_the_package_are_run_by_name(wheel: Path, folder: Path) -> No
     assert len(documents(wheel, where, case)) == 1
     nothing = python(wheel, where, "-m", "sharpbound", "run", "cases/no-such-folder")
     assert (nothing.returncode, nothing.stderr.count("\n")) == (2, 1)
+
+
+def test_published_numbers_of_the_page_and_of_the_wheel(wheel: Path, folder: Path) -> None:
+    done = python(wheel, folder, "-m", "sharpbound", "numbers", "mine", "--json")
+    assert done.returncode == 0, done.stderr
+    (told,) = map(json.loads, done.stdout.splitlines())
+    assert (told["ours"], told["outcome"], told["paper"]["key"]) == (0.125, "reproduced", "doe2026")
+    assert list((wheel / "sharpbound" / "_data" / "theory" / "numbers").glob("*.toml"))

@@ -113,7 +113,7 @@ def test_a_case_that_measured_nothing_is_never_recorded(folder: Path, gate: Comm
     ("spoil", "message"),
     [
         (lambda folder: None, "there are no results; make some with: sharpbound run --all"),
-        (lambda folder: (folder / "cases.json").write_text("{"), "is not JSON"),
+        (lambda folder: (folder / "cases.json").write_text("{"), "is not readable as JSON"),
         (lambda folder: (folder / "cases.json").write_text("{}"), "is not a list of case documents"),
     ],
 )

@@ -105,9 +105,9 @@ def test_the_quadratures_agree_where_noise_mixes_bulk_and_heavy_tail() -> None:
 
 @pytest.mark.parametrize("name", FOUR)
 def test_monte_carlo_of_the_same_sampler_falls_within_its_error(name: str) -> None:
-    """Probabilities of five cells under the exact law against 400,000 particles, 4 standard errors."""
+    """Probabilities of five cells under the exact law against 100,000 particles, 4 standard errors."""
     target, ladder = targets.build(MIXTURE), processes.build(LI, 32)
-    sampler, score, n = samplers.build({"name": name}), ExactScore(target, ladder), 400_000
+    sampler, score, n = samplers.build({"name": name}), ExactScore(target, ladder), 100_000
     law = line_law(target, ladder, sampler, score)
     generator = torch.Generator().manual_seed(1)
     start = torch.randn(n, 1, generator=generator, dtype=torch.float64)

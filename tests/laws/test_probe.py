@@ -11,7 +11,13 @@ from scipy import integrate, stats
 
 from sharpbound import targets
 from sharpbound.errors import NotMeasured
-from sharpbound.laws.probe import Impulses, Quantiles, measure_deterministic, measure_stochastic
+from sharpbound.laws.probe import (
+    Impulses,
+    Quantiles,
+    measure_deterministic,
+    measure_stochastic,
+    probe_deterministic,
+)
 
 GAUSSIAN = targets.build({"family": "gaussian", "mean": 0.5, "std": 0.5})
 MIXTURE = targets.build(
@@ -104,7 +110,35 @@ def test_what_cannot_be_measured_is_told() -> None:
         measure_stochastic(Quantiles(MIXTURE), lambda x, noise: x, START, END, 0.0, 5)
     with pytest.raises(NotMeasured, match="not finite"):
         measure_deterministic(Quantiles(GAUSSIAN), lambda x: x / 0, START, END, 0.0, 5)
-    with pytest.raises(NotMeasured, match="more than 6 times"):
-        measure_stochastic(
-            Quantiles(GAUSSIAN), lambda x, noise: sum(noise(x) for _ in range(7)), START, END, 0.0, 1
-        )
+
+
+def test_any_number_of_draws_is_heard() -> None:
+    m1, s1 = moments(END)
+    found = measure_stochastic(
+        Quantiles(GAUSSIAN),
+        lambda x, noise: 0.0 * x + sum(0.1 * noise(x) for _ in range(100)),
+        START,
+        END,
+        0.0,
+        1,
+    )
+    assert found.value == pytest.approx(math.hypot(m1, 1.0 - s1), rel=1e-12)
+
+
+def test_draws_over_intervals_are_increments_of_one_path() -> None:
+    """xi over (4, 1), eta over (4, 2), zeta over (2, 1): xi = (sqrt 2 eta + zeta)/sqrt 3, so that
+    Var(xi + 2 eta - zeta) = (sqrt(2/3) + 2)^2 + (sqrt(1/3) - 1)^2.
+    """
+
+    def run(x: torch.Tensor, noise: Impulses) -> torch.Tensor:
+        return 0.0 * x + noise(x, (4.0, 1.0)) + 2 * noise(x, (4.0, 2.0 + 1e-13)) - noise(x, (2.0, 1.0))
+
+    m1, s1 = moments(END)
+    found = measure_stochastic(Quantiles(GAUSSIAN), run, START, END, 0.0, 1)
+    std = math.hypot(math.sqrt(2 / 3) + 2, math.sqrt(1 / 3) - 1)
+    assert found.value == pytest.approx(math.hypot(m1, std - s1), rel=1e-12)
+
+
+def test_the_error_whose_norm_is_w2() -> None:
+    found = probe_deterministic(Quantiles(MIXTURE, 601), lambda x: torch.sin(x) + 2 * x, START, END)
+    assert found.norm(found.errors) == pytest.approx(found.w2, rel=1e-12)

@@ -107,9 +107,11 @@ def test_equal_coordinates_of_a_gaussian(d: int, churn: float) -> None:
 
 def test_a_shift_breaks_the_symmetry_of_a_sphere() -> None:
     sphere = targets.build({"family": "sphere", "radius": 1.0, "dim": 2})
-    wrong, right = (churned_law(sphere, LADDER, error, 0.0, "exact") for error in (ERROR, 0.0))
+    ladder = named("edm", 3, 0.2, 5.0)  # on which the rule of the plane is light
+    wrong, right = (churned_law(sphere, ladder, error, 0.0, "exact") for error in (ERROR, 0.0))
     assert (wrong.engine, right.engine) == ("tensor", "radial")
-    assert wrong.distance("tv").value - wrong.distance("tv").floor > 2 * right.distance("tv").value
+    moved, still = wrong.distance("tv"), right.distance("tv")
+    assert moved.value - still.value > 10 * (moved.floor + still.floor)
     with pytest.raises(NotMeasured, match="Particles"):
         churned_law(sphere, LADDER, ERROR, 1.0, "exact").distance("kl")
     score = ShiftedScore(ExactScore(sphere, LADDER), ERROR)

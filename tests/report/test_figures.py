@@ -111,6 +111,13 @@ def test_exponentials_are_semilogarithmic(cases: dict[str, Document]) -> None:
     assert (axes.get_xscale(), axes.get_yscale()) == ("linear", "log")
 
 
+def test_a_bound_with_its_constant_is_drawn_as_it_is_stated(cases: dict[str, Document]) -> None:
+    data = json.loads(json.dumps(cases["pf-ode-mixture"].record.as_json()))
+    assert any("bound, scaled to touch" in text for text in legend_texts(draw(Document.of(data))))
+    data["details"]["explicit"] = {"outcome": "holds", "ratio": [0.5]}
+    assert any("bound, as it is stated" in text for text in legend_texts(draw(Document.of(data))))
+
+
 def test_slopes_panel_shows_prediction_and_intervals(cases: dict[str, Document]) -> None:
     figure = draw(cases["ode-sign-change"])
     found = lines(figure, 1)

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from pages import Page
+from sharpbound.errors import InputError
 from sharpbound.report import render
 from sharpbound.report.addresses import permanent
 from sharpbound.report.documents import Document
@@ -19,6 +20,8 @@ from sharpbound.report.drawings import Drawn
 from sharpbound.report.lessons import papers
 from sharpbound.report.site import FOLLOWS, Site
 from sharpbound.report.wording import VERDICTS
+
+pytestmark = pytest.mark.xdist_group("site")  # one process makes what all its tests read
 
 INDEX_BYTES, PAGE_BYTES = 300_000, 1_000_000
 
@@ -39,7 +42,9 @@ def test_every_case_claim_and_paper_has_a_page(
         "audits.html",
         "corrections.html",
         "engines.html",
+        "numbers.html",
         "references.html",
+        "rivals.html",
     }
     assert set(pages) == wanted | across
 
@@ -243,6 +248,67 @@ def test_pages_fit_the_window(site: Path, name: str, width: int) -> None:
     assert found["faults"] == []
     assert found["overflow"] == 0
     assert found["broken"] == 0
+
+
+def test_a_claim_says_what_was_read_and_which_cases_meet_its_hypotheses(
+    documents: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    first, second = (json.loads(json.dumps(documents[0])) for _ in range(2))
+    second["case"], second["hypotheses"], first["hypotheses"] = "second", "not met: density", "met"
+    for each in (first, second):
+        paper = each["claim_info"]["paper"] | {
+            "versions": [{"version": "v1", "says": "Another power.", "read": False}]
+        }
+        each["claim_info"] |= {
+            "trust": "M", "status": "unverified-wording", "unverified": "the theorem was not seen", "paper": paper,
+            "source": "Theorem 7",
+        }  # fmt: skip
+    (tmp_path / "cases.json").write_text(json.dumps([first, second]), encoding="utf-8")
+    render(tmp_path, tmp_path)
+    words = Page(tmp_path / "claims" / f"{first['claim']}.html").words
+    for line in (
+        "unverified wording the theorem was not seen",
+        "Wording: recalled; wording or exponents not checked against the paper; Theorem 7; version 3",
+        "v1 (not read): Another power.",
+        f"met: {first['case']}",
+        "not met: density: second",
+    ):
+        assert line in words
+
+
+def test_published_numbers_stand_beside_ours(documents: list[dict[str, Any]], tmp_path: Path) -> None:
+    paper = {
+        "title": "On halves", "authors": ["Ann <b>Author</b>", "Bo Writer"], "year": 2020, "arxiv": "2001.00001",
+        "key": "author2020", "bibtex": "@misc{author2020, title = {On halves}, author = {Author, Ann}}",
+    }  # fmt: skip
+    common = {"paper": paper, "where": "Table 1", "version": "v1", "trust": "V", "how": "", "digits": 2}
+    reproduced, differs = {"ours": 0.4999, "agreeing": 2}, {"ours": 1 / 3, "agreeing": 1}
+    numbers = [
+        {"id": "a.half", "what": "a half", "printed": "0.50", "outcome": "reproduced", **reproduced},
+        {"id": "a.third", "what": "a third", "printed": ".34", "outcome": "differs", **differs},
+        {
+            "id": "a.far",
+            "what": "far",
+            "printed": "12",
+            "outcome": "not computable here",
+            "reason": "needs data",
+        },
+    ]
+    (tmp_path / "cases.json").write_text(json.dumps(documents[:1]), encoding="utf-8")
+    (tmp_path / "numbers.json").write_text(json.dumps([common | n for n in numbers]), encoding="utf-8")
+    render(tmp_path, tmp_path)
+    words = Page(tmp_path / "numbers.html").words
+    for line in (
+        "Author</b> & Writer (2020), arXiv:2001.00001",
+        "a half Table 1 V 0.50 0.4999 2 of 2 reproduced",
+        "a third Table 1 V .34 0.3333 1 of 2 differs",
+        "far Table 1 V 12 – – not computable here needs data",
+    ):
+        assert line in words
+    assert "@misc{author2020" in (tmp_path / "references.bib").read_text(encoding="utf-8")
+    (tmp_path / "numbers.json").write_text('[{"id": 1}]', encoding="utf-8")
+    with pytest.raises(InputError, match=r"numbers\.json: id: input should be a valid string, got 1"):
+        render(tmp_path, tmp_path)
 
 
 def test_a_permanent_address_leads_from_the_index_to_the_case(site: Path) -> None:

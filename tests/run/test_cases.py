@@ -95,3 +95,37 @@ def test_drawings_are_measured_once_and_reach_the_document_but_not_its_rows(
     assert first.details["figures"] == [{"name": "curve", "y": [0.1, 2.0]}]
     assert [row.point["T"] for row in first.rows] == [64, 128]
     assert len(list((suite / "cache").rglob("*.json"))) == 3
+
+
+@pytest.mark.parametrize("broken", ["validate", "check", "drawings", "cells"])
+def test_a_bug_in_the_checks_fails_its_case_alone(
+    suite: Path, experiment: Drawn, monkeypatch: pytest.MonkeyPatch, broken: str
+) -> None:
+    plain, whole = write_case(suite, "one", T=(64, 128)), getattr(experiment, broken)
+
+    def bug(case: Any, *rest: Any) -> Any:
+        return 1 / 0 if case.id == "one" else whole(case, *rest)
+
+    monkeypatch.setattr(experiment, broken, bug)
+    outcome = measure(suite, plain, write_case(suite, "two", T=(64, 256)))
+    assert [document.case for document in outcome.documents] == ["two"]
+    assert outcome.failures["one"].reason == "ZeroDivisionError: division by zero"
+    assert "in bug" in outcome.failures["one"].trace
+
+
+def test_a_bug_in_the_hypotheses_keeps_the_rows(
+    suite: Path, experiment: Drawn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(experiment, "assumptions", lambda *_: 1 / 0)
+    outcome = measure(suite, write_case(suite, "one", T=(64, 128)))
+    (document,) = outcome.documents
+    assert (document.verdict, document.hypotheses, len(document.rows)) == ("sharp", "unchecked", 2)
+    assert outcome.failures["one"].reason == "ZeroDivisionError: division by zero"
+
+
+def test_limits_reach_the_cells(suite: Path, experiment: Drawn) -> None:
+    file = write_case(suite, "one", "spin", T=(64,))
+    file.write_text(file.read_text() + "[limits]\nseconds = 0.2\n")
+    outcome = measure(suite, file)
+    assert outcome.failures["one"].reason.startswith("a cell takes longer than 0.2 s: ")
+    assert outcome.documents[0].verdict == "failed"

@@ -11,8 +11,9 @@ import pytest
 import torch
 
 from sharpbound.chapters.base import Cell
+from sharpbound.run.attempt import Failure, Result
 from sharpbound.run.cache import Cache, Entry
-from sharpbound.run.execute import Failure, Result, run_cells
+from sharpbound.run.execute import run_cells
 from sharpbound.run.fingerprint import cell_key
 from toy_cells import calls, cell, measure
 

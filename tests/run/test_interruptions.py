@@ -31,8 +31,15 @@ def suite(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def start(suite: Path, *arguments: str) -> subprocess.Popen[str]:
+def start(suite: Path, *arguments: str, ignored: int | None = None) -> subprocess.Popen[str]:
     """``sharpbound arguments``, as the leader of a process group of its own, as under a shell."""
+
+    def prepare() -> None:
+        # a background job of a shell ignores Ctrl-C, and its children inherit that
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        if ignored is not None:
+            signal.signal(ignored, signal.SIG_IGN)
+
     return subprocess.Popen(
         [sys.executable, str(CLI), *arguments, "--cache", str(suite / "cache")],
         env={**os.environ, "SUITE": str(suite)},
@@ -40,8 +47,7 @@ def start(suite: Path, *arguments: str) -> subprocess.Popen[str]:
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
-        # a background job of a shell ignores Ctrl-C, and its children inherit that
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        preexec_fn=prepare,
     )
 
 
@@ -75,7 +81,7 @@ def goes_on(suite: Path) -> None:
 
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_ctrl_c_stops_with_one_line(suite: Path, workers: str) -> None:
-    write_case(suite, "waits", "wait", T=range(2, 8), seconds=0.7)
+    write_case(suite, "waits", "wait", T=range(2, 8), seconds=0.4)
     process = start(suite, "run", "waits", "--workers", workers)
     until(lambda: stored(suite) >= 2)
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to every process of the group
@@ -85,6 +91,30 @@ def test_ctrl_c_stops_with_one_line(suite: Path, workers: str) -> None:
     assert re.fullmatch(r"stopped; [2-5] of 6 cells done, run again to go on\n", err)
     until(lambda: group_is_gone(process.pid))
     goes_on(suite)
+
+
+@pytest.mark.parametrize(("name", "workers"), [("SIGTERM", "1"), ("SIGHUP", "2")])
+def test_other_signals_stop_as_cleanly(suite: Path, name: str, workers: str) -> None:
+    write_case(suite, "waits", "wait", T=range(2, 8), seconds=0.7)
+    process = start(suite, "run", "waits", "--workers", workers)
+    until(lambda: stored(suite) >= 2)
+    number = getattr(signal, name)
+    process.send_signal(number) if name == "SIGTERM" else os.killpg(process.pid, number)
+    out, err = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 128 + number
+    assert out == ""
+    assert re.fullmatch(r"stopped; [2-5] of 6 cells done, run again to go on\n", err)
+    until(lambda: group_is_gone(process.pid))
+
+
+def test_a_hang_up_that_is_ignored_stops_nothing(suite: Path) -> None:
+    write_case(suite, "waits", "wait", T=range(2, 5), seconds=0.3)
+    process = start(suite, "run", "waits", "--json", "--workers", "1", ignored=signal.SIGHUP)
+    until(lambda: stored(suite) >= 1)
+    os.killpg(process.pid, signal.SIGHUP)
+    out, err = process.communicate(timeout=PATIENCE)
+    assert (process.returncode, err) == (0, "")
+    assert len(json.loads(out)["rows"]) == 3
 
 
 def test_ctrl_c_while_workers_start_leaves_no_traceback(suite: Path) -> None:
@@ -100,7 +130,7 @@ def test_ctrl_c_while_workers_start_leaves_no_traceback(suite: Path) -> None:
 
 
 def test_kill_9_of_the_parent_takes_the_workers_along(suite: Path) -> None:
-    write_case(suite, "waits", "wait", T=range(2, 8), seconds=0.7)
+    write_case(suite, "waits", "wait", T=range(2, 8), seconds=0.4)
     process = start(suite, "run", "waits", "--workers", "2")
     until(lambda: stored(suite) >= 2)
     process.kill()
@@ -110,7 +140,7 @@ def test_kill_9_of_the_parent_takes_the_workers_along(suite: Path) -> None:
 
 
 def test_kill_9_of_a_worker_costs_one_more_try(suite: Path) -> None:
-    write_case(suite, "waits", "wait", T=range(2, 8), seconds=0.7)
+    write_case(suite, "waits", "wait", T=range(2, 8), seconds=0.4)
     process = start(suite, "run", "waits", "--json", "--workers", "2")
     until(lambda: calls(suite / "calls", "wait") >= 1)
     (first, *_) = (suite / "calls").iterdir()

@@ -174,6 +174,8 @@ def test_an_unknown_check():
 
 
 OU = processes.build({"schedule": "ou-uniform", "horizon": 1.0, "delta": 0.05}, 10)
+VE_SPEC = {"schedule": "ve-exponential", "sigma_min": 0.2, "sigma_max": 10.0}
+VE = processes.build(VE_SPEC, 12)
 LI = processes.build({"schedule": "li2024", "c0": 2.0, "c1": 5.0}, 64)
 
 
@@ -200,6 +202,13 @@ LI = processes.build({"schedule": "li2024", "c0": 2.0, "c1": 5.0}, 64)
             {"ladder": OU, "lipschitz": 10.6},
             None,
         ),  # beyond 1/.095: the constant decides
+        ("frozen-posterior-mean", {"ladder": VE}, None),
+        ("frozen-posterior-mean", {"ladder": VE, "frozen_mean": True}, True),
+        ("frozen-posterior-mean", {"ladder": OU, "frozen_mean": True}, False),
+        # sigma^2 falls by exp(-2 log(50)/12) = .52 a step, and by .46 where there are ten
+        ("steps-of-time-left", {"ladder": VE}, True),
+        ("steps-of-time-left", {"ladder": processes.build(VE_SPEC, 10)}, False),
+        ("steps-of-time-left", {"ladder": OU}, None),
         ("number-of-steps", {"ladder": OU}, None),
         ("lipschitz-estimates", {}, None),
         ("lipschitz-estimates", {"exact_scores": False}, None),

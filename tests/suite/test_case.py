@@ -80,6 +80,7 @@ def test_options_are_the_table_of_the_kind():
         ('metric = "tv"', "metric = []", "measure.metric: must be a name or a list of names"),
         ('metric = "tv"', 'metric = ["tv", "tv"]', "measure.metric: names a metric twice"),
         ("T = [64", "T = [1, 64", "sweep.T: must hold integers >= 2, got 1"),
+        ("T = [64, 128, 256, 512, 1024]", "T = [0]", "sweep.T: must hold integers >= 2, got 0"),
         ("T = [64", "T = [64.0", "sweep.T: must hold integers >= 2, got 64.0"),
         ("T = [64", "T = [true", "sweep.T[0]: must be a number, got True"),
         ("T = [64", 'T = ["64"', "sweep.T[0]: must be a number, got '64'"),

@@ -128,6 +128,16 @@ def test_description_is_json(claims):
         ),
         (
             'status = "verified"',
+            'status = "verified"\nunverified = "not read"',
+            'claim[0].unverified: goes with status = "unverified-wording"',
+        ),
+        (
+            'status = "verified"',
+            'status = "verified"\ndimension_free = true',
+            "claim[0].dimension_free: goes with a formula that has no d",
+        ),
+        (
+            'status = "verified"',
             'status = "superseded"',
             "claim[0].version: of a superseded claim names the earlier version",
         ),

@@ -34,6 +34,7 @@ def test_an_ornstein_uhlenbeck_ladder():
     values = known_values(law, ladder)
     assert values["horizon"] == pytest.approx(1.0, rel=1e-13)
     assert values["kappa"] == pytest.approx(0.2 / 0.2, rel=1e-12)  # the last step ends at .2
+    assert values["delta"] == pytest.approx(0.2, rel=1e-13)
     assert (values["d"], values["m2"]) == (2.0, pytest.approx(math.sqrt(9 + 5), rel=1e-14))
     assert "R" not in values
 

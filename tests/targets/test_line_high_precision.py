@@ -239,7 +239,7 @@ def wrong_by(value: float, exact: list[Any], order: int, x: float, a: float) -> 
 
 
 @pytest.mark.parametrize("case", CASES)
-@settings(max_examples=8, derandomize=True, deadline=None, database=None)
+@settings(max_examples=5, derandomize=True, deadline=None, database=None)
 @given(noise=st.sampled_from(NOISES), place=positions, in_sigmas=st.booleans())
 def test_derivatives_match_80_digits(
     case: str, noise: tuple[float, float], place: float, in_sigmas: bool
@@ -275,7 +275,7 @@ def test_student_t_of_any_nu(nu: float, a: float, sigma: float, x: float) -> Non
     "case",
     ["gaussian-mixture", "atoms", "laplace", "uniform", "truncated-gaussian-mixture", "truncated-normal"],
 )
-@settings(max_examples=25, derandomize=True, deadline=None, database=None)
+@settings(max_examples=10, derandomize=True, deadline=None, database=None)
 @given(noise=st.sampled_from(NOISES), place=st.floats(-30, 30), in_sigmas=st.booleans())
 def test_right_tail_matches_80_digits(
     case: str, noise: tuple[float, float], place: float, in_sigmas: bool

@@ -181,6 +181,13 @@ def test_density_is_the_average_of_the_noise_kernel(law: Target) -> None:
         assert abs(got - float(kernel.mean())) < 4.5 * float(kernel.std()) / math.sqrt(n) + 1e-12 * got
 
 
+def test_factors_are_repeated_up_to_dim() -> None:
+    uniform = {"family": "uniform", "low": -1, "high": 1}
+    law = build({"family": "product", "factors": [LAPLACE, uniform], "dim": 6})
+    assert [factor.family for factor in law.factors] == ["laplace", "uniform"] * 3
+    assert [count for _, count in law.counts] == [3, 3]
+
+
 def test_product_groups_equal_factors() -> None:
     law = build(LAWS["product"])
     assert isinstance(law, Product)

@@ -10,9 +10,10 @@ import math
 import numpy as np
 import pytest
 from scipy.integrate import quad
+from scipy.stats import chi2
 
 from sharpbound import processes, samplers, targets
-from sharpbound.laws import path_kl
+from sharpbound.laws import output_law, path_kl
 from sharpbound.scores.base import ExactScore
 from sharpbound.suite import load_theory
 
@@ -119,3 +120,51 @@ def test_the_identity_on_a_mixture():
     sampler = samplers.build({"name": "ancestral-euler"})
     measured = path_kl(target, ladder, sampler, ExactScore(target, ladder), "exact").value
     assert measured == pytest.approx(area / 2, rel=1e-8)
+
+
+def one_step_tv(ratio: float, d: int) -> float:
+    """TV of N(0, ratio I) and N(0, I) in R^d: the densities cross on a sphere, and |X|^2 is chi-squared."""
+    if ratio == 1:
+        return 0.0
+    square = d * math.log(ratio) / (1 - 1 / ratio)  # |x|^2 there
+    return abs(chi2.cdf(square, d) - chi2.cdf(square / ratio, d))
+
+
+@pytest.mark.parametrize("d", [2, 10, 64, 1000])
+@pytest.mark.parametrize("ratio", [0.01, 0.5, 0.9, 0.999, 1.001, 1.2, 3.0, 100.0])
+def test_theorem_4_of_liang_et_al_holds_for_any_coefficients(d, ratio):
+    """On the d/2 coordinates without data the step multiplies the variance by ratio; the others add to the distance."""
+    assert one_step_tv(ratio, d // 2) >= min(math.sqrt(d / 2) * abs(ratio - 1), 1) / 100
+
+
+@pytest.mark.parametrize(
+    ("name", "eta", "variance"),
+    [("ddpm", lambda b: b, lambda b: b), ("ode", lambda b: b / 2, lambda b: 0.0)],
+)
+def test_the_steps_entered_are_those_of_theorem_4(name, eta, variance):
+    delta, horizon = 0.1, 0.15
+    alpha, abar = math.exp(-2 * (horizon - delta)), math.exp(-2 * horizon)
+    b = 1 - alpha
+    ratio = (1 - abar) / (alpha - abar) * (1 - eta(b) / (1 - abar)) ** 2 + variance(b) / (alpha - abar)
+    bound = THEORY[f"liang2025lowdim.{name}-step"].bound({"d": 8, "delta": delta, "horizon": horizon})
+    assert bound == pytest.approx(min(2 * abs(ratio - 1), 1) / 100, rel=1e-10)
+    posterior = b * (alpha - abar) / (1 - abar)  # of Theorem 2, which has no such lower bound
+    assert (1 - abar) / (alpha - abar) * (1 - b / (1 - abar)) ** 2 + posterior / (
+        alpha - abar
+    ) == pytest.approx(1)
+
+
+def test_one_step_on_half_the_dimension_is_measured_as_in_closed_form():
+    """`ddpm` of this suite has variance 1/alpha - 1 outside the bracket, the theorem 1 - alpha inside: the same."""
+    delta, horizon, d = 0.1, 0.15, 32
+    alpha, abar = math.exp(-2 * (horizon - delta)), math.exp(-2 * horizon)
+    ladder = processes.build({"schedule": "ou-uniform", "delta": delta, "horizon": horizon}, 1)
+    factors = [{"family": "gaussian", "mean": 0.0, "std": std} for std in (1.0, 0.0)]
+    target = targets.build({"family": "product", "factors": factors, "dim": d})
+    law = output_law(target, ladder, samplers.build({"name": "ddpm"}), init="exact")
+    b = 1 - alpha
+    without = (1 - abar) / (alpha - abar) * (1 - b / (1 - abar)) ** 2 + b / (alpha - abar)
+    unit = ((1 - b) ** 2 + b) / alpha
+    kl = 0.5 * (d // 2) * sum(1 / r - 1 + math.log(r) for r in (without, unit))
+    assert law.distance("kl").value == pytest.approx(kl, rel=1e-9)
+    assert law.distance("tv").value >= one_step_tv(without, d // 2)

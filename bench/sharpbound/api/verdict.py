@@ -15,6 +15,7 @@ from sharpbound.chapters.rate_verdict import conclude_rate
 from sharpbound.errors import InputError, InputErrors, NotMeasured
 from sharpbound.laws import leading
 from sharpbound.places import default_folder
+from sharpbound.processes.ladder import Ladder
 from sharpbound.rates import RateEstimate
 from sharpbound.records.document import CaseDocument, Conclusion
 from sharpbound.run.cache import Cache
@@ -66,9 +67,11 @@ def judge(
 
     metric : what the errors are, by default the claim's own metric.
     values : further variables of the claim's formula, such as d.
-    Raises InputError for an unknown claim, and where lengths do not match.
+    Raises InputError for an unknown claim, a variable that its formula does not have, and where lengths do not match.
     """
     found = claim if isinstance(claim, Claim) else find_claim(load_theory(), str(claim))
+    for name in values.keys() - {*found.formula.variables, "d"}:
+        raise InputError(f"the formula of {found.id} has no such variable", key=name)
     metric = metric or found.metric
     found.transfer(metric)
     steps, error, floor = _columns(T, errors, floors)
@@ -84,7 +87,7 @@ def constant(
 ) -> leading.Constant:
     """error ~ constant (log T)^log_power / T^power as T -> oo, from the exact start.
 
-    Of targets on the line, and of independent coordinates.
+    Of targets on the line, and of independent coordinates; "path-kl", that of the chain, in any dimension.
 
     schedule : a ``[forward]`` table, such as {"schedule": "li2024", "c0": 2, "c1": 5}.
     Raises NotMeasured with the reason where there is no leading term.
@@ -93,9 +96,11 @@ def constant(
         raise InputError(
             f'must be a table such as {{"schedule": "li2024"}}, got {schedule!r:.60}', key="schedule"
         )
-    return leading.limit(target, lambda T: processes.build(dict(schedule), T), _sampler(sampler)).constant(
-        metric
-    )
+
+    def make(T: int) -> Ladder:
+        return processes.build(dict(schedule), T)
+
+    return leading.limit(target, make, _sampler(sampler), metric=metric).constant(metric)
 
 
 def measure(case: str | Path | Mapping[str, Any], *, keep: bool = True) -> CaseDocument:

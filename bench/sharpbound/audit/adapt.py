@@ -3,91 +3,241 @@
     from sharpbound.audit import adapt
     my_sampler = adapt.denoiser(sample_dpmpp_2m)        # of k-diffusion: f(model, x, sigmas)
 
-Each takes a function f(model, x, levels, ...) that returns the last state, and whose further arguments have
-defaults. With n = sigma/a, all of them see X0 + n W, or the straight path of flow matching:
+With n = sigma/a, D = E[X0 | x] and eps = E[W | x] = (x - D)/n at x = X0 + n W, the model returns
 
-    convention   levels          model(x, level)
-    denoiser     n, falling      D = E[X0 | x] = x + n^2 s(x)                    k-diffusion, EDM
-    eps          n, falling      (x - D)/n = -n s(x)
-    velocity     t, falling      v = (x - D)/t on x = (1 - t) X0 + t W           rectified flow, flow matching
+    convention   model                                  levels          of
+    denoiser     D                                      n, falling      k-diffusion, EDM
+    eps          eps                                    n, falling
+    v            (eps - n D)/sqrt(1 + n^2)              n, falling      Salimans & Ho, 2202.00512
+    velocity     eps - D                                t, falling      rectified flow, 2209.03003
+    edm          F with D = c_skip x + c_out F          n, falling      Karras et al., 2206.00364, (7)
 
-x is a torch tensor of shape (n, 1), float64; a level may be a number, a tensor of one entry or a vector of equal
-entries. A function that draws noise takes it as ``noise_sampler(level, next_level)``, which gives standard normal
-draws.
+and the states are X0 + n W, or (1 - t) X0 + t W with t = n/(1 + n) for ``velocity``. The network of ``edm`` is called
+as F(c_in x, log(n)/4), with sigma_data = 0.5.
+
+What a function wants is read off the names of its parameters. The first two are the model and the state
+(``latents``: divided by the first level); the third is the levels. Instead of them it may take the ends and a number
+of steps (``sigma_min``, ``sigma_max``, ``n``: names in `ENDS`, `STARTS` and `COUNTS`), or ``a, sigma``, the levels of
+X = a X0 + sigma W with a^2 + sigma^2 = 1 (its model is then called as model(x, a, sigma)), or a ``noise_schedule``
+object (see `sharpbound.audit.clock`). Noise is drawn by ``noise_sampler`` (or ``noise``), with or without an interval
+(level, next level), by ``randn_like``, or by torch.randn_like inside. All other parameters have defaults.
+
+States are (n, 1), torch or numpy, float64; a level may be a number, or a vector of equal entries. A model that is
+given its first state as x/sqrt(1 + n^2) gets all of them so, and one of ``edm`` may be called as F(x, n).
 """
 
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Callable
 from typing import Any
 
-import torch
-from torch import Tensor
-
+from sharpbound.audit.clock import Clock
 from sharpbound.errors import InputError
+from sharpbound.samplers.own import single
 
 Sampler = Callable[..., Any]
+
+STARTS = ("sigma_max", "t_start", "t_max")
+ENDS = ("sigma_min", "t_end", "t_min")
+COUNTS = ("n", "N", "num_steps", "n_steps", "steps", "nfe", "num_inference_steps")
+SCHEDULES = ("noise_schedule", "schedule", "ns")
+NOISES = ("noise_sampler", "noise")
+LEVELS = ("sigma", "t", "timestep", "time", "sigmas", "timesteps")
+"""Names under which a model may be given its level."""
+SIGMA_DATA = 0.5
 
 
 def denoiser(f: Sampler) -> Sampler:
     """Of f(model, x, sigmas) whose model(x, sigma) is E[X0 | x] at x = X0 + sigma W (Karras et al., 2206.00364)."""
-    return _adapted(f, lambda score, y, n: y + n**2 * score(y, 1.0, n))
+    return _adapted(f, lambda D, x, n: D)
 
 
 def eps(f: Sampler) -> Sampler:
     """Of f(model, x, sigmas) whose model(x, sigma) is the noise E[W | x] at x = X0 + sigma W."""
-    return _adapted(f, lambda score, y, n: -n * score(y, 1.0, n))
+    return _adapted(f, lambda D, x, n: (x - D) / n)
+
+
+def v(f: Sampler) -> Sampler:
+    """Of f(model, x, sigmas) whose model is a E[W | x] - sigma E[X0 | x] with a = 1/sqrt(1 + n^2), sigma = n a."""
+    return _adapted(f, lambda D, x, n: ((x - D) / n - n * D) / math.sqrt(1 + n**2))
 
 
 def velocity(f: Sampler) -> Sampler:
     """Of f(model, x, times) whose model(x, t) is E[W - X0 | x] at x = (1 - t) X0 + t W (Liu et al., 2209.03003)."""
+    return _adapted(f, lambda D, x, n: (x - D) / n - D, "straight")
 
-    def model(score: Callable[..., Tensor], x: Tensor, t: float) -> Tensor:
-        s = score(x, 1 - t, t)
-        return (-s * t) - (x + t**2 * s) / (1 - t)
 
-    return _adapted(f, model, straight=True)
+def edm(f: Sampler) -> Sampler:
+    """Of f(model, x, sigmas) whose model(c_in x, log(sigma)/4) is the network inside the denoiser.
+
+    D = c_skip x + c_out F(c_in x, c_noise): c_skip = s^2/(n^2 + s^2), c_out = n s/sqrt(n^2 + s^2),
+    c_in = 1/sqrt(n^2 + s^2), s = 0.5 (Karras et al., 2206.00364, Table 1).
+    """
+
+    def network(D: Any, x: Any, n: float) -> Any:
+        total = n**2 + SIGMA_DATA**2
+        return (D - SIGMA_DATA**2 / total * x) * math.sqrt(total) / (n * SIGMA_DATA)
+
+    return _adapted(f, network, spread=SIGMA_DATA)
 
 
 CONVENTIONS: dict[str, Callable[[Sampler], Sampler]] = {
     "denoiser": denoiser,
     "eps": eps,
     "velocity": velocity,
+    "v": v,
+    "edm": edm,
 }
 """By their names on the command line, besides "score", which needs no adapter."""
 
 
-def _adapted(f: Sampler, model_of: Callable[..., Tensor], straight: bool = False) -> Sampler:
-    noisy = "noise_sampler" in inspect.signature(f).parameters
+class Model:
+    """What a sampler calls: the ``output`` of (D, x, n), at states and levels as the sampler writes them.
 
-    def run(score: Any, x: Tensor, a: Tensor, sigma: Tensor, noise: Any = None) -> Any:
+    spread : of ``edm``, whose input is x/sqrt(n^2 + spread^2) at the level log(n)/4. Has what samplers ask of EDM's
+        networks: ``round_sigma``, ``sigma_min``, ``sigma_max``, ``sigma_data``.
+    """
+
+    sigma_min, sigma_max, sigma_data = 0.0, math.inf, SIGMA_DATA
+
+    def __init__(
+        self, score: Any, output: Any, path: Any, start: Any, first: float, spread: float | None
+    ) -> None:
+        self.score, self.output, self.path = score, output, path
+        self.start, self.first, self.spread = start, first, spread
+        self.scaled = self.logarithmic = spread is not None
+        self.called = False
+
+    def round_sigma(self, sigma: Any) -> Any:
+        return sigma
+
+    def __call__(self, y: Any, *levels: Any, **named: Any) -> Any:
+        levels = levels or tuple(named[name] for name in LEVELS if name in named)
+        told = [single(level) for level in levels[:2] if level is not None]
+        if not told:
+            raise InputError("a model is called as model(x, level)")
+        if not self.called:
+            self._first(y, told)
+        n = math.exp(4 * told[0]) if self.logarithmic else self.path.level(told)
+        x = y * self._norm(n) if self.scaled else y / self.path.scale(n)
+        return self.output(x + n**2 * self.score(x, 1.0, n), x, n)
+
+    def _norm(self, n: float) -> float:
+        return math.sqrt(n**2 + (1.0 if self.spread is None else self.spread**2))
+
+    def _first(self, y: Any, told: list[float]) -> None:
+        """How the sampler hands over states and levels, from the ones that it starts with."""
+        self.called = True
+        near = 1e-5 * float(abs(self.start).max())
+        if y.shape == self.start.shape:
+            if abs(y - self.start).max() <= near:
+                self.scaled = False
+            elif abs(y - self.start / self._norm(self.first)).max() <= near:
+                self.scaled = True
+        if self.logarithmic and abs(told[0] - self.first) <= 1e-5 * self.first:
+            self.logarithmic = False
+
+
+class Exploding:
+    """States X0 + n W at the level n."""
+
+    def scale(self, n: float) -> float:
+        return 1.0
+
+    def tell(self, n: Any) -> Any:
+        return n
+
+    def level(self, told: list[float]) -> float:
+        return told[0]
+
+
+class Straight(Exploding):
+    """States (1 - t) X0 + t W at the level t."""
+
+    def scale(self, n: float) -> float:
+        return 1 / (1 + n)
+
+    def tell(self, n: Any) -> Any:
+        return n / (1 + n)
+
+    def level(self, told: list[float]) -> float:
+        return told[0] / (1 - told[0])
+
+
+class Preserving(Exploding):
+    """States a X0 + sigma W with a^2 + sigma^2 = 1 at the level (a, sigma)."""
+
+    def scale(self, n: float) -> float:
+        return 1 / math.sqrt(1 + n**2)
+
+    def level(self, told: list[float]) -> float:
+        if len(told) < 2:
+            raise InputError("a model on levels a, sigma is called as model(x, a, sigma)")
+        return told[1] / told[0]
+
+
+def _adapted(f: Sampler, output: Any, path: str = "exploding", spread: float | None = None) -> Sampler:
+    parameters = inspect.signature(f).parameters
+    names = list(parameters)
+    if len(names) < 2:
+        raise InputError(
+            f"a sampler of a convention is a function f(model, x, levels), not f({', '.join(names)})"
+        )
+    required = [
+        p.name for p in parameters.values() if p.default is p.empty and p.kind is p.POSITIONAL_OR_KEYWORD
+    ]
+    asked = required[2:]
+
+    def run(score: Any, x: Any, a: Any, sigma: Any, noise: Any = None) -> Any:
         n = sigma / a
-        levels, scale = (n / (1 + n), 1 + n) if straight else (n, torch.ones_like(n))
+        way: Any = Straight() if path == "straight" else Exploding()
+        if asked == ["a", "sigma"]:
+            way = Preserving()
+        elif any(name in SCHEDULES for name in asked):
+            way = Clock(single(n[0]), single(n[-1]))
+        first, last = single(n[0]), single(n[-1])
+        y = x / a[0] * way.scale(first)
+        model = Model(score, output, way, y, first, spread)
+        given = _arguments(names, asked, way, n, a, sigma, noise)
+        if names[1] == "latents":
+            y = y / given.get("sigma_max", first)
+        return f(model, y, **given) / way.scale(last) * a[-1]
 
-        def model(y: Tensor, level: Any, *_: Any, **__: Any) -> Tensor:
-            return model_of(score, y, _single(level))
-
-        more = {"noise_sampler": lambda *_: noise()} if noise is not None else {}
-        return f(model, x / a[0] / scale[0], levels, **more) * scale[-1] * a[-1]
-
-    def deterministic(score: Any, x: Tensor, a: Tensor, sigma: Tensor) -> Any:
+    def deterministic(score: Any, x: Any, a: Any, sigma: Any) -> Any:
         return run(score, x, a, sigma)
 
-    def stochastic(score: Any, x: Tensor, a: Tensor, sigma: Tensor, noise: Any) -> Any:
+    def stochastic(score: Any, x: Any, a: Any, sigma: Any, noise: Any) -> Any:
         return run(score, x, a, sigma, noise)
 
+    noisy = any(name in (*NOISES, "randn_like") for name in names[2:])
     adapted: Any = stochastic if noisy else deterministic
     if hasattr(f, "order"):
         adapted.order = f.order
     return adapted
 
 
-def _single(level: Any) -> float:
-    """The one value of a level; InputError for a vector of different ones."""
-    values = torch.as_tensor(level, dtype=torch.float64).reshape(-1)
-    if not len(values) or not bool((values == values[0]).all()):
-        raise InputError(
-            "a model is asked at one level at a time: its level must be a vector of equal entries"
-        )
-    return float(values[0])
+def _arguments(
+    names: list[str], asked: list[str], way: Any, n: Any, a: Any, sigma: Any, noise: Any
+) -> dict[str, Any]:
+    """What f takes beside the model and the state, by name."""
+    told = way.tell(n)
+    positive = told[n > 0]
+    values: dict[str, Any] = dict.fromkeys(STARTS, single(told[0])) | dict.fromkeys(
+        ENDS, single(positive[-1])
+    )
+    values |= dict.fromkeys(COUNTS, len(n) - 1) | dict.fromkeys(SCHEDULES, way)
+    levels = [name for name in asked if name not in values and name not in NOISES]
+    if asked == ["a", "sigma"]:
+        norm = (a**2 + sigma**2) ** 0.5
+        given = {"a": a / norm, "sigma": sigma / norm}
+    elif levels:
+        given = {levels[0]: told} | {name: values[name] for name in asked if name in values}
+    else:  # a grid of its own, between the ends
+        given = {name: values[name] for name in names[2:] if name in values}
+    if noise is not None:
+        given |= {name: noise for name in NOISES if name in names[2:]}
+        if "randn_like" in names:
+            given["randn_like"] = lambda *_, **__: noise()
+    return given

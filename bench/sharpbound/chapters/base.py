@@ -16,6 +16,7 @@ from sharpbound import targets
 from sharpbound.errors import InputError
 from sharpbound.records.document import Conclusion, Row
 from sharpbound.records.figures import Figure
+from sharpbound.suite.case import Limits
 from sharpbound.suite.hypotheses import CheckedAssumption, check_assumptions
 
 if TYPE_CHECKING:
@@ -35,6 +36,8 @@ class Cell:
     params: dict[str, Any]
     home: str | None = field(default=None, compare=False)
     """Folder in which a worker looks for modules of the user's; no number depends on it."""
+    limits: Limits = field(default_factory=Limits, compare=False)
+    """What measuring it may take."""
 
 
 class Measurement(ABC):

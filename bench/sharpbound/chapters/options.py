@@ -7,19 +7,41 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sharpbound import targets
-from sharpbound.errors import Collected, InputError
+from sharpbound.bounds import LEAST, MAX_COUNT, MOST
+from sharpbound.errors import Collected, InputError, brief
 from sharpbound.options import check, options_like
 from sharpbound.targets.base import Target1D
+
+COUNTS = frozenset({"T", "d", "m", "n", "H", "L", "S", "width", "depth", "points", "levels"})
+"""Swept variables of which there are so many, in every kind of case that has them."""
+
+TINY = frozenset({"gamma", "delta_train"})
+"""Swept variables of which logarithms alone are taken."""
 
 
 def read_options(table: Mapping[str, Any], defaults: Mapping[str, Any], name: str) -> dict[str, Any]:
     """``defaults`` updated by ``table``, the case's [name] table, its values as they are written.
 
     Raises InputError for every key that is not among the defaults, and every value of another type than its
-    default's (a whole number will do for a number with decimals).
+    default's (a whole number will do for a number with decimals); what is positive by default may be 0 and not
+    negative, and a number of things is at least 1.
     """
     check(table, options_like(defaults), name=name, who=f"[{name}]")
+    with Collected() as mistakes:
+        for key, value in table.items():
+            with mistakes.caught():
+                _check_sign(value, defaults[key], key, f"{name}.{key}")
     return {**defaults, **table}
+
+
+def _check_sign(value: Any, default: Any, key: str, at: str) -> None:
+    """InputError for a negative number where the default is positive, and for no copies, steps or points."""
+    numbers = isinstance(default, (int, float)) and not isinstance(default, bool)
+    least = 1 if isinstance(default, int) and key != "seed" else 0
+    if numbers and (default > 0 or key == "seed") and value < least:
+        raise InputError(f"must be at least {least}, got {brief(value)}", key=at)
+    if isinstance(default, int) and numbers and value > MAX_COUNT:
+        raise InputError(f"must be at most {MAX_COUNT:g}, got {brief(value)}", key=at)
 
 
 def sweep_points(sweep: Mapping[str, Sequence[Any]], allowed: Sequence[str]) -> list[dict[str, Any]]:
@@ -32,6 +54,16 @@ def sweep_points(sweep: Mapping[str, Sequence[Any]], allowed: Sequence[str]) -> 
                 if variable not in allowed:
                     takes = ", ".join(allowed)
                     raise InputError(f"cannot be swept here; sweep {takes}", key=f"sweep.{variable}")
+                if variable in COUNTS and not all(isinstance(value, int) for value in sweep[variable]):
+                    raise InputError("must hold whole numbers", key=f"sweep.{variable}")
+                most = MAX_COUNT if variable in COUNTS else MOST
+                least = 0.0 if variable in TINY else LEAST
+                for value in sweep[variable]:
+                    if value and not least <= abs(value) <= most:
+                        raise InputError(
+                            f"must hold numbers of {least:g} to {most:g} in magnitude, got {brief(value)}",
+                            key=f"sweep.{variable}",
+                        )
     return [dict(zip(sweep, values, strict=True)) for values in itertools.product(*sweep.values())]
 
 

@@ -14,8 +14,9 @@ from sharpbound.laws import LAW_METRICS, METRICS, NotMeasured, chains, finite_or
 from sharpbound.laws.black_box import cannot_measure, measured_w2
 from sharpbound.records.document import Conclusion, Row
 from sharpbound.samplers import PlainSampler, Sampler
+from sharpbound.samplers.ancestral import AncestralEuler
 from sharpbound.suite.explicit import explicit_verdict
-from sharpbound.suite.known import known_values
+from sharpbound.suite.known import known_values, target_values
 from sharpbound.targets import Target1D
 
 if TYPE_CHECKING:
@@ -164,30 +165,31 @@ def steps_axis(case: Case, curve: Sequence[Row], metric: str) -> Axis:
 
 
 def sampling_context(case: Case) -> dict[str, Any]:
-    """What a case of a sampler says of hypotheses beside its target: the finest ladder, the score, the start."""
+    """What a case of a sampler says of hypotheses beside its target: the finest ladder, the score, the start.
+
+    Whether the posterior mean is frozen is known of one sampler, and left open of the others.
+    """
+    sampler = samplers.build(case.sampler)
     return {
         "ladder": processes.build(case.forward, max(case.sweep["T"])),
         "exact_scores": case.score_error is None,
         "exact_start": case.sampler.get("init", "normal") == "exact",
+        "frozen_mean": sampler == AncestralEuler(eta=1.0) or None,
     }
 
 
 def with_explicit_constant(case: Case, claim: Claim, rows: Sequence[Row], found: Conclusion) -> Conclusion:
     """``found``, a verdict on a rate, with that on the bound itself where the claim states its constant.
 
-    One value beyond its bound and its floor violates the claim, whatever the rate; ``details.explicit`` has
-    measured/bound at every row, the sharpness.
+    One value beyond its bound and its floor violates the claim, whatever the rate. A bound that holds at every point is
+    loose where no rate could be read: as one that says how large the error is, not how fast it falls.
+    ``details.explicit`` has measured/bound at every row, the sharpness.
     """
-    metric = case.metrics[0]
-    if claim.constant != "explicit" or metric not in claim.metrics or case.swept != "T":
+    metric, swept = case.metrics[0], case.swept
+    if claim.constant != "explicit" or metric not in claim.metrics:
         return found
     curve = judged_curve(case, rows)
-    target = targets.build(at_dimension(case.target, curve[0].get("d")))
-    ladders = [processes.build(case.forward, row["T"]) for row in curve]
-    bounds = [
-        claim.bound({"eps_score": 0.0} | known_values(target, ladder) | row, metric)
-        for ladder, row in zip(ladders, curve, strict=True)
-    ]
+    bounds = [claim.bound({"eps_score": 0.0} | _known(case, row) | row, metric) for row in curve]
     values, floors = columns.values(curve, metric), columns.floors(curve, metric)
     kind: Any = claim.kind
     judged = explicit_verdict(values.tolist(), floors.tolist(), bounds, kind)
@@ -197,26 +199,39 @@ def with_explicit_constant(case: Case, claim: Claim, rows: Sequence[Row], found:
         "ratio": list(judged.ratios),
         "constant": 1.0,
     }
-    if judged.outcome != "violated" or judged.at is None:
-        low, high = min(judged.ratios), max(judged.ratios)
-        told = f"with the stated constant measured/bound is {low:.4g} to {high:.4g}"
-        return replace(found, details=details | {"reason": f"{found.details.get('reason', '')}; {told}"})
-    at = curve[judged.at]
-    reason = (
-        f"{metric} = {at[metric]:.6g} at T = {at['T']} is beyond the bound {bounds[judged.at]:.6g}, whose constant is "
-        "stated"
+    if judged.outcome == "violated" and judged.at is not None:
+        at = curve[judged.at]
+        reason = (
+            f"{metric} = {at[metric]:.6g} at {swept} = {at[swept]} is beyond the bound {bounds[judged.at]:.6g}, whose "
+            "constant is stated"
+        )
+        verdict = "refuted" if claim.kind == "equality" else "violated"
+        return replace(found, verdict=verdict, details=details | {"reason": reason})
+    low, high = min(judged.ratios), max(judged.ratios)
+    told = f"with the stated constant measured/bound is {low:.4g} to {high:.4g}"
+    of_rate = str(found.details.get("reason", ""))
+    if found.verdict == "inconclusive" and judged.outcome == "holds" and claim.kind != "equality":
+        reason = f"the bound holds at every {swept}: {told}; of a rate: {of_rate}"
+        return replace(found, verdict="loose", details=details | {"reason": reason})
+    return replace(found, details=details | {"reason": f"{of_rate}; {told}"})
+
+
+def _known(case: Case, row: Row) -> dict[str, float]:
+    """The letters that the case fixes at one point of its sweep."""
+    return known_values(
+        targets.build(at_dimension(case.target, row.get("d"))), processes.build(case.forward, row["T"])
     )
-    verdict = "refuted" if claim.kind == "equality" else "violated"
-    return replace(found, verdict=verdict, details=details | {"reason": reason})
 
 
 def conclude_sweep(case: Case, claim: Claim, rows: Sequence[Row]) -> Conclusion:
     """Verdict along the swept variable; a second swept variable gives further curves, judged at its last value."""
     curve, metric = judged_curve(case, rows), case.metrics[0]
-    target = targets.build(at_dimension(case.target, curve[0].get("d")))
-    values = {"d": float(target.dim)} if "d" not in case.sweep else {}
+    values = {}
+    if case.swept != "d":
+        values = target_values(targets.build(at_dimension(case.target, curve[0].get("d"))))
     if case.swept != "T":
-        return conclude_rate(claim, curve, swept=case.swept, metric=metric, values=values)
+        found = conclude_rate(claim, curve, swept=case.swept, metric=metric, values=values)
+        return with_explicit_constant(case, claim, rows, found)
     axis = steps_axis(case, curve, metric)
     found = conclude_rate(claim, curve, swept="T", metric=metric, values=values, **axis)
     return with_explicit_constant(case, claim, rows, found)

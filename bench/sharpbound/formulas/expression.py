@@ -47,13 +47,18 @@ VARIABLES: dict[str, Variable] = {
     "eps_score": Variable("root mean square score error", r"\varepsilon_{\mathrm{score}}", "0"),
     "eps_jacobi": Variable("mean error of the score's Jacobian", r"\varepsilon_{\mathrm{Jacobi}}", "0"),
     "omega": Variable("frequency of the score error", r"\omega"),
-    "L": Variable("Lipschitz constant of the scores", "L"),
+    "L": Variable("Lipschitz constant of the scores, or length of a sequence", "L"),
     # data
     "m2": Variable("root second moment of the data", r"m_2"),
     "R": Variable("radius of the data, or distance between modes", "R"),
     "sigma": Variable("noise level, or standard deviation of the data", r"\sigma", "0"),
     "fisher": Variable("Fisher information of the data relative to N(0, I)", r"I(p\,|\,\gamma)"),
     "kl0": Variable("KL divergence of the data from N(0, I)", r"\mathrm{KL}_0"),
+    # data on finite spaces, information in nats
+    "S": Variable("number of states of a coordinate, or size of a vocabulary", "S"),
+    "TC": Variable("total correlation of the data", r"\mathrm{TC}"),
+    "DTC": Variable("dual total correlation of the data", r"\mathrm{DTC}"),
+    "MI": Variable("sum over tokens of the mutual information with all others", r"\mathrm{MI}"),
     # learning
     "m": Variable("number of training samples", "m"),
     "n": Variable("number of data points", "n"),

@@ -10,6 +10,7 @@ from sharpbound.errors import InputError
 from sharpbound.gate.compare import exponent
 from sharpbound.gate.record import Record, record
 from sharpbound.records.document import CaseDocument
+from sharpbound.records.files import parse_json, read_json
 
 NAME = "slopes.jsonl"
 UPDATE = "write it with: sharpbound gate --update"
@@ -20,10 +21,7 @@ def read_documents(folder: Path) -> list[CaseDocument]:
     path = folder / "cases.json"
     if not path.is_file():
         raise InputError("there are no results; make some with: sharpbound run --all", where=str(folder))
-    try:
-        documents = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise InputError(f"is not JSON ({error}); run again", where=str(path)) from None
+    documents = read_json(path, "run again")
     if not isinstance(documents, list) or not all(isinstance(document, dict) for document in documents):
         raise InputError("is not a list of case documents; run again", where=str(path))
     try:
@@ -43,9 +41,9 @@ def read_reference(folder: Path) -> dict[str, Record]:
     if not path.is_file():
         raise InputError(f"there is no reference; {UPDATE}", where=str(path))
     reference: dict[str, Record] = {}
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+    for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), start=1):
         try:
-            found = json.loads(line)
+            found = parse_json(line)
             missing = _KEYS - found.keys()
         except (ValueError, AttributeError):
             raise InputError(f"is not a JSON object; {UPDATE}", where=f"{path}:{number}") from None

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Protocol, TypeVar
 
+from sharpbound.bounds import MAX_RATIO
 from sharpbound.distances.base import Law, Measured
 from sharpbound.errors import InputError, NotMeasured
 from sharpbound.laws.transport import StartLaw
 from sharpbound.processes.ladder import Ladder
 from sharpbound.samplers.base import Sampler
 from sharpbound.scores.base import ScoreField
-from sharpbound.targets.base import Target
+from sharpbound.targets.base import Target, Target1D
 from sharpbound.targets.sphere import Sphere
 
 
@@ -32,6 +34,8 @@ class Problem:
         self.sampler.check(self.ladder)
         if isinstance(self.init, str) and self.init not in ("normal", "exact"):
             raise InputError(f"must be normal or exact, got {self.init!r}", key="sampler.init")
+        if isinstance(self.target, Target1D):  # what is made of independent parts asks this of each
+            check_scales(self.target, self.ladder)
 
     @property
     def exact(self) -> bool:
@@ -53,6 +57,18 @@ class Problem:
             (Problem(target, self.ladder, self.sampler, score, self.init), count)
             for target, score, count in parts
         ]
+
+
+def check_scales(target: Target1D, ladder: Ladder) -> None:
+    """Raise InputError where the data are so much wider than the least noise that float64 cannot hold both."""
+    a, sigma = ladder.level(ladder.stop)
+    size = a * math.sqrt(target.moments().second_moment)
+    if math.isfinite(size) and 0 < sigma * MAX_RATIO < size:
+        raise InputError(
+            f"data of size {size:.3g} beside noise of {sigma:.3g} are more than {MAX_RATIO:g} times as large: "
+            "take smaller parameters, or stop at more noise",
+            key="target",
+        )
 
 
 Answer = TypeVar("Answer")

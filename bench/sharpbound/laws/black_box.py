@@ -16,7 +16,7 @@ from torch import Tensor
 from sharpbound import processes
 from sharpbound.distances.base import Measured
 from sharpbound.errors import NotMeasured
-from sharpbound.laws.probe import Impulses, Quantiles, measure_deterministic, measure_stochastic
+from sharpbound.laws.probe import Impulses, Quantiles, Tape, measure_deterministic, measure_stochastic
 from sharpbound.processes.ladder import Ladder
 from sharpbound.samplers.own import PlainSampler
 from sharpbound.targets import Gaussian1D, Target, Target1D
@@ -49,7 +49,7 @@ def measured(sampler: PlainSampler, target: Target1D, ladder: Ladder, unit: floa
     top = ladder.level(ladder.T)
     bottom = ladder.level(ladder.stop)
 
-    def run(x: Tensor, noise: Impulses | None = None) -> Tensor:
+    def run(x: Tensor, noise: Tape | Impulses | None = None) -> Tensor:
         return sampler.moved(target, ladder, x, noise)
 
     measure = measure_stochastic if sampler.stochastic else measure_deterministic

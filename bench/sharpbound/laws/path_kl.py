@@ -170,10 +170,10 @@ def line_path(
     magnitude, error = sum(map(abs, terms)), 0.0
     stages = {t: stage for t, (stage,) in sampler.path(ladder, score)}
     for t, law in _levels(target, ladder, tolerances.rebuild):
-        parts = _line_step(law, ladder, t, stages[t])
+        parts = line_step(law, ladder, t, stages[t])
         terms.append(0.5 * float((law.weights * parts).sum()))
         magnitude += 0.5 * float((law.weights * np.abs(parts)).sum())
-        rest, unsure = _rest(law, law.density * parts, tolerances.spent)
+        rest, unsure = beyond_panels(law, law.density * parts, tolerances.spent)
         terms.append(0.5 * rest)
         error += 0.5 * unsure
     value = math.fsum(terms)
@@ -182,7 +182,7 @@ def line_path(
     return Measured(value, 64 * EPS * magnitude + error)
 
 
-def _rest(law: LineLaw, integrand: Array, spent: float) -> tuple[float, float]:
+def beyond_panels(law: LineLaw, integrand: Array, spent: float) -> tuple[float, float]:
     """int of the integrand beyond the panels, and the error of the whole: of that, and of what they do not resolve.
 
     A mean that is off in proportion to y has a second moment in the tail, where the mass is spent already.
@@ -233,7 +233,7 @@ def _levels(target: Target1D, ladder: Ladder, rebuild: float) -> Iterator[tuple[
         yield t, law
 
 
-def _line_step(law: LineLaw, ladder: Ladder, t: int, stage: Stage) -> Array:
+def line_step(law: LineLaw, ladder: Ladder, t: int, stage: Stage) -> Array:
     """Cov/S^2 - 1 + err^2/S^2 + log(alpha S^2/nu) at each node."""
     alpha, nu = ladder.alpha(t), ladder.noise_variance(t)
     y = law.panels.nodes

@@ -267,7 +267,7 @@ def push_large_noise(move: Move, x: Array) -> Array:
 
 
 def _summed(move: Move, x: Array, f: Callable[[Array], Array] | None) -> tuple[Array, float, Array]:
-    """(sum_j w_j q(y_j) N(x; m(y_j), s_j^2) / peak, log peak, the same with f(y_j) inside)."""
+    """(sum_j w_j q(y_j) N(x; m(y_j), s_j^2) / peak, log peak, the same with each f(y_j) inside)."""
     panels, log_q = move.panels, move.source.log_q
     peak, reach = log_q.max(), REACH * move.std.max()
     spread = move.slope.max(1) * panels.half + reach
@@ -276,48 +276,65 @@ def _summed(move: Move, x: Array, f: Callable[[Array], Array] | None) -> tuple[A
     fine = panels.only(held).narrowed(2.5 * (move.std / move.slope)[held].min(1))
     log_q, mean, std = (values.ravel() for values in move.at(fine.nodes, move.LOG_Q, move.M, move.S))
     mass, scale = np.exp(log_q - peak) * fine.weights.ravel() / (std * np.sqrt(2 * np.pi)), np.sqrt(0.5) / std
-    weighted = mass * f(fine.nodes.ravel()) if f else mass
-    total, carried = np.empty_like(x), np.empty_like(x)
+    inside = mass * f(fine.nodes.ravel()) if f else np.empty((0, mass.size))
+    total, carried = np.empty_like(x), np.empty((len(inside), x.size))
     for part in np.array_split(np.arange(x.size), 1 + x.size // 64):
         near = slice(*np.searchsorted(mean, (x[part[0]] - reach, x[part[-1]] + reach)))
         kernel = (x[part, None] - mean[near]) * scale[near]
         np.multiply(kernel, -kernel, out=kernel)
         total[part] = np.exp(kernel, out=kernel) @ mass[near]
         if f:
-            carried[part] = kernel @ weighted[near]
+            carried[:, part] = inside[:, near] @ kernel.T
     return total, float(peak), carried
 
 
-def posterior_mean(
+def _held_up(log_q: Array, direct: Array, roughness: Array, rough: NDArray[np.bool_], peak: float) -> Array:
+    """log q' of the rough points: that about the mode, between the direct sum and a ceiling."""
+    bulk = max(direct.max(), log_q[~rough].max(initial=-np.inf), peak) + BULK
+    # the direct sum leaves out what is not held, so it is a lower bound
+    ceiling = np.where(np.isinf(roughness[rough]), bulk + 2 * (HELD - BULK), bulk)
+    return np.clip(log_q[rough], direct, np.maximum(direct, ceiling))
+
+
+def push_with(
     source: Density, stage: Transition, x: Array, f: Callable[[Array], Array], smooth: float
-) -> Array:
-    """E[f(Y) | X = x] for Y of density q and X = m(Y) + s Z; x of any shape, increasing."""
+) -> tuple[Array, Array]:
+    """(log q'(x), E[f(Y) | X = x]) for Y of density q, X = m(Y) + s Z; x of any shape, increasing.
+
+    f : several functions at once, (...) -> (k, ...); the means are (k, *x.shape).
+    """
     if isinstance(stage, Mixture):
-        logs = np.stack(
-            [
-                w + push(source, one, smooth)[0](x, -np.inf)
-                for w, one in zip(np.log(stage.weights), stage.stages, strict=True)
-            ]
-        )
+        each = [push_with(source, one, x, f, smooth) for one in stage.stages]
+        logs = np.stack([w + log_q for w, (log_q, _) in zip(np.log(stage.weights), each, strict=True)])
         share = np.exp(logs - logs.max(0))
-        means = [posterior_mean(source, one, x, f, smooth) for one in stage.stages]
-        return np.asarray((share * means).sum(0) / share.sum(0))
+        mean = sum(part * means for part, (_, means) in zip(share, each, strict=True)) / share.sum(0)
+        return logs.max(0) + np.log(share.sum(0)), np.asarray(mean)
     move, target = Move(source, stage), x.ravel()
     if stage.deterministic:
         y = move.preimage(target)
         for _ in range(NEWTON_STEPS):
             m, dm = move.at(y, move.M, move.DM)
             y = y + (target - m) / dm
-        return f(y).reshape(x.shape)
+        dm, log_q = move.at(y, move.DM, move.LOG_Q)
+        found = np.where(source.dead_at(y), source.log_q.max() + SUNK, log_q - np.log(dm))
+        return found.reshape(x.shape), f(y).reshape(-1, *x.shape)
     at = AtModes.of(move, target)
-    share = np.exp(at.exponent - at.exponent.max(1)[:, None])
-    found = (share * f(at.points)).sum(1) / share.sum(1)
+    top = at.exponent.max(1)
+    share = np.exp(at.exponent - top[:, None])
+    whole = share.sum(1)
+    log_q, mean = top + np.log(whole) + np.log(at.width), (share * f(at.points)).sum(2) / whole
+    if at.flat.any():
+        log_q[at.flat] = push_map(move, target[at.flat])
     rough = at.roughness > smooth
     if rough.any():
-        total, _, carried = _summed(move, target[rough], f)
+        total, peak, carried = _summed(move, target[rough], f)
+        with np.errstate(divide="ignore"):
+            direct = peak + np.log(total)
+        log_q[rough] = _held_up(log_q, direct, at.roughness, rough, -np.inf)
         seen = total > 0
-        found[np.flatnonzero(rough)[seen]] = carried[seen] / total[seen]
-    return found.reshape(x.shape)
+        where = np.flatnonzero(rough)[seen]
+        mean[:, where] = carried[:, seen] / total[seen]
+    return log_q.reshape(x.shape), mean.reshape(-1, *x.shape)
 
 
 LogDensity = Callable[[Array, float], Array]
@@ -346,10 +363,7 @@ def push(source: Density, stage: Transition, smooth: float) -> tuple[LogDensity,
         rough = roughness > smooth
         if rough.any():
             direct = push_large_noise(move, x[rough])
-            bulk = max(direct.max(), log_q[~rough].max(initial=-np.inf), peak) + BULK
-            # the direct sum leaves out what is not held, so it is a lower bound
-            ceiling = np.where(np.isinf(roughness[rough]), bulk + 2 * (HELD - BULK), bulk)
-            log_q[rough] = np.clip(log_q[rough], direct, np.maximum(direct, ceiling))
+            log_q[rough] = _held_up(log_q, direct, roughness, rough, peak)
         return log_q
 
     return log_density, error

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from sharpbound.errors import InputError
 from sharpbound.numerics.quadrature import Array, Panels, resolve
 from sharpbound.processes.ladder import Level
 from sharpbound.targets.base import Target1D
@@ -51,6 +52,11 @@ def support(target: Target1D, a: float, sigma: float) -> tuple[float, float]:
 def marginal_panels(target: Target1D, a: float, sigma: float) -> Panels:
     """Panels between the target's landmarks, geometric in heavy tails, bisected until log p is resolved."""
     lo, hi = support(target, a, sigma)
+    if not hi - lo > 2e-9 * max(abs(lo), abs(hi)):
+        raise InputError(
+            f"a law between {lo:.3g} and {hi:.3g} is too narrow for where it lies: move it towards 0",
+            key="target",
+        )
     inner = target.landmarks(a, sigma).numpy()
     inner = inner[(inner > lo) & (inner < hi)]
     edges = np.concatenate([[lo], inner, [hi]])

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from sharpbound import foreign
+from sharpbound.bounds import LEAST_SIGNAL, MAX_STEPS, MOST
 from sharpbound.errors import InputError, brief, did_you_mean
 from sharpbound.options import made
 from sharpbound.processes.ladder import Ladder
@@ -64,16 +65,24 @@ def li2024(T: int, c0: float = 2.0, c1: float = 5.0) -> Ladder:
     """
     _positive(c0=c0, c1=c1)
     if T < 2 or c1 * math.log(T) >= T:
-        smallest = max(3, int(c1))
-        while c1 * math.log(smallest) >= smallest:
-            smallest += 1
         raise InputError(
             f"li2024 has beta = c1 log(T)/T = {c1 * math.log(max(T, 1)) / max(T, 1):.3g} at T = {T}, "
-            f"which must be below 1: use T >= {smallest} (for c1 = {c1:g})",
+            f"which must be below 1: {_li2024_room(T, c1)}",
             key="sweep.T",
         )
     ladder = _from_betas("li2024", _li2024_betas(T, c0, c1), c1 * math.log(T) / T, {"c0": c0, "c1": c1})
     return replace(ladder, axis="T/log T", axis_logs=1.0, slow_log=True)  # sum beta_t ~ log T
+
+
+def _li2024_room(T: int, c1: float) -> str:
+    """The least T with c1 log T < T for this c1; where it is beyond all use, the largest c1 for this T."""
+    below, enough = max(2, T), MAX_STEPS
+    if c1 * math.log(enough) >= enough:
+        return f"take c1 < {max(T, 2) / math.log(max(T, 2)):.4g}"
+    while enough - below > 1:  # c1 log T/T falls for T >= 3
+        middle = (below + enough) // 2
+        below, enough = (below, middle) if c1 * math.log(middle) < middle else (middle, enough)
+    return f"use T >= {enough} (for c1 = {c1:g})"
 
 
 def cosine(T: int, s: float = 0.008, beta_max: float = 0.999) -> Ladder:
@@ -245,5 +254,33 @@ def build(spec: dict[str, Any], T: int) -> Ladder:
         raise InputError(
             f"unknown schedule {brief(name)}{did_you_mean(str(name), SCHEDULES)}", key="forward.schedule"
         )
-    ladder: Ladder = made(SCHEDULES[name], given, name="forward", who=name, first=(T,))
+    with np.errstate(all="ignore"):  # what comes of it is looked at
+        try:
+            ladder: Ladder = made(SCHEDULES[name], given, name="forward", who=name, first=(T,))
+        except ArithmeticError:
+            raise InputError(
+                f"the levels of {name} are beyond float64: use parameters that are less extreme",
+                key="forward",
+            ) from None
+        _check_levels(ladder)
     return ladder
+
+
+def _check_levels(ladder: Ladder) -> None:
+    """InputError unless all levels are numbers within `bounds`, and each is noisier than the one before."""
+    a, sigma, alpha = ladder.a, ladder.sigma, 1.0 - ladder.beta
+    inside = (a >= LEAST_SIGNAL) & (sigma <= MOST) & (alpha > 0) & np.isfinite(a + sigma + alpha)
+    told_apart = np.diff(sigma / a, prepend=-1.0) > 0
+    wrong = np.flatnonzero(~(inside & told_apart))
+    if len(wrong):
+        t = int(wrong[0])
+        why = (
+            "is noisier by less than float64 can tell"
+            if inside[t]
+            else f"must have a >= {LEAST_SIGNAL:g} and alpha > 0"
+        )
+        raise InputError(
+            f"level {t} of {ladder.name}, with a = {a[t]:.3g} and sigma = {sigma[t]:.3g}, {why}: "
+            "use parameters that are less extreme, or another T",
+            key="forward",
+        )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import math
 import os
@@ -37,8 +38,9 @@ def write_atomically(path: Path, content: str | bytes) -> None:
 def write_together(folder: Path, files: Mapping[str, str | bytes]) -> None:
     """Write files below ``folder``, but those that lie there already: all are written before the first takes its name.
 
-    Where the folder cannot be written to, or the disk is full, InputError says so in one line, and the files that
-    were there are as they were; it says so too where a name is taken by a folder, when some files may be the new ones.
+    Where the folder cannot be written to InputError says so in one line, where the disk is full OSError names the
+    folder; the files that were there are as they were. InputError says so too where a name is taken by a folder, when
+    some files may be the new ones.
     """
     staged: Path | None = None
     left = "nothing there was changed"
@@ -59,6 +61,8 @@ def write_together(folder: Path, files: Mapping[str, str | bytes]) -> None:
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             os.replace(staged / name, folder / name)
     except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):  # no mistake of the user's
+            raise OSError(error.errno, error.strerror, str(folder)) from None
         why = error.strerror or str(error)
         raise InputError(
             f"cannot be written to ({why}); {left}: name another folder with --output DIR", where=str(folder)
@@ -71,6 +75,35 @@ def write_together(folder: Path, files: Mapping[str, str | bytes]) -> None:
 def _is(path: Path, data: bytes) -> bool:
     """Whether the file is there with these bytes."""
     return path.is_file() and path.stat().st_size == len(data) and path.read_bytes() == data
+
+
+def try_folder(folder: Path, option: str) -> None:
+    """Make ``folder`` and write in it, before work whose result is to go there; InputError where that fails."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(b"0")
+            file.flush()
+    except OSError as error:
+        raise InputError(
+            f"cannot be written ({error.strerror}); name another folder with {option} DIR", where=str(folder)
+        ) from None
+
+
+def parse_json(text: str) -> Any:
+    """The JSON value; ValueError for all that is none, and for nesting beyond reason."""
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+
+
+def read_json(path: Path, remedy: str) -> Any:
+    """The content of a JSON file; InputError, with the ``remedy``, if it is not one or cannot be read."""
+    try:
+        return parse_json(path.read_text(encoding="utf-8"))
+    except (ValueError, OSError) as error:
+        raise InputError(f"is not readable as JSON ({error}); {remedy}", where=str(path)) from error
 
 
 def strict_json(value: Any, *, indent: int | None = None) -> str:

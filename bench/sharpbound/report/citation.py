@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from sharpbound.records.numbers import Reproduction
 from sharpbound.report.claims import Claim
 from sharpbound.report.documents import Document
+from sharpbound.report.numbers import source
 from sharpbound.report.snapshot import Snapshot
 from sharpbound.report.tex import accented
 
@@ -26,9 +28,10 @@ def cite(claim: Claim) -> str:
     return rf"~\cite{{\detokenize{{{key}}}}}" if key and sound else ""
 
 
-def bibliography(documents: Iterable[Document]) -> str:
-    """BibTeX of exactly the papers whose claims were tested, sorted, each once."""
-    found = {d.claim.key or d.claim.bibtex: d.claim.bibtex for d in documents if d.claim.bibtex}
+def bibliography(documents: Iterable[Document], numbers: Iterable[Reproduction] = ()) -> str:
+    """BibTeX of exactly the papers whose claims were tested or whose numbers recomputed, sorted, each once."""
+    sources = [*(d.claim for d in documents), *map(source, numbers)]
+    found = {claim.key or claim.bibtex: claim.bibtex for claim in sources if claim.bibtex}
     return "\n\n".join(found[key] for key in sorted(found)) + ("\n" if found else "")
 
 

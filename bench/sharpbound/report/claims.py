@@ -85,7 +85,7 @@ class Claim:
         """What it says of its metric, as LaTeX; empty where its formula says nothing: of an ordering, or a constant."""
         if self.kind == "ordering" or self.latex in ("", "1"):
             return ""
-        return inequality(self.kind, self.metric, self.latex, self.info.get("constant") == "explicit")
+        return inequality(self.kind, self.metric, self.latex, self.explicit)
 
     @property
     def trust(self) -> str:
@@ -95,6 +95,23 @@ class Claim:
     @property
     def unverified(self) -> bool:
         return self.info.get("status") == "unverified-wording"
+
+    @property
+    def explicit(self) -> bool:
+        """Whether the claim states its constant."""
+        return self.info.get("constant") == "explicit"
+
+    @property
+    def why_unverified(self) -> str:
+        """What of its wording was not read; empty for one that is verified."""
+        return str(self.info.get("unverified") or self.trust) if self.unverified else ""
+
+    @property
+    def read(self) -> str:
+        """What was read where: the trust in words, the place and the version."""
+        version = str(self.info.get("version") or self.paper.get("version") or "")
+        version = "" if version in ("", "unknown") else f"version {version}"
+        return "; ".join(part for part in (self.trust, str(self.info.get("source") or ""), version) if part)
 
     @property
     def bibtex(self) -> str:

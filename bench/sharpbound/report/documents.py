@@ -15,6 +15,7 @@ from typing import Any
 
 from sharpbound.errors import InputError
 from sharpbound.records.document import CaseDocument, Quantity
+from sharpbound.records.files import read_json
 from sharpbound.records.values import entries, finite, pair, slug, table
 from sharpbound.report.claims import Claim
 from sharpbound.report.leading import LeadingTerm
@@ -268,14 +269,6 @@ class Document:
         return "" if low - slack <= x <= high + slack else "outside the fitted window"
 
 
-def read_json(path: Path) -> Any:
-    """The content of a JSON file; InputError if it is not one."""
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, OSError) as error:
-        raise InputError(f"is not readable as JSON ({error}); {REMEDY}", where=str(path)) from error
-
-
 def load(directory: Path) -> tuple[list[Document], dict[str, Any]]:
     """Case documents and environment of the run in ``directory``.
 
@@ -284,7 +277,7 @@ def load(directory: Path) -> tuple[list[Document], dict[str, Any]]:
     path = directory / "cases.json"
     if not path.is_file():
         raise InputError(f"there are no results; {REMEDY}", where=str(directory))
-    content = read_json(path)
+    content = read_json(path, REMEDY)
     if isinstance(content, dict):
         content = content.get("cases")
     if not isinstance(content, list) or not all(isinstance(item, dict) for item in content):
@@ -303,4 +296,4 @@ def load(directory: Path) -> tuple[list[Document], dict[str, Any]]:
             )
         seen[document.anchor] = document.id
     environment = directory / "environment.json"
-    return documents, table(read_json(environment)) if environment.is_file() else {}
+    return documents, table(read_json(environment, REMEDY)) if environment.is_file() else {}

@@ -7,6 +7,15 @@ from dataclasses import dataclass
 
 from sharpbound.report.claims import Claim
 from sharpbound.report.documents import CHAPTERS, CONTROLS, SOURCES, Document
+from sharpbound.suite.hypotheses import MET, UNCHECKED
+
+
+def by_hypotheses(documents: Sequence[Document]) -> list[tuple[str, list[Document]]]:
+    """Cases by what became of the theorem's hypotheses on them: met, not met (which), unchecked."""
+    groups: dict[str, list[Document]] = {}
+    for document in sorted(documents, key=lambda d: (d.hypotheses != MET, d.hypotheses == UNCHECKED)):
+        groups.setdefault(document.hypotheses, []).append(document)
+    return list(groups.items())
 
 
 @dataclass(frozen=True)

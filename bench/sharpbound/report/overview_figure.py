@@ -72,7 +72,9 @@ def draw_overview(
     place_ticks(axes, scale, [p.x for document, _ in group for p in document.points if p.x is not None])
     axes.set_yscale("log")
     axes.set_xlabel(variable_label(swept))
-    axes.set_ylabel(f"error / {word}, scaled to touch 1")
+    axes.set_ylabel(
+        f"error / {word}, " + ("as it is stated" if group[0][0].claim.explicit else "scaled to touch 1")
+    )
     axes.axhline(1.0, color=INK, lw=1.0, ls="--", zorder=1)
     ratios = [ratio for _, curve in group for _, ratio, _ in curve]
     axes.set_ylim(min(ratios) / 1.3, max(1.0, *ratios) * 1.3)

@@ -164,7 +164,8 @@ def _bound_label(document: Document) -> str:
         falling = exponent > 0 if exponent else _bound_falls(document)
         scale = abs(document.predicted / exponent) if exponent else 0.0
         rate = rate_latex(document.swept, abs(document.predicted), falling, scale * logs)
-    return f"{name}, scaled to touch" + (f"\n$\\propto\\;{rate}$" if rate else "")
+    how = "as it is stated" if "explicit" in document.details else "scaled to touch"
+    return f"{name}, {how}" + (f"\n$\\propto\\;{rate}$" if rate else "")
 
 
 def _bound_falls(document: Document) -> bool:

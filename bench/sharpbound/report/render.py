@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from sharpbound.records.files import strict_json, write_together
+from sharpbound.records.numbers import read_reproductions
 from sharpbound.records.values import entries, table
 from sharpbound.report.citation import bibliography
 from sharpbound.report.documents import load
@@ -36,6 +37,7 @@ def render(input_dir: Path | str, output_dir: Path | str, track: Track = _untrac
     that a case declares cannot be drawn, or ``output_dir`` cannot be written to; nothing is written then.
     """
     documents, environment = load(Path(input_dir))
+    numbers = read_reproductions(Path(input_dir))
     chapters = arrange(documents)
     groups = [group for chapter in chapters for group in chapter.groups]
     ordered = [d for group in groups for d in group.documents]
@@ -45,16 +47,17 @@ def render(input_dir: Path | str, output_dir: Path | str, track: Track = _untrac
     subjects: list[Subject] = [*groups, *documents]
     drawn = draw_all(subjects, lambda anchor, key: _kept(output, before, anchor, key), track)
     card = draw_scorecard(found, dict(count_verdicts(ordered)))
-    site = Site(found, ordered, environment, {a: drawings for a, (_, drawings) in drawn.items()}, card)
+    figures = {anchor: drawings for anchor, (_, drawings) in drawn.items()}
+    site = Site(found, ordered, environment, figures, card, numbers)
     files: dict[str, str | bytes] = dict(site.files())
     files |= {
         "table.tex": latex_table(ordered),
-        "references.bib": bibliography(ordered),
+        "references.bib": bibliography(ordered, numbers),
         "verdicts.csv": csv_table(ordered),
         "verdicts.md": markdown_table(ordered),
     }
-    figures = [one for _, drawings in drawn.values() for one in drawings] + [card]
-    files |= {f"figures/{one.stem}.svg": one.svg for one in figures}
+    every = [one for drawings in figures.values() for one in drawings] + [card]
+    files |= {f"figures/{one.stem}.svg": one.svg for one in every}
     files[MANIFEST] = strict_json({"figures": _remembered(drawn), "files": sorted(files)}) + "\n"
     write_together(output, files)
     for name in set(entries(before.get("files"))) - set(files):

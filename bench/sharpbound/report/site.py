@@ -18,6 +18,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from sharpbound.records.files import strict_json
+from sharpbound.records.numbers import Reproduction
 from sharpbound.records.values import entries, flatten, table
 from sharpbound.report.addresses import case_page, claim_page, paper_name, paper_page, permanent
 from sharpbound.report.citation import bibliography
@@ -27,6 +28,9 @@ from sharpbound.report.documents import Document
 from sharpbound.report.drawings import Drawn, says
 from sharpbound.report.engines import engines
 from sharpbound.report.lessons import STANDINGS, Paper, learnt
+from sharpbound.report.numbers import BADGES, agreement, by_paper, ours
+from sharpbound.report.order import by_hypotheses
+from sharpbound.report.rivals import contests
 from sharpbound.report.snapshot import Snapshot
 from sharpbound.report.typeset import formula, prose
 from sharpbound.report.wording import METRICS, VERDICTS, estimate, named, number, setting
@@ -34,6 +38,8 @@ from sharpbound.suite.claim import TRUST
 
 PAGES = {
     "constants": "Sharp constants",
+    "numbers": "Published numbers",
+    "rivals": "Theorems compared",
     "audits": "Audits",
     "corrections": "Versions and wording",
     "engines": "Engines and floors",
@@ -60,6 +66,8 @@ class Site:
     environment: Mapping[str, Any]
     figures: Mapping[str, Sequence[Drawn]]
     scorecard: Drawn
+    numbers: Sequence[Reproduction] = ()
+    """Published ones beside ours."""
 
     def files(self) -> dict[str, str]:
         """Every page, style sheet and script, by its path."""
@@ -89,10 +97,12 @@ class Site:
         tests = [d for d in self.documents if not d.claim.control]
         values: dict[str, dict[str, Any]] = {
             "constants": {"truths": truths(tests)},
+            "numbers": {"numbers": by_paper(self.numbers)},
+            "rivals": {"contests": contests(tests)},
             "audits": {"cases": [d for d in self.documents if d.kind == "audit"]},
             "corrections": {},
             "engines": {"engines": engines(self.documents)},
-            "references": {"bibliography": bibliography(self.documents)},
+            "references": {"bibliography": bibliography(self.documents, self.numbers)},
         }
         return values[name]
 
@@ -139,9 +149,16 @@ class Site:
             "number": number, "prose": prose, "row_table": row_table, "setting": setting, "table": table,
             "case_page": case_page, "claim_page": claim_page, "paper_page": paper_page, "permanent": permanent,
             "paper_name": paper_name, "says": says, "settings": settings, "metric_rows": metric_rows,
-            "rerun": rerun, "counts": count_verdicts, "given_away": given_away,
+            "rerun": rerun, "counts": count_verdicts, "given_away": given_away, "agreement": agreement,
+            "ours": ours, "by_hypotheses": by_hypotheses,
         }  # fmt: skip
-        jinja.globals |= {"named": named, "STANDINGS": STANDINGS, "FOLLOWS": FOLLOWS, "TRUST": TRUST}
+        jinja.globals |= {
+            "named": named,
+            "STANDINGS": STANDINGS,
+            "FOLLOWS": FOLLOWS,
+            "TRUST": TRUST,
+            "BADGES": BADGES,
+        }
         return jinja
 
 

@@ -8,9 +8,12 @@ any moment. They say what they are of, and are used for nothing else. Floats are
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
+import os
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,6 +29,14 @@ if TYPE_CHECKING:
 
 MOST_BYTES = 2**26
 """The largest file that may be an entry; rows of a cell take some kilobytes."""
+FULL_OR_READ_ONLY = {
+    errno.ENOSPC,
+    errno.EROFS,
+    errno.EACCES,
+    errno.EPERM,
+    getattr(errno, "EDQUOT", errno.ENOSPC),
+}
+"""What a folder may have that is in its place and cannot be written."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +57,9 @@ class Cache:
             try:
                 folder.mkdir(parents=True, exist_ok=True)
             except OSError as error:
+                if error.errno in FULL_OR_READ_ONLY:
+                    self._tell(error)
+                    return
                 raise InputError(
                     f"cannot make the cache folder ({error.strerror}): name another with --cache DIR, "
                     "or keep none with --no-cache",
@@ -57,19 +71,12 @@ class Cache:
         if self.folder is None:
             return None
         path = self._path(self.folder, cell)
-        try:
-            if path.stat().st_size > MOST_BYTES:
-                return None
-            stored = json.loads(path.read_bytes())
-            body = stored["body"]
-            told = {name: body[name] for name in ("key", "kind", "params", "versions")}
-            if stored["sha256"] != _digest(body) or _canonical(told) != _canonical(_identity(cell)):
-                return None
-            rows, seconds = body["rows"], float(body["seconds"])
-        except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        body = read_entry(path)
+        if body is None or any(_canonical(body[k]) != _canonical(v) for k, v in _identity(cell).items()):
             return None
-        whole = isinstance(rows, list) and all(isinstance(row, dict) for row in rows)
-        return Entry(rows, seconds) if whole else None
+        with suppress(OSError):
+            os.utime(path)  # the entries unused longest are the first to be pruned
+        return Entry(body["rows"], float(body["seconds"]))
 
     def put(self, cell: Cell, entry: Entry) -> None:
         """Store ``entry``; the last of several writers of one cell wins, and all write the same rows.
@@ -83,14 +90,32 @@ class Cache:
         try:
             write_atomically(self._path(self.folder, cell), text)
         except OSError as error:
-            if not self._told:
-                self._told = True
-                print(f"{self.folder}: results are not kept ({error.strerror})", file=sys.stderr)
+            self._tell(error)
+
+    def _tell(self, error: OSError) -> None:
+        if not self._told:
+            self._told = True
+            print(f"{self.folder}: results are not kept ({error.strerror})", file=sys.stderr)
 
     @staticmethod
     def _path(folder: Path, cell: Cell) -> Path:
         name = cell_key(cell)
         return folder / name[:2] / f"{name}.json"
+
+
+def read_entry(path: Path) -> dict[str, Any] | None:
+    """What an entry says: key, kind, params, versions, rows and seconds; None where ``path`` holds no whole one."""
+    try:
+        if path.stat().st_size > MOST_BYTES:
+            return None
+        stored = json.loads(path.read_bytes())
+        body = stored["body"]
+        float(body["seconds"])
+        if stored["sha256"] != _digest(body) or not all(isinstance(row, dict) for row in body["rows"]):
+            return None
+        return body if body.keys() >= {"key", "kind", "params", "versions"} else None
+    except (OSError, ValueError, KeyError, TypeError, RecursionError, AttributeError):
+        return None
 
 
 def _identity(cell: Cell) -> dict[str, Any]:

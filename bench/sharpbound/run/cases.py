@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING
 
 from sharpbound.errors import InputError
 from sharpbound.records.document import CaseDocument, Conclusion, Row, document
+from sharpbound.run.attempt import Failure, Result, failure
 from sharpbound.run.cache import Cache, Entry
-from sharpbound.run.execute import Failure, Observer, Result, Stopped, entries, failure, run_cells
+from sharpbound.run.execute import Observer, Stopped, entries, run_cells
+from sharpbound.run.executors import Work
 from sharpbound.run.fingerprint import cell_key
+from sharpbound.run.signals import status
 from sharpbound.suite.loading import find_claim
 from sharpbound.suite.validation import shown
 
@@ -47,27 +50,32 @@ def measure_cases(
     *,
     workers: int | None = None,
     observer: Observer | None = None,
+    work: Work | None = None,
 ) -> Outcome:
     """Measure ``cases``, in order. A case that fails is reported in the outcome; the others go on.
 
     Raises BadCases before anything is computed, and `sharpbound.run.execute.Stopped` on Ctrl-C.
     """
-    planned, mistakes = _plan(cases, theory)
+    outcome = Outcome()
+    planned, mistakes = _plan(cases, theory, outcome.failures)
     cells = [cell for plan in planned for cell in plan.cells]
     try:
         stored = entries(cells, cache)
-    except KeyboardInterrupt:
-        raise Stopped(0, len(cells)) from None
-    for plan in planned:
+    except KeyboardInterrupt as stop:
+        raise Stopped(0, len(cells), status(stop)) from None
+    for plan in list(planned):
         if any(cell_key(cell) not in stored for cell in plan.cells):
             try:
                 plan.experiment.check(plan.case)
             except InputError as mistake:
                 mistakes += mistake.at(where=str(plan.case.file)).mistakes
+            except Exception as error:
+                outcome.failures[plan.case.id] = failure(error)
+                planned.remove(plan)
     if mistakes:
         raise BadCases(mistakes)
-    results = run_cells(cells, cache, stored=stored, workers=workers, observer=observer)
-    outcome = Outcome()
+    cells = [cell for plan in planned for cell in plan.cells]
+    results = run_cells(cells, cache, stored=stored, workers=workers, observer=observer, work=work)
     for plan in planned:
         case, claim = plan.case, theory[plan.case.claim]
         rows, seconds, concluded = _conclude(plan, claim, [results[cell_key(cell)] for cell in plan.cells])
@@ -77,9 +85,20 @@ def measure_cases(
                 continue
             outcome.failures[case.id] = concluded
             concluded = Conclusion("failed", None, None, {"reason": concluded.reason})
-        checked = plan.experiment.assumptions(case, claim)
+        try:
+            checked = plan.experiment.assumptions(case, claim)
+        except Exception as error:  # what is not known of a hypothesis takes no row with it
+            checked, outcome.failures[case.id] = [], failure(error)
         outcome.documents.append(document(case, claim, rows, concluded, seconds, checked))
     return outcome
+
+
+def planned_cells(cases: Sequence[Case], theory: Mapping[str, Claim]) -> list[Cell]:
+    """The cells that `measure_cases` would measure or find in the cache; raises BadCases as it does."""
+    planned, mistakes = _plan(cases, theory, {})
+    if mistakes:
+        raise BadCases(mistakes)
+    return [cell for plan in planned for cell in plan.cells]
 
 
 @dataclass(frozen=True)
@@ -92,8 +111,13 @@ class _Plan:
     drawings: int
 
 
-def _plan(cases: Sequence[Case], theory: Mapping[str, Claim]) -> tuple[list[_Plan], list[InputError]]:
-    """The cells of each valid case, and what is wrong with the others."""
+def _plan(
+    cases: Sequence[Case], theory: Mapping[str, Claim], failures: dict[str, Failure]
+) -> tuple[list[_Plan], list[InputError]]:
+    """The cells of each valid case, and what is wrong with the others.
+
+    A case on which the checks themselves break down goes to ``failures``, and stops no other.
+    """
     from sharpbound import chapters
 
     planned: list[_Plan] = []
@@ -104,11 +128,12 @@ def _plan(cases: Sequence[Case], theory: Mapping[str, Claim]) -> tuple[list[_Pla
             experiment = chapters.get(case.kind)
             drawings = experiment.drawings(case)
             cells = [*experiment.cells(case), *drawings]
-            if case.home:
-                cells = [replace(cell, home=case.home) for cell in cells]
+            cells = [replace(cell, home=case.home, limits=case.limits) for cell in cells]
             planned.append(_Plan(case, experiment, cells, len(drawings)))
         except InputError as mistake:
             mistakes.append(mistake.at(where=str(case.file)))
+        except Exception as error:
+            failures[case.id] = failure(error)
     return planned, mistakes
 
 

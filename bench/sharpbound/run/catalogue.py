@@ -14,7 +14,7 @@ from rich.table import Table
 
 from sharpbound.places import relative
 from sharpbound.run.screen import screen
-from sharpbound.suite.claim import TRUST
+from sharpbound.suite.claim import CONSTANT, TRUST
 
 if TYPE_CHECKING:
     from sharpbound.suite import Case, Claim
@@ -46,6 +46,8 @@ def _claims() -> tuple[Sequence[str], Lines]:
 
 
 def _samplers() -> tuple[Sequence[str], Lines]:
+    from sharpbound.chapters.discrete.masked.samplers import SAMPLERS as MASKED
+    from sharpbound.chapters.discrete.samplers import SAMPLERS as DISCRETE
     from sharpbound.samplers import BROKEN, SAMPLERS
 
     for line in BROKEN:
@@ -59,7 +61,14 @@ def _samplers() -> tuple[Sequence[str], Lines]:
         )
         for name, sampler in SAMPLERS.items()
     )
-    return ("sampler", "title", "claimed order", "evaluations per step", "source"), lines
+    discrete = [
+        *(
+            (name, f"{sampler.title} (discrete)", "", "", sampler.source)
+            for name, sampler in DISCRETE.items()
+        ),
+        *((name, f"{sampler.title} (masked)", "", "", sampler.source) for name, sampler in MASKED.items()),
+    ]
+    return ("sampler", "title", "claimed order", "evaluations per step", "source"), [*lines, *discrete]
 
 
 def _schedules() -> tuple[Sequence[str], Lines]:
@@ -69,9 +78,10 @@ def _schedules() -> tuple[Sequence[str], Lines]:
 
 
 def _targets() -> tuple[Sequence[str], Lines]:
+    from sharpbound.chapters.discrete.targets import FAMILIES as DISCRETE
     from sharpbound.targets import FAMILIES
 
-    return ("family", "parameters", "what it is"), _functions(FAMILIES)
+    return ("family", "parameters", "what it is"), [*_functions(FAMILIES), *_functions(DISCRETE)]
 
 
 def _metrics() -> tuple[Sequence[str], Lines]:
@@ -81,7 +91,7 @@ def _metrics() -> tuple[Sequence[str], Lines]:
 
 
 def _engines() -> tuple[Sequence[str], Lines]:
-    from sharpbound.chapters.discrete.study import FOUND_BY
+    from sharpbound.chapters.discrete.laws import FOUND_BY
     from sharpbound.laws.chains import CHAIN_ENGINES
     from sharpbound.laws.engines import ENGINES
 
@@ -133,6 +143,8 @@ def show_claim(claim: Claim, cases: Sequence[Case]) -> None:
         "leading powers": rates,
         "speaks of": ", ".join(f"{metric} ({how})" for metric, how in claim.metrics.items()),
         "wording": f"{claim.status}, trust {claim.trust}: {TRUST[claim.trust]}",
+        "unverified": claim.unverified or "",
+        "constant": CONSTANT[claim.constant],
         "note": claim.note or "",
         "cases": ", ".join(case.id for case in cases) or "none",
     }

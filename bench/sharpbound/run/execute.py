@@ -6,26 +6,17 @@ one order, and the rows are bitwise the same for any number of workers and any o
 
 from __future__ import annotations
 
-import json
-import multiprocessing
-import os
-import signal
-import sys
-import threading
 import time
-import traceback
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, ProcessPoolExecutor, wait
-from contextlib import contextmanager
-from dataclasses import dataclass
-from types import FrameType
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Protocol
 
 from sharpbound import foreign
-from sharpbound.errors import InputError
+from sharpbound.run.attempt import Measure, Result, attempt, single_threaded
 from sharpbound.run.cache import Cache, Entry
+from sharpbound.run.executors import Work, processes
 from sharpbound.run.fingerprint import cell_key
+from sharpbound.run.signals import status
 
 if TYPE_CHECKING:
     from sharpbound.chapters.base import Cell
@@ -38,24 +29,12 @@ OTHER_WORK, MOST_STEPS = 50.0, 1024.0
 """In steps: what a cell costs without any, and what the longest ones come to."""
 
 
-@dataclass(frozen=True)
-class Failure:
-    """Why a cell has no rows: a ``mistake`` in the user's input, or else a ``trace`` for the log."""
-
-    reason: str
-    trace: str = ""
-    mistake: InputError | None = None
-
-
-Result = Entry | Failure
-Measure = Callable[["Cell"], "list[Row]"]
-
-
 class Stopped(Exception):
     """The user interrupted the run. What is done stays in the cache."""
 
-    def __init__(self, done: int, total: int) -> None:
+    def __init__(self, done: int, total: int, status: int = 130) -> None:
         super().__init__(f"stopped; {done} of {total} cells done, run again to go on")
+        self.status = status
 
 
 class Observer(Protocol):
@@ -93,12 +72,14 @@ def run_cells(
     workers: int | None = None,
     observer: Observer | None = None,
     measure: Measure = measure,
+    work: Work | None = None,
 ) -> dict[str, Result]:
     """The result of every distinct cell, by its key; what the cache holds is not computed again.
 
     ``stored`` is what the cache holds of them, where it was already asked (`entries`).
     ``workers`` processes do the work; 1 means this one; None means this one for the first moments and,
-    if work is left then, as many as there are cores. A cell that raises is a Failure, as is one whose
+    if work is left then, as many as there are cores. ``work`` is the executor that does it (`executors.named`),
+    by default `executors.processes`. A cell that raises is a Failure, as is one whose
     process dies twice; the others go on. Raises Stopped on Ctrl-C, with no process left behind.
     """
     distinct = {cell_key(cell): cell for cell in cells}
@@ -116,17 +97,26 @@ def run_cells(
         observer.begin(list(missing))
     try:
         if workers is None:
-            _work_here(missing, measure, done, ALONE_SECONDS)
-            from joblib import cpu_count  # the cores that this process may use, not those of the machine
-
-            workers = min(cpu_count(), len(missing))
-        if workers <= 1:
+            if work is None:
+                _work_here(missing, measure, done, ALONE_SECONDS)
+            workers = cores()
+        longest_first = deque(reversed(missing))
+        if work and missing:
+            work(longest_first, workers, measure, done)
+        elif workers <= 1:
             _work_here(missing, measure, done)
-        else:
-            _work_in_processes(deque(reversed(missing)), min(workers, len(missing)), measure, done)
-    except KeyboardInterrupt:
-        raise Stopped(len(results), len(distinct)) from None
+        elif missing:
+            processes.work(longest_first, min(workers, len(missing)), measure, done)
+    except KeyboardInterrupt as stop:
+        raise Stopped(len(results), len(distinct), status(stop)) from None
     return results
+
+
+def cores() -> int:
+    """How many cores this process may use, which need not be all of the machine."""
+    from joblib import cpu_count
+
+    return int(cpu_count())
 
 
 def entries(cells: Sequence[Cell], cache: Cache) -> dict[str, Entry]:
@@ -135,154 +125,13 @@ def entries(cells: Sequence[Cell], cache: Cache) -> dict[str, Entry]:
     return {key: entry for key, cell in distinct.items() if (entry := cache.get(cell))}
 
 
-def attempt(measure: Measure, cell: Cell) -> Result:
-    """Measure one cell; never raises. Rows pass through JSON, so fresh and stored ones are the same."""
-    start = time.perf_counter()
-    try:
-        rows = json.loads(json.dumps(measure(cell)))
-    except Exception as error:
-        return failure(error)
-    return Entry(rows, time.perf_counter() - start)
-
-
-def failure(error: Exception) -> Failure:
-    """The exception being handled: one line, and the traceback unless it is the user's mistake."""
-    if isinstance(error, InputError):
-        return Failure(str(error), mistake=error)
-    if blamed := foreign.blamed(error):
-        return Failure(str(blamed), mistake=blamed)
-    line = " ".join(f"{type(error).__name__}: {error}".split())
-    return Failure(line, trace=traceback.format_exc())
-
-
 def _work_here(
     queue: deque[Cell], measure: Measure, done: Callable[[Cell, Result], None], seconds: float = float("inf")
 ) -> None:
     """Work through ``queue`` in this process, and begin no cell after ``seconds``."""
     start = time.perf_counter()
     if queue:
-        with _single_threaded():
+        with single_threaded():
             while queue and time.perf_counter() - start < seconds:
                 cell = queue.popleft()
                 done(cell, attempt(measure, cell))
-
-
-def _work_in_processes(
-    queue: deque[Cell], workers: int, measure: Measure, done: Callable[[Cell, Result], None]
-) -> None:
-    """Work through ``queue`` in ``workers`` processes.
-
-    Where one dies (killed, out of memory), its cell is among those in flight: each of these is tried
-    once more, alone, and the one that dies again is the culprit.
-    """
-    while queue:
-        for suspect in _drain(queue, workers, measure, done):
-            for culprit in _drain(deque([suspect]), 1, measure, done):
-                done(culprit, Failure("its worker process died twice: killed, or out of memory"))
-
-
-def _drain(
-    queue: deque[Cell], workers: int, measure: Measure, done: Callable[[Cell, Result], None]
-) -> list[Cell]:
-    """Work through ``queue`` until it is empty or a worker dies; returns the cells then in flight."""
-    lost: list[Cell] = []
-    flying: dict[Future[Result], Cell] = {}
-    with _processes(workers) as pool:
-        while flying or (queue and not lost):
-            while queue and not lost and len(flying) < workers:
-                cell = queue.popleft()
-                try:
-                    with _interrupts_deferred():
-                        flying[pool.submit(attempt, measure, cell)] = cell
-                except BrokenExecutor:  # a worker died with nothing to do
-                    lost.append(cell)
-            for future in wait(flying, return_when=FIRST_COMPLETED).done:
-                cell = flying.pop(future)
-                try:
-                    result = future.result()
-                except BrokenExecutor:
-                    lost.append(cell)
-                else:
-                    done(cell, result)
-    return lost
-
-
-@contextmanager
-def _processes(workers: int) -> Iterator[Executor]:
-    """Processes that share no state with this one: none of it reaches a number. None outlives the block."""
-    before = set(multiprocessing.active_children())
-    if sys.platform == "linux":  # loads torch once for all workers, and for those that replace dead ones
-        multiprocessing.set_forkserver_preload(["scipy.linalg", "torch", "sharpbound.chapters.sampling"])
-        context = multiprocessing.get_context("forkserver")
-    else:
-        context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_begin_worker)
-    try:
-        yield pool
-    except BaseException:
-        for child in set(multiprocessing.active_children()) - before:
-            child.terminate()
-        raise
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
-def _begin_worker() -> None:
-    """Make a worker single-threaded, deaf to Ctrl-C (its parent decides) and unable to outlive its parent."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-
-    def leave_with_parent() -> None:
-        parent.join()
-        os._exit(1)
-
-    threading.Thread(target=leave_with_parent, daemon=True).start()
-    _limit_threads()
-
-
-@contextmanager
-def _interrupts_deferred() -> Iterator[None]:
-    """Hold Ctrl-C back until the block ends; processes started in it never see it, not even while they load.
-
-    They inherit the signal mask of this thread. The mask does not protect this process, whose other
-    threads may receive the signal, so its handler is exchanged too.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    caught: list[tuple[int, FrameType | None]] = []
-    handler = signal.signal(signal.SIGINT, lambda number, frame: caught.append((number, frame)))
-    maskable = hasattr(signal, "pthread_sigmask")  # not on Windows
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT}) if maskable else None
-    try:
-        yield
-    finally:
-        if mask is not None:
-            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-        signal.signal(signal.SIGINT, handler)
-    if caught and callable(handler):
-        handler(*caught[0])
-
-
-def _limit_threads() -> Any:
-    """One thread for torch and for each BLAS from now on; returns the handle that gives BLAS its own back."""
-    import scipy.linalg  # noqa: F401 - limits reach loaded libraries only, and scipy brings its own BLAS
-    import torch
-    from threadpoolctl import threadpool_limits
-
-    torch.set_num_threads(1)
-    return threadpool_limits(limits=1)
-
-
-@contextmanager
-def _single_threaded() -> Iterator[None]:
-    import torch
-
-    threads = torch.get_num_threads()
-    limits = _limit_threads()
-    try:
-        yield
-    finally:
-        limits.restore_original_limits()
-        torch.set_num_threads(threads)

@@ -7,7 +7,8 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from sharpbound.run.execute import Result, cost
+from sharpbound.run.attempt import Result
+from sharpbound.run.execute import cost
 
 if TYPE_CHECKING:
     from rich.progress import Progress

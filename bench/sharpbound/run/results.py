@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import sharpbound
 from sharpbound.places import CHECKOUT
 from sharpbound.records.document import CaseDocument
-from sharpbound.records.files import strict_json, write_atomically
-from sharpbound.run.execute import Failure
+from sharpbound.records.files import strict_json, write_atomically, write_together
+from sharpbound.run.attempt import Failure
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,25 +27,27 @@ PACKAGES = ("numpy", "scipy", "torch", "pot", "pandas")
 
 
 def write_results(folder: Path, documents: Sequence[CaseDocument]) -> None:
-    """Write cases.json, rows.parquet, rows.csv and environment.json, each whole or not at all."""
+    """Write cases.json, rows.parquet, rows.csv and environment.json, all of them or none."""
     frame = tidy(documents)
     parquet = io.BytesIO()
     frame.to_parquet(parquet, index=False)
-    write_atomically(folder / "rows.parquet", parquet.getvalue())
-    write_atomically(folder / "rows.csv", frame.to_csv(index=False))
-    write_atomically(folder / "environment.json", strict_json(environment(), indent=2) + "\n")
-    write_atomically(
-        folder / "cases.json", strict_json([document.as_json() for document in documents], indent=1) + "\n"
-    )
+    files: dict[str, str | bytes] = {
+        "rows.parquet": parquet.getvalue(),
+        "rows.csv": frame.to_csv(index=False),
+        "environment.json": strict_json(environment(), indent=2) + "\n",
+        "cases.json": strict_json([document.as_json() for document in documents], indent=1) + "\n",
+    }
+    write_together(folder, files)
 
 
 def write_log(folder: Path, failures: Mapping[str, Failure]) -> Path:
     """Write why cases failed, with tracebacks, to ``failures.log``, or remove an old one; the path."""
     path = folder / "failures.log"
-    if not failures:
+    traced = {case: failure for case, failure in failures.items() if failure.trace}
+    if not traced:
         path.unlink(missing_ok=True)
         return path
-    write_atomically(path, "\n".join(f"{case}: {f.reason}\n{f.trace}" for case, f in failures.items()))
+    write_atomically(path, "\n".join(f"{case}: {f.reason}\n{f.trace}" for case, f in traced.items()))
     return path
 
 

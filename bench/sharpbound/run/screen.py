@@ -20,6 +20,7 @@ COLOURS = {
     "sharp": "green", "confirmed": "green", "loose": "cyan", "violated": "red", "refuted": "red",
     "failed": "red", "inconclusive": "yellow",
     "reached": "green", "exceeded": "green", "not reached": "red", "undecided": "yellow",
+    "exact": "green", "same": "green", "parts": "red",
 }  # fmt: skip
 
 
@@ -141,13 +142,6 @@ def show_constants(documents: Sequence[CaseDocument]) -> None:
         screen().print(table)
     for note in notes:
         screen().print(escape(f"no leading term for {note}"))
-
-
-def show_audit(found: dict[str, Any]) -> None:
-    """The rows of an audited sampler, their local slopes, and its order."""
-    claim = {"kind": "upper-bound", "metric": "w2", "formula": f"1/T**{found['nominal']:g}"}
-    words = {"title": found["sampler"], "claim": "order of accuracy", "claim_info": claim}
-    show_document(CaseDocument.read(found | words))
 
 
 def show_summary(documents: Sequence[CaseDocument]) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 from sharpbound.chapters.sampling_rate.worst import FAMILIES, Worst, base_case, case_file, dimensions, search
 from sharpbound.errors import InputError, did_you_mean
 from sharpbound.places import default_folder
-from sharpbound.records.files import strict_json, write_atomically
+from sharpbound.records.files import strict_json, try_folder, write_atomically
 from sharpbound.records.leading import law_in_words
 from sharpbound.run.cache import Cache
 from sharpbound.run.cases import measure_cases
@@ -40,13 +40,13 @@ def find_worst(
         raise InputError(f"choose {', '.join(FAMILIES)}, not {family!r}", key="--family")
     copies, claim = _dims(dims), theory[id]
     case = base_case(cases, claim)
+    try_folder(folder, "--output")
 
     def told(count: int, value: float) -> None:
         print(f"{count} targets tried, largest so far {value:.6g}", file=sys.stderr)
 
     found = search(case, claim, evaluations, told)
     file = folder / f"worst-{id.replace('.', '-')}.toml"
-    folder.mkdir(parents=True, exist_ok=True)
     write_atomically(file, case_file(case, found))
     document = measure_cases([load_case(file)], theory, Cache(default_folder())).documents[0]
     in_d = dimensions(case, found, copies)

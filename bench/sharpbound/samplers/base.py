@@ -190,6 +190,8 @@ class Sampler(ABC):
     kinds: ClassVar[frozenset[str]] = frozenset({"vp"})
     """Names of the forward processes that its formula is written for: "vp", "sub-vp", "ve". A formula in alpha_t
     and beta_t alone is one for "vp", and on others would be wrong without a sign of it."""
+    counts_steps: ClassVar[bool] = False
+    """Whether a step depends on the number of steps, besides its levels."""
     history: ClassVar[bool] = False
     """Whether a step uses what earlier steps computed, so that its stages are `PastStage`: the state alone is then
     not a Markov chain, and engines that push a density of it do not apply."""

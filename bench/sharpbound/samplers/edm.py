@@ -40,6 +40,10 @@ class EDMHeun(Sampler):
     def deterministic(self) -> bool:
         return self.churn == 0
 
+    @property
+    def counts_steps(self) -> bool:  # type: ignore[override]
+        return self.churn > 0
+
     def stages(self, step: Step) -> Sequence[Stage]:
         a, a_next, sigma_next = step.a, step.a_next, step.sigma_next
         gamma = min(self.churn / (step.ladder.T - step.ladder.stop), math.sqrt(2) - 1)

@@ -37,10 +37,13 @@ Check = Literal[
     "score-error",
     "lipschitz-estimates",
     "exact-start",
+    "early-stopping",
     "li2024-schedule",
     "small-steps",
     "step-over-lipschitz",
     "corrector",
+    "frozen-posterior-mean",
+    "steps-of-time-left",
     "number-of-steps",
 ]
 
@@ -65,10 +68,13 @@ CHECKS: dict[str, str] = {
     "score-error": "the error of the scores that the sampler is given has a known size: none, or a field of exact size",
     "lipschitz-estimates": "the score that the sampler is given is Lipschitz at every level",
     "exact-start": "the sampler starts from the exact law at a horizon that does not depend on T",
+    "early-stopping": "the reverse process stops at a time delta > 0 before the data",
     "li2024-schedule": "the schedule is that of Li et al. (2306.09251, equation (22))",
     "small-steps": "the steps in time are at most kappa min(1, t), with kappa at most 1",
     "step-over-lipschitz": "the steps in time are at most 1/L (at most of that order: the constant is not known)",
     "corrector": "the sampler takes corrector steps",
+    "frozen-posterior-mean": "the sampler freezes E[X0 | X] over each step of a variance-exploding process",
+    "steps-of-time-left": "no step in the time sigma^2 takes more than half of what is left",
     "number-of-steps": "T is at least a constant times the stated number: it holds up to its constant",
 }
 
@@ -87,6 +93,7 @@ class Context:
     exact_scores: bool | None = None
     exact_start: bool | None = None
     corrector: bool | None = None
+    frozen_mean: bool | None = None
 
 
 def check_assumption(
@@ -98,18 +105,20 @@ def check_assumption(
     exact_scores: bool | None = None,
     exact_start: bool | None = None,
     corrector: bool | None = None,
+    frozen_mean: bool | None = None,
 ) -> bool | None:
     """Whether the assumption ``name`` is met: True, False, or None where it is not known.
 
     What concerns X0 is read off the target's own moments and `Target.facts`. What concerns the rest is None
     unless it is given: the ``ladder`` of levels; ``lipschitz``, a constant L of the scores along it;
     ``exact_scores``, whether no error is added to them; ``exact_start``, whether the sampler starts from the
-    law of X_T itself (`init = "exact"`); ``corrector``, whether it takes corrector steps. "number-of-steps" is
-    None always: its constant is not stated (see `outcome`). Raises InputError for a name not in `CHECKS`.
+    law of X_T itself (`init = "exact"`); ``corrector``, whether it takes corrector steps; ``frozen_mean``, whether
+    it freezes the posterior mean over each step. "number-of-steps" is None always: its constant is not stated
+    (see `outcome`). Raises InputError for a name not in `CHECKS`.
     """
     if name not in CHECKS:
         raise InputError(f"unknown check {name!r}{did_you_mean(name, CHECKS)}")
-    context = Context(ladder, lipschitz, exact_scores, exact_start, corrector)
+    context = Context(ladder, lipschitz, exact_scores, exact_start, corrector, frozen_mean)
     if name in _OF_TARGET:
         return _OF_TARGET[name](target)
     return _OF_CONTEXT[name](target, context) if name in _OF_CONTEXT else None
@@ -221,6 +230,19 @@ def _step_over_lipschitz(target: Target, context: Context) -> bool | None:
     return True if np.diff(_times(context.ladder)).max() * context.lipschitz <= 1 else None
 
 
+def _frozen_posterior_mean(target: Target, context: Context) -> bool | None:
+    if context.frozen_mean is None or context.ladder is None:
+        return None
+    return context.frozen_mean and context.ladder.kind == "ve"
+
+
+def _steps_of_time_left(target: Target, context: Context) -> bool | None:
+    if context.ladder is None or context.ladder.kind != "ve":
+        return None
+    times = context.ladder.sigma[context.ladder.stop :] ** 2
+    return bool(np.all(np.diff(times) <= 0.5 * times[1:] * (1 + 1e-12)))
+
+
 _OF_CONTEXT: dict[str, Callable[[Target, Context], bool | None]] = {
     "exact-scores": lambda target, context: context.exact_scores,
     "score-error": lambda target, context: None if context.exact_scores is None else True,
@@ -230,4 +252,6 @@ _OF_CONTEXT: dict[str, Callable[[Target, Context], bool | None]] = {
     "small-steps": _small_steps,
     "step-over-lipschitz": _step_over_lipschitz,
     "corrector": lambda target, context: context.corrector,
+    "frozen-posterior-mean": _frozen_posterior_mean,
+    "steps-of-time-left": _steps_of_time_left,
 }

@@ -11,10 +11,9 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BeforeValidator, Field, PrivateAttr, model_validator
 
 from sharpbound import foreign
+from sharpbound.bounds import MAX_STEPS
 from sharpbound.errors import Collected, InputError, brief, did_you_mean
 from sharpbound.suite.validation import Table
-
-MAX_STEPS = 10_000_000
 
 
 def _slug(text: str) -> str:
@@ -70,7 +69,7 @@ KINDS: dict[str, Kind] = {
     "diffusion-time": _kind("diffusion_time", "target forward sampler score_error"),
     "detection": _kind("detection"),
     "audit": _kind("audit", "target forward sampler score_error"),
-    "discrete": _kind("target forward sampler"),
+    "discrete": _kind("target forward sampler", "score_error"),
 }
 """Tables beside [case], [measure] and [sweep], which every kind has. The kind's experiment validates
 what is in them."""
@@ -96,6 +95,14 @@ class Header(Table):
         return self
 
 
+class Limits(Table):
+    """The [limits] table: what one cell of the case may take. No number depends on it."""
+
+    seconds: Annotated[float, Field(gt=0, le=1e7)] = 3600.0
+    memory: Annotated[float, Field(gt=0, le=1e5)] = 4.0
+    """GiB, beyond what the process that measures it has in use already."""
+
+
 class Case(Table):
     """A case file. Tables whose contents an experiment understands are kept as plain dicts."""
 
@@ -112,6 +119,7 @@ class Case(Table):
     diffusion_time: dict[str, Any] | None = None
     audit: dict[str, Any] | None = None
     detection: dict[str, Any] | None = None
+    limits: Limits = Field(default_factory=Limits)
 
     _file: Path = PrivateAttr(default=Path())
     _spec: dict[str, Any] = PrivateAttr(default_factory=dict)
@@ -120,7 +128,7 @@ class Case(Table):
     @model_validator(mode="after")
     def _check(self) -> Case:
         kind = KINDS[self.kind]
-        present = self.model_fields_set - {"case", "measure", "sweep"}
+        present = self.model_fields_set - {"case", "measure", "sweep", "limits"}
         with Collected() as mistakes:
             for name in sorted(kind.required - present):
                 with mistakes.caught():
@@ -224,8 +232,9 @@ def _check_sweep(sweep: dict[str, list[Number]]) -> None:
 
 
 def _check_steps(values: list[Number]) -> None:
+    """Whole numbers from 2 on; or one step alone, which a theorem may be about."""
     for value in values:
-        if not isinstance(value, int) or value < 2:
+        if not isinstance(value, int) or value < (1 if len(values) == 1 else 2):
             raise InputError(f"must hold integers >= 2, got {value!r}", key="sweep.T")
         if value > MAX_STEPS:
             raise InputError(f"has {value} steps; use at most {MAX_STEPS}", key="sweep.T")

@@ -149,9 +149,13 @@ class Claim(Table):
     assumptions: list[Assumption] = Field(default_factory=list)
     trust: Trust
     status: Status
+    unverified: Line | None = None
+    """Of "unverified-wording": why, as what was read and what was not."""
     constant: Constant = "hidden"
     hidden_logs: bool = False
     """The claim is stated up to factors of log T that it does not name (O-tilde)."""
+    dimension_free: bool = False
+    """The bound holds whatever d is, which a formula without d does not say by itself: d may be in its constant."""
     control: bool = False
     """A deliberately wrong claim, which shows that violations are caught."""
     note: Line | None = None
@@ -186,6 +190,10 @@ class Claim(Table):
                 raise InputError("pinsker speaks of kl, kl-reverse or path-kl", key=f"metrics.{metric}")
         if self.trust == "M" and self.status != "unverified-wording":
             raise InputError('a claim of trust "M" has status = "unverified-wording"', key="status")
+        if self.dimension_free and "d" in self.formula.variables:
+            raise InputError("goes with a formula that has no d", key="dimension_free")
+        if self.unverified is not None and self.status != "unverified-wording":
+            raise InputError('goes with status = "unverified-wording"', key="unverified")
         if self.constant == "explicit" and (self.hidden_logs or self.kind in ("exponential", "ordering")):
             raise InputError(
                 "explicit constants go with an upper-bound, a lower-bound or an equality without hidden_logs",

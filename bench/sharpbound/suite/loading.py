@@ -13,6 +13,9 @@ from sharpbound.suite.case import Case
 from sharpbound.suite.claim import Claim, Paper
 from sharpbound.suite.validation import read_toml, shown, validated
 
+NUMBERS = "numbers"
+"""The folder inside a folder of claims that holds published numbers (`sharpbound.suite.numbers`), and no claims."""
+
 
 def load_case(path: str | Path, *, full: bool = False) -> Case:
     """The case in the TOML file ``path``; raises every mistake in it.
@@ -212,22 +215,35 @@ def find_claim(theory: Mapping[str, Claim], id: str) -> Claim:
 def _files(kind: str, only: Sequence[Path], more: Sequence[Path] = ()) -> list[Path]:
     """The TOML files of ``only`` these folders; else of the suite's, the working folder's and ``more``."""
     if only:
-        return [path for folder in only for path in _toml_files(folder)]
-    files = _toml_files(default_directory(kind))
+        return [path for folder in only for path in _toml_files(folder, kind)]
+    files = _toml_files(default_directory(kind), kind)
     for folder in more:
-        files += _toml_files(folder)
+        files += _toml_files(folder, kind)
     here = Path(kind)
-    files += sorted(here.rglob("*.toml")) if here.is_dir() else []
+    files += _below(here, kind) if here.is_dir() else []
     distinct: dict[Path, Path] = {}
     for path in files:
         distinct.setdefault(path.resolve(), path)
     return list(distinct.values())
 
 
-def _toml_files(directory: Path) -> list[Path]:
+def number_folders() -> list[Path]:
+    """Where published numbers lie: of the suite, and of the working folder."""
+    return [default_directory("theory") / NUMBERS, Path("theory") / NUMBERS]
+
+
+def _toml_files(directory: Path, kind: str) -> list[Path]:
     if not directory.is_dir():
         raise InputError("no such folder; check the path", where=shown(directory))
-    files = sorted(directory.rglob("*.toml"))
+    files = _below(directory, kind)
     if not files:
         raise InputError("has no .toml files", where=shown(directory))
     return files
+
+
+def _below(directory: Path, kind: str) -> list[Path]:
+    """All TOML files of a folder of cases; of a folder of claims all but the published numbers in it."""
+    files = sorted(directory.rglob("*.toml"))
+    if kind != "theory":
+        return files
+    return [path for path in files if path.relative_to(directory).parts[0] != NUMBERS]

@@ -39,9 +39,7 @@ class Cantor(Atoms1D):
     family = "cantor"
 
     def __init__(self, level: Any, low: Any, high: Any) -> None:
-        self.level = parameters.integer(level, "level", least=1)
-        if self.level > 16:
-            raise parameters.mistake("level", f"must be at most 16 (65536 atoms), got {self.level}")
+        self.level = parameters.integer(level, "level", least=1, most=16)  # 65536 atoms
         self.low = parameters.number(low, "low")
         self.high = parameters.number(high, "high")
         if not self.low < self.high:

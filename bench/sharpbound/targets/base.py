@@ -56,6 +56,9 @@ class Target(ABC):
         if getattr(cls, "family", None) in (None, *(base.__name__ for base in cls.__mro__)):
             cls.family = cls.__name__
 
+    def __repr__(self) -> str:
+        return f"<{self.family} in R^{self.dim}>"
+
     # -- closed forms that a family supplies; the derivatives can be left to torch ---------------
     @abstractmethod
     def _log_density(self, x: Tensor, a: float, sigma: float) -> Tensor:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.special import log_ndtr
 
+from sharpbound.bounds import MAX_DENSE
 from sharpbound.targets import parameters
 from sharpbound.targets.base import Moments, Target, Target1D
 from sharpbound.targets.facts import Facts, of_normal
@@ -47,7 +48,7 @@ def _dimension(values: dict[str, Any], dim: Any) -> int:
     """``dim``, or the length of the lists among the parameters, which must agree."""
     lengths = {key: len(value) for key, value in values.items() if isinstance(value, (list, tuple))}
     if dim is not None:
-        lengths["dim"] = parameters.integer(dim, "dim", least=1)
+        lengths["dim"] = parameters.integer(dim, "dim", least=1, most=MAX_DENSE)
     if len(set(lengths.values())) > 1:
         said = ", ".join(f"{key}: {length}" for key, length in lengths.items())
         raise parameters.mistake(next(iter(lengths)), f"dimensions disagree ({said}); make them equal")

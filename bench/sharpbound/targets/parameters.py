@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from sharpbound.bounds import MAX_DIM, bounded
 from sharpbound.errors import InputError
 
 Numbers = Sequence[Any] | NDArray[Any] | Tensor
@@ -65,16 +66,18 @@ def number(value: Any, key: str, *, above: float = -math.inf, least: float = -ma
         raise mistake(key, f"must be greater than {above:g}, got {value!r}")
     if not value >= least:
         raise mistake(key, f"must be at least {least:g}, got {value!r}")
-    return float(value)
+    return bounded(float(value), f"target.{key}")
 
 
-def integer(value: Any, key: str, *, least: int) -> int:
-    """A whole number >= ``least``."""
+def integer(value: Any, key: str, *, least: int, most: int = MAX_DIM) -> int:
+    """A whole number from ``least`` to ``most``."""
     value = plain(value)
     if isinstance(value, bool) or not isinstance(value, int):
         raise mistake(key, f"must be a whole number, got {value!r}")
     if value < least:
         raise mistake(key, f"must be at least {least}, got {value}")
+    if value > most:
+        raise mistake(key, f"must be at most {most}, got {value}")
     return value
 
 

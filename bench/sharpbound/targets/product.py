@@ -86,7 +86,8 @@ class Product(Target):
 def product(
     build: Callable[[Mapping[str, Any]], Target], factor: Any = None, dim: Any = None, factors: Any = None
 ) -> Product:
-    """``dim`` copies of the target table ``factor``, or one table per coordinate in ``factors``.
+    """``dim`` copies of the target table ``factor``, or one table per coordinate in ``factors``, over and over up to
+    ``dim`` coordinates if that is given.
 
     Raises InputError where a table is wrong (naming ``target.factor.<key>``) or not on the line.
     """
@@ -97,16 +98,18 @@ def product(
             raise parameters.mistake("dim", "is missing; say how many coordinates share factor")
         places = list(range(parameters.integer(dim, "dim", least=1)))
         return Product([(_factor(build, factor, "target.factor"), places)])
-    if dim is not None:
-        raise parameters.mistake("dim", "goes with factor; with factors it is their number, leave it out")
     tables = parameters.sequence(factors, "factors")
+    count = len(tables) if dim is None else parameters.integer(dim, "dim", least=1)
+    if count % len(tables):
+        raise parameters.mistake("dim", f"must be a multiple of the {len(tables)} factors, got {count}")
     groups: list[tuple[Any, Target1D, list[int]]] = []
     for i, table in enumerate(tables):
+        places = list(range(i, count, len(tables)))
         same = next((places for known, _, places in groups if known == table), None)
         if same is not None:
-            same.append(i)
+            same += places
         else:
-            groups.append((table, _factor(build, table, f"target.factors[{i}]"), [i]))
+            groups.append((table, _factor(build, table, f"target.factors[{i}]"), places))
     return Product([(target, places) for _, target, places in groups])
 
 

@@ -31,6 +31,9 @@ _FARTHEST = 1e8
 _LARGEST_LOG = 300.0
 """Nodes beyond e^300 are put there: to the x that are reached both look equally flat."""
 
+LEAST_NU = 0.1
+"""Of tails heavier still, the quantiles at which what is beyond is negligible have no float64 value."""
+
 
 class StudentT(Symmetric1D):
     """loc + scale * (Student's t with nu > 0 degrees of freedom); nu = 1 is the Cauchy law."""
@@ -38,7 +41,7 @@ class StudentT(Symmetric1D):
     family = "student-t"
 
     def __init__(self, nu: Any, loc: Any = 0.0, scale: Any = 1.0) -> None:
-        self.nu = parameters.number(nu, "nu", above=0.0)
+        self.nu = parameters.number(nu, "nu", above=0.0, least=LEAST_NU)
         self.centre = self.loc = parameters.number(loc, "loc")
         self.scale = parameters.number(scale, "scale", above=0.0)
         self._log_constant = -float(betaln(self.nu / 2, 0.5)) - 0.5 * math.log(self.nu)

@@ -94,34 +94,73 @@ class Rate:
     def interval(self) -> list[float] | None:
         return self.document["interval"]
 
-    def measure(self, sampler: Any = None, *, arrays: str = "numpy") -> Document:
+    def measure(
+        self, sampler: Any = None, *, arrays: str | None = None, convention: str = "score"
+    ) -> Document:
         """The case document with ``sampler`` in the place of the case's own.
 
         sampler : a `sharpbound.samplers.Sampler` (object or class), the name of a registered one, a [sampler]
             table, or a function ``(score, x, a, sigma)`` as of ``sharpbound audit``, which is measured in W2.
-        arrays : "numpy" or "torch", what a function computes with.
+        arrays : "numpy" or "torch", what a function computes with; by default torch with a ``convention``.
+        convention : how a function calls its model: "score", or one of `sharpbound.audit.adapt.CONVENTIONS`.
 
         Raises InputError where it does not fit the case.
         """
-        return self.document if sampler is None else measure_with(self.case, self.claim, sampler, arrays)
+        if sampler is None:
+            return self.document
+        arrays = arrays or ("numpy" if convention == "score" else "torch")
+        return measure_with(self.case, self.claim, _adapted(sampler, convention), arrays)
 
-    def check(self, sampler: Any = None, *, arrays: str = "numpy") -> Document:
+    def check(self, sampler: Any = None, *, arrays: str | None = None, convention: str = "score") -> Document:
         """Assert that the claim stands, and that nothing has moved since the rate was recorded.
 
         Raises AssertionError that names the numbers. Returns the document. Arguments as of `measure`.
         """
         __tracebackhide__ = True
-        found = self.measure(sampler, arrays=arrays)
+        found = self.measure(sampler, arrays=arrays, convention=convention)
         if found["verdict"] not in self.verdicts:
             raise AssertionError(
                 f"{self.claim.id} on {self.case.id}: {found['verdict']}, not {' or '.join(self.verdicts)}; "
                 f"exponent {exponent(record(CaseDocument.read(found)))}. {found['details'].get('reason', '')}".rstrip()
+                + _width(found)
             )
         if self.references is not None:
             self._checks += 1
             name = self.name if self._checks == 1 else f"{self.name}#{self._checks}"
             self.references.hold(name, found)
         return found
+
+
+def _adapted(sampler: Any, convention: str) -> Any:
+    from sharpbound.audit import adapt
+    from sharpbound.errors import did_you_mean
+
+    if convention == "score":
+        return sampler
+    if convention not in adapt.CONVENTIONS:
+        known = ["score", *adapt.CONVENTIONS]
+        raise InputError(
+            f"choose {', '.join(known)}, not {convention!r}{did_you_mean(convention, known)}",
+            key="convention",
+        )
+    return adapt.CONVENTIONS[convention](sampler)
+
+
+def _width(found: Document) -> str:
+    """What a wide interval means, where it is why a claim is neither shown nor refuted."""
+    from sharpbound.rates.verdict import TOLERANCE
+
+    if found["verdict"] != "inconclusive" or not found["interval"]:
+        return ""
+    low, high = found["interval"]
+    half = (high - low) / 2
+    if half <= TOLERANCE:
+        return ""
+    return (
+        f". The half-width {half:.3f} is above {TOLERANCE}: the errors have not yet settled to one power, or rounding "
+        "limits them, so that neither this exponent nor another is shown; sweep larger T, or ask for the order "
+        "within 0.2 with: sharpbound audit"
+    )
 
 
 def find_rate(case: str, claim: str) -> tuple[Case, Claim]:

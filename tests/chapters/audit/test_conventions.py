@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from sharpbound.audit import adapt
-from sharpbound.chapters.audit.command import audit_user
+from sharpbound.chapters.audit.command import Asked, audit_user
 from sharpbound.cli import main
 from sharpbound.errors import InputError
 from sharpbound.targets import build
@@ -92,16 +92,17 @@ def _functions(tmp_path, monkeypatch):
     ],
 )
 def test_orders(name, convention, order):
-    found = audit_user(f"of_others:{name}", order, None, None, convention)
+    found = audit_user(f"of_others:{name}", Asked(order, convention=convention))
     assert found["verdict"] == "reached"
     assert found["exponent"] == pytest.approx(order, abs=0.1)
-    assert found["range"] == pytest.approx([0.1, 20.0])
+    seen = [(*(round(end, 9) for end in view["range"]), view["ladder"]) for view in found["views"]]
+    assert seen == [(0.32, 20, "even"), (0.02, 2, "even"), (0.32, 20, "uneven")]
 
 
 @pytest.mark.usefixtures("_functions")
 def test_a_denoiser_taken_for_a_noise_prediction_is_not_reached():
     """A wrong convention does not converge to the law."""
-    assert audit_user("of_others:euler", 1, None, None, "eps")["verdict"] == "not reached"
+    assert audit_user("of_others:euler", Asked(1, convention="eps"))["verdict"] == "not reached"
 
 
 def test_models_are_those_of_their_definitions():
@@ -140,7 +141,7 @@ def test_models_are_those_of_their_definitions():
 )
 def test_mistakes(name, convention, message):
     with pytest.raises(InputError, match=message):
-        audit_user(f"of_others:{name}", 1, None, None, convention)
+        audit_user(f"of_others:{name}", Asked(1, convention=convention))
 
 
 @pytest.mark.usefixtures("_functions")

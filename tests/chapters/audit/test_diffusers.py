@@ -12,19 +12,21 @@ from sharpbound import chapters, laws, samplers, targets
 from sharpbound.chapters.audit import diffusers_run
 from sharpbound.chapters.audit.diffusers_run import CONVENTIONS, build_scheduler, measure
 from sharpbound.chapters.base import Cell
-from sharpbound.errors import InputError
+from sharpbound.errors import InputError, NotMeasured
 from sharpbound.laws.probe import Quantiles
 from sharpbound.processes import schedules
 from sharpbound.processes.ladder import Ladder
 from sharpbound.processes.process import VP
-from sharpbound.run.cases import validate_case
-from sharpbound.suite import load_cases, load_theory
+from sharpbound.run.cache import Cache
+from sharpbound.run.cases import measure_cases, validate_case
+from sharpbound.suite import load_case, load_cases, load_theory
 
 MIXTURE: Any = targets.build(
     {"family": "gaussian-mixture", "weights": [0.4, 0.6], "means": [-1.0, 1.2], "stds": [0.35, 0.5]}
 )
 GAUSSIAN: Any = targets.build({"family": "gaussian", "mean": 0.5, "std": 0.5})
 CASES = Path(__file__).parents[3] / "cases" / "audit"
+DDIM_CASE = sorted((CASES / "orders").glob("*ddim*.toml"))[0]
 DDIM = {"clip_sample": False, "set_alpha_to_one": False}
 
 with_diffusers = pytest.mark.skipif(not diffusers_run.available(), reason="needs the extra: audit")
@@ -152,3 +154,17 @@ def test_without_the_extra_the_kind_says_how_to_get_it(monkeypatch: pytest.Monke
     assert "pip install 'sharpbound[audit]'" in str(chapters.get("audit").unavailable())
     with pytest.raises(InputError, match=r"pip install 'sharpbound\[audit\]'"):
         build_scheduler("DDIMScheduler", "linear", {})
+
+
+@with_diffusers
+def test_a_scheduler_that_breaks_at_every_T_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    def breaks(*_: Any, **__: Any) -> Any:
+        raise NotMeasured("ValueError at T = 20: no")
+
+    monkeypatch.setattr(diffusers_run, "measure", breaks)
+    outcome = measure_cases([load_case(DDIM_CASE)], load_theory(), Cache(None), workers=1)
+    ((id, failed),) = outcome.failures.items()
+    assert (failed.reason, failed.trace) == ("nothing could be measured: ValueError at T = 20: no", "")
+    (document,) = outcome.documents
+    assert (document.case, document.verdict) == (id, "failed")
+    assert {row.measured["w2"].value for row in document.rows} == {None}

@@ -80,12 +80,53 @@ def test_sizes_of_the_target_are_swept():
             CASE | {"target": {"family": "categorical", "probabilities": [[0.5], [0.2, 0.3]]}},
             "even at each level",
         ),
-        (changed(CASE, "forward", process="ctmc"), "forward.process: unknown process"),
+        (changed(CASE, "forward", process="ctmx"), "forward.process: unknown process"),
         (changed(CASE, "forward", delta=3.0), "forward.delta: needs 0 <= delta < horizon"),
         (changed(CASE, "sampler", name="euler"), "sampler.name"),
-        (changed(CASE, "sampler", init="normal"), "sampler.init: must be exact or uniform"),
+        (changed(CASE, "sampler", init="normal"), "sampler.init: must be one of exact, uniform"),
         (changed(CASE, "measure", metric="w2"), "is no metric of a uniform-ctmc process"),
         (changed(MASKED, "sweep", T=[3]), "sweep.T: 3 steps do not divide 4 tokens"),
+        (
+            changed(CASE, "measure", metric="hamming-w1") | {"target": CASE["target"] | {"states": 24}},
+            "not 24\\^2",
+        ),
+        (CASE | {"forward": {"process": "d3pm"}}, "sampler.name: takes rates"),
+        (
+            CASE | {"forward": {"process": "d3pm"}, "sampler": {"name": "tau-leaping"}},
+            "sampler.name: takes rates",
+        ),
+        (
+            changed(CASE, "forward", grid="geometric", delta=0.0),
+            "forward.delta: a geometric grid never comes to 0",
+        ),
+        (changed(CASE, "forward", noise="linear"), "forward.noise: linear noise needs low and high"),
+        (changed(CASE, "forward", low=0.1), "forward.low: constant noise has no such key"),
+        (changed(CASE, "forward", process="ctmc", rates=[[0, 1], [1, 0]]), "forward.rates: is 2 x 2"),
+        (
+            changed(CASE, "forward", process="ctmc", rates=[[0, 0, 0], [0, 0, 1], [0, 1, 0]]),
+            "forward.rates: has more than one limit",
+        ),
+        (changed(CASE, "sampler", name="theta-rk2", theta=1.0), "sampler.theta: must lie strictly between"),
+        (changed(CASE, "sampler", corrector="gibs"), "sampler.corrector: must be one of"),
+        (changed(CASE, "sweep", eps=[0.1]), "sweep.eps: is the size of a score error"),
+        (
+            changed(MASKED, "sampler", blocks=[2, 1]),
+            "sampler.blocks: reveals 3 of 4 tokens: 1 would stay masked",
+        ),
+        (
+            changed(MASKED, "sampler", name="first-hitting"),
+            "sweep.T: one token at a time takes 4 steps, not 2",
+        ),
+        (
+            changed(MASKED, "sampler", name="masked-entropy", schedule="random"),
+            "goes with masked-blocks alone",
+        ),
+        (
+            changed(MASKED, "target", length=17)
+            | {"sweep": {"T": [17]}, "sampler": {"name": "masked-entropy"}},
+            "at most 16",
+        ),
+        (changed(MASKED, "sweep", horizon=[1.0, 2.0]), "sweep.horizon: a masked process has no such time"),
         (changed(changed(CASE, "forward", horizon=60.0), "sweep", T=[2]), "sweep.T: a coordinate would jump"),
     ],
 )

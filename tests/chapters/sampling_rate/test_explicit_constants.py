@@ -44,3 +44,34 @@ def test_a_value_that_its_floor_may_bring_back_violates_nothing():
     found = conclude_sweep(CASE, THEORY[CASE.claim], curve)
     assert found.details["explicit"]["outcome"] == "inconclusive"
     assert "beyond the bound" not in found.details["reason"]
+
+
+def test_a_bound_that_holds_everywhere_is_loose_where_no_rate_is_read():
+    values = [f * bound(T) for f, T in zip((0.5, 0.1, 0.4, 0.2, 0.3), (16, 32, 64, 128, 256), strict=True)]
+    found = conclude_sweep(CASE, THEORY[CASE.claim], rows(values))
+    assert (found.verdict, found.exponent) == ("loose", None)
+    assert found.details["reason"].startswith("the bound holds at every T: with the stated constant")
+    uncertain = rows(values)
+    uncertain[0] |= {"path-kl_floor": bound(16)}
+    found = conclude_sweep(CASE, THEORY[CASE.claim], uncertain)
+    assert (found.verdict, found.details["explicit"]["outcome"]) == ("inconclusive", "inconclusive")
+
+
+(STEP,) = [case for case in load_cases() if case.id == "liang-ddpm-step"]
+
+
+@pytest.mark.parametrize(("factor", "verdict"), [(1.5, "loose"), (0.9, "violated")])
+def test_a_lower_bound_is_held_against_every_dimension(factor, verdict):
+    a, q, r = math.exp(-0.1), math.exp(-0.1) - math.exp(-0.3), 1 - math.exp(-0.3)
+    curve = [
+        {
+            "d": d,
+            "T": 1,
+            "tv": factor * min(math.sqrt(d / 2) * (1 - a) ** 2 / (q * r), 1) / 100,
+            "tv_floor": 1e-12,
+        }
+        for d in STEP.sweep["d"]
+    ]
+    found = conclude_sweep(STEP, THEORY[STEP.claim], curve)
+    assert found.verdict == verdict
+    assert found.details["explicit"]["ratio"] == pytest.approx([factor] * len(curve), rel=1e-9)

@@ -1,134 +1,182 @@
-"""What ``sharpbound audit`` does: load, check the contract, measure, judge."""
+"""What ``sharpbound audit`` does: load, try, measure on every view, judge."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
-from sharpbound import foreign, processes
+from sharpbound import foreign
 from sharpbound.audit import adapt
-from sharpbound.chapters.audit.verdict import order_details
-from sharpbound.chapters.sampling import measured_row
-from sharpbound.errors import InputError, did_you_mean
-from sharpbound.laws.black_box import measure_rows
-from sharpbound.samplers import ExactScore, PlainSampler, Sampler
-from sharpbound.samplers.own import ARRAYS, as_sampler
-from sharpbound.targets import Target1D, build
+from sharpbound.chapters.audit.asked import Asked
+from sharpbound.chapters.audit.beside import beside
+from sharpbound.chapters.audit.diagnosis import diagnosis
+from sharpbound.chapters.audit.ends import blamed
+from sharpbound.chapters.audit.judging import LEGITIMATE, STATUS, STEPS, Judged, judge_view, worst
+from sharpbound.chapters.audit.measuring import Bench, scale_of
+from sharpbound.chapters.audit.same_as import compared
+from sharpbound.chapters.audit.trial import Trial, tried
+from sharpbound.chapters.audit.views import View
+from sharpbound.errors import InputError
+from sharpbound.samplers import PlainSampler, Sampler
+from sharpbound.samplers.own import as_sampler, callable_of
 
-MIXTURE = {"family": "gaussian-mixture", "weights": [0.4, 0.6], "means": [-1.0, 1.2], "stds": [0.35, 0.5]}
-GAUSSIAN = {"family": "gaussian", "mean": 0.5, "std": 0.5}
-"""Targets of deterministic and of stochastic samplers."""
-SCHEDULE = {"schedule": "ou-uniform", "horizon": 2.0, "delta": 0.05}
-ADAPTED_SCHEDULE = {"schedule": "edm", "sigma_min": 0.1, "sigma_max": 20.0}
-"""Of conventions other than the score, which belong to processes with a = 1."""
-STEPS = (16, 32, 64, 128, 256, 512)
-WORDS = {"sharp": "reached", "loose": "exceeded", "violated": "not reached", "inconclusive": "undecided"}
-"""The verdicts of an audit, of those of a bound C/T^nominal."""
-STATUS = {"reached": 0, "exceeded": 0, "not reached": 1, "failed": 1, "undecided": 3}
-"""Exit status of each."""
+INSIDE = 1e-8
+"""What rounding does inside a sampler, as a share of the law's size, from which on it is not that of float64."""
 
 
-def audit_user(
-    named: str, order: float | None, arrays: str | None, schedule: str | None, convention: str = "score"
-) -> dict[str, Any]:
-    """The measured order of the user's sampler ``named`` = MODULE:OBJECT, as a JSON document.
-
-    order : nominal; by default the sampler's attribute ``order``.
-    arrays : "numpy" or "torch"; by default what its convention computes with.
-    schedule : name of a schedule, with its default parameters.
-    convention : how it calls its model: "score", or one of `sharpbound.audit.adapt.CONVENTIONS`.
-    """
-    if convention != "score" and convention not in adapt.CONVENTIONS:
-        known = ["score", *adapt.CONVENTIONS]
-        raise InputError(
-            f"choose {', '.join(known)}, not {convention!r}{did_you_mean(convention, known)}",
-            key="--convention",
-        )
-    default = SCHEDULE if convention == "score" else ADAPTED_SCHEDULE
-    spec = default if schedule is None else {"schedule": schedule}
-    _check_schedule(spec)
-    arrays = arrays or ("numpy" if convention == "score" else "torch")
-    if arrays not in ARRAYS:
-        raise InputError(f"choose {' or '.join(ARRAYS)}, not {arrays!r}", key="--arrays")
+def audit_user(named: str, asked: Asked) -> dict[str, Any]:
+    """The user's sampler ``named`` = MODULE:OBJECT measured, or compared, as a JSON document."""
+    asked.check()
+    views, steps = asked.views(), asked.numbers()
     found = foreign.load(named)
-    if convention != "score":
-        found = _adapted(found, named, convention)
-    a_class = isinstance(found, type) and issubclass(found, Sampler)
-    plain = not a_class and not isinstance(found, Sampler)
-    sampler = as_sampler(found, named, {"arrays": arrays} if plain else None)
-    nominal = _nominal(getattr(found, "order", None) if order is None else order, named)
-    rows = _rows(sampler, spec)
-    usable = [row for row in rows if row["w2"] is not None]
-    ladder = processes.build(spec, max(STEPS))
-    document = {
+    if asked.convention != "score":
+        found = callable_of(found, named)
+    if asked.same_as is not None:
+        return _compared(found, named, asked, views)
+    bench, trial = _bench(found, named, asked, views, steps)
+    nominal = _nominal(getattr(found, "order", None) if asked.order is None else asked.order, named)
+    judged = [judge_view(bench, view, nominal, steps) for view in views]
+    others: dict[str, Any] = {}
+    if asked.convention != "score":
+        others = {name: of(found) for name, of in adapt.CONVENTIONS.items() if name != asked.convention}
+    document = _document(named, asked, nominal, bench, trial, judged, others)
+    return document | ({"at": beside(bench, views[0], asked.at)} if asked.at is not None else {})
+
+
+def _compared(found: Any, named: str, asked: Asked, views: Sequence[View]) -> dict[str, Any]:
+    """The document of --same-as, on uneven steps where the schedule has them."""
+    view = next((view for view in views if view.uneven), views[0])
+    if _is_sampler(found):
+        return compared(as_sampler(found, named), named, asked.other(), view, "float64")
+    trial = _tried(found, named, asked, view, None)
+    return compared(trial.sampler, named, asked.other(), view, trial.precision)
+
+
+def _is_sampler(found: Any) -> bool:
+    return isinstance(found, Sampler) or (isinstance(found, type) and issubclass(found, Sampler))
+
+
+def _bench(
+    found: Any, named: str, asked: Asked, views: Sequence[View], steps: Sequence[int] | None
+) -> tuple[Bench, Trial | None]:
+    """The sampler on its target: a mixture, or a Gaussian if it draws noise."""
+    if _is_sampler(found):
+        sampler = as_sampler(found, named)
+        return Bench(sampler, asked.target_for(sampler.deterministic)), None
+    trial = _tried(found, named, asked, views[0], steps)
+    return Bench(trial.sampler, asked.target_for(trial.sampler.deterministic), trial.unit), trial
+
+
+def _tried(found: Any, named: str, asked: Asked, view: View, steps: Sequence[int] | None) -> Trial:
+    first = "numpy"
+    if asked.convention != "score":
+        found, first = adapt.CONVENTIONS[asked.convention](found), "torch"
+    ladders = [view.ladder(T) for T in steps or STEPS[:3]]
+    return tried(found, named, asked.arrays, first, Asked().target_for(True), ladders)
+
+
+def _document(
+    named: str,
+    asked: Asked,
+    nominal: float,
+    bench: Bench,
+    trial: Trial | None,
+    judged: Sequence[Judged],
+    others: dict[str, Any],
+) -> dict[str, Any]:
+    deciding = worst(judged)
+    precision, rounded = _precision(bench, trial, judged)
+    told = [deciding.reason]
+    if deciding.verdict != "failed":
+        told += _causes(bench, deciding, judged, others)
+    missing = next((p for p in deciding.points if p.note), None)
+    if missing is not None and deciding.verdict != "failed":
+        told.append(f"with {missing.T} steps it could not be measured: {missing.note}")
+    if rounded:
+        told.append(f"the sampler computes in {precision}: {rounded}")
+    line = "; ".join(told)
+    details = deciding.details or {}
+    return {
         "sampler": named,
-        "convention": convention,
+        "convention": asked.convention,
         "nominal": nominal,
         "metric": "w2",
         "metrics": ["w2"],
         "swept": "T",
-        "schedule": spec,
-        "range": [ladder.level(ladder.stop)[1], ladder.level(ladder.T)[1]],
-        "rows": rows,
+        "verdict": deciding.verdict,
+        "diagnosis": line,
+        "exponent": deciding.exponent,
+        "interval": deciding.interval,
+        "target": asked.target_words(bench.sampler.deterministic),
+        "schedule": deciding.view.schedule,
+        "range": list(deciding.view.range),
+        "ladder": deciding.view.steps,
+        "precision": precision,
+        "remarks": trial.remarks if trial else [],
+        "views": [
+            {
+                "range": list(each.view.range),
+                "ladder": each.view.steps,
+                "schedule": each.view.schedule,
+                "verdict": each.verdict,
+                "exponent": each.exponent,
+                "interval": each.interval,
+                "reason": each.reason,
+                "rows": [point.row for point in each.points],
+            }
+            for each in judged
+        ],
+        "rows": [point.row for point in deciding.points],
+        "details": details | {"reason": line},
     }
-    if len(usable) < 2:
-        reason = next((str(row["note"]) for row in rows if row.get("note")), "it could not be measured")
-        empty = {"exponent": None, "interval": None, "details": {"reason": reason}}
-        return document | empty | {"verdict": "failed", "diagnosis": reason}
-    verdict, fit, details = order_details(rows, nominal)
-    return document | {
-        "verdict": WORDS[verdict],
-        "diagnosis": details["reason"],
-        "exponent": fit.exponent,
-        "interval": fit.interval,
-        "details": details,
-    }
 
 
-def _adapted(found: Any, named: str, convention: str) -> Any:
-    if isinstance(found, type) or not callable(found):
-        raise InputError(
-            f"{named}: a sampler of this convention is a function f(model, x, levels)", key="--convention"
-        )
-    return adapt.CONVENTIONS[convention](found)
+def _causes(bench: Bench, deciding: Judged, judged: Sequence[Judged], others: dict[str, Any]) -> list[str]:
+    """What is to blame for an order below the nominal one."""
+    if deciding.verdict != "not reached":
+        return []
+    if isinstance(bench.sampler, PlainSampler) and deciding.stalls:
+        stalled = next((each for each in judged if each.stalls and not each.view.uneven), None)
+        if stalled is not None:
+            readings = {name: replace(bench.sampler, call=call) for name, call in others.items()}
+            return [diagnosis(bench, stalled.view, readings)]
+    found = []
+    short = [each for each in judged if each.verdict == "not reached"]
+    steps = (blamed(bench, each) for each in [deciding, *short])
+    if (step := next((step for step in steps if step is not None), None)) is not None:
+        found.append(step)
+    even = [each for each in judged if not each.view.uneven and each.exponent is not None]
+    if deciding.view.uneven and deciding.exponent is not None and even:
+        least = min(each.exponent for each in even if each.exponent is not None)
+        if least > deciding.exponent + 0.5:
+            found.append(
+                f"on even steps it is of order {least:.2f}: its coefficients are those of equal steps"
+            )
+    return found
 
 
-def _rows(sampler: Sampler, schedule: dict[str, Any]) -> list[dict[str, Any]]:
-    """Rows T, w2, w2_floor and floor: of a plain function by the probes, of a Sampler from its exact law."""
-    target = build(MIXTURE if sampler.deterministic else GAUSSIAN)
-    assert isinstance(target, Target1D)
-    if isinstance(sampler, PlainSampler):
-        return measure_rows(sampler, target, schedule, STEPS)
-    rows: list[dict[str, Any]] = []
-    for T in STEPS:
-        ladder = processes.build(schedule, T)
-        sampler.check(ladder)
-        row = measured_row(target, ladder, sampler, ExactScore(target, ladder), "exact", "law")
-        kept = {key: row[key] for key in ("w2", "w2_floor")}
-        note = {"note": row["w2_note"]} if row["w2_note"] else {}
-        rows.append({"T": T, **kept, "floor": row["w2_floor"], **note})
-    return rows
-
-
-def _check_schedule(spec: dict[str, Any]) -> None:
-    """InputError for a schedule that cannot be built, or whose ends move with the number of steps.
-
-    An order is a statement on a fixed range of noise levels.
-    """
-    try:
-        coarse, fine = (processes.build(spec, T) for T in (min(STEPS), max(STEPS)))
-    except InputError as mistake:
-        raise InputError(mistake.message, key="--schedule") from None
-    ends = [
-        [level[t] for ladder in (coarse, fine) for level in (ladder.a, ladder.sigma)]
-        for t in (coarse.stop, -1)
-    ]
-    if any(not math.isclose(end[i], end[i + 2], rel_tol=1e-9) for end in ends for i in (0, 1)):
-        raise InputError(
-            f"the noise levels where {coarse.name} begins and ends depend on the number of steps, so its errors "
-            "do not show an order; choose benton, edm, log-snr-uniform, ...",
-            key="--schedule",
-        )
+def _precision(bench: Bench, trial: Trial | None, judged: Sequence[Judged]) -> tuple[str, str]:
+    """The precision the sampler computes in, and how that shows; "" in float64."""
+    if trial is None:
+        return "float64", ""
+    if trial.rounded:
+        return trial.precision, f"{trial.rounded} rounded to it"
+    if trial.unit > 2.0**-53:
+        return "float32", "its output is rounded to it"
+    worst_noise = max(
+        (
+            point.noise / scale_of(bench, each.view)
+            for each in judged
+            for point in each.points
+            if point.w2 is not None and point.T <= 96 and point.noise > LEGITIMATE * point.w2
+        ),
+        default=0.0,
+    )
+    if worst_noise > INSIDE:
+        return "float32", f"moving its levels by 1e-6 changes W2 by {worst_noise:.0e} of the law's size"
+    return "float64", ""
 
 
 def _nominal(order: Any, named: str) -> float:
@@ -137,3 +185,6 @@ def _nominal(order: Any, named: str) -> float:
     if isinstance(order, bool) or not isinstance(order, (int, float)) or not (0 < order < math.inf):
         raise InputError(f"{named}: its order must be a positive number, not {order!r}")
     return float(order)
+
+
+__all__ = ["STATUS", "Asked", "audit_user"]

@@ -18,7 +18,7 @@ from torch import Tensor
 from sharpbound.chapters.audit.diffusers_model import Angle, Convention, Discrete, Exploding, Flow, Karras
 from sharpbound.distances.base import Measured
 from sharpbound.errors import InputError, NotMeasured
-from sharpbound.laws.probe import Impulses, Quantiles, measure_deterministic, measure_stochastic
+from sharpbound.laws.probe import Impulses, Quantiles, Tape, measure_deterministic, measure_stochastic
 from sharpbound.targets.base import Target1D
 
 EXTRA = "diffusers is not installed: pip install 'sharpbound[audit]'"
@@ -140,9 +140,9 @@ def measure(
             scheduler.set_timesteps(T)
             single, double = (
                 _measured(quantiles, each, final, dict(step or {}), stochastic)
-                for each in (_copied(scheduler), _doubled(scheduler))
+                for each in (scheduler, _doubled(scheduler))
             )
-        except (ValueError, IndexError, RuntimeError, FloatingPointError) as error:
+        except (AssertionError, TypeError, LookupError, ValueError, RuntimeError, ArithmeticError) as error:
             raise NotMeasured(f"{type(error).__name__} at T = {T}: {' '.join(str(error).split())}") from None
     return Measured(single.value, single.floor + abs(single.value - double.value))
 
@@ -155,9 +155,10 @@ def _measured(
     leave_out = final == "sigma-min" and convention.end(calls)[1] == 0
     taken = calls - 1 if leave_out else calls
 
-    def run(x: Tensor, noise: Impulses | None = None) -> Tensor:
-        with _noise(scheduler, noise):
-            return _loop(scheduler, convention, quantiles.target, x, taken, step)
+    def run(x: Tensor, noise: Tape | Impulses | None = None) -> Tensor:
+        fresh = _copied(scheduler)  # each run starts from its state after set_timesteps
+        with _noise(fresh, noise):
+            return _loop(fresh, convention, quantiles.target, x, taken, step)
 
     measure = measure_stochastic if stochastic else measure_deterministic
     return measure(quantiles, run, convention.start(), convention.end(taken), UNIT, calls)
@@ -193,7 +194,7 @@ def _loop(
 
 
 @contextlib.contextmanager
-def _noise(scheduler: Any, noise: Impulses | None) -> Iterator[None]:
+def _noise(scheduler: Any, noise: Tape | Impulses | None) -> Iterator[None]:
     """Let the scheduler draw from ``noise``; a deterministic one must not draw at all.
 
     Schedulers draw through the name ``randn_tensor`` of their module, which stands for the source here.

@@ -105,6 +105,9 @@ class Audit(Experiment):
         return [row | {"note": note} if note else row]
 
     def conclude(self, case: Case, claim: Claim, rows: Sequence[Row]) -> Conclusion:
+        if not any(row.get("w2") is not None for row in rows):
+            reason = next((str(row["note"]) for row in rows if row.get("note")), "no value")
+            raise NotMeasured(f"nothing could be measured: {reason}")
         nominal, _ = claim.decay("T", "w2")
         verdict, found, details = order_details(rows, nominal)
         return Conclusion(verdict, found.exponent, found.interval, details)

@@ -34,15 +34,11 @@ def judge_order(found: RateEstimate, nominal: float) -> tuple[str, str]:
     """Verdict and reason on "the error is at most C/T^nominal".
 
     sharp: the whole interval lies within APART of the nominal order. violated: all of it below that, the
-    order is not reached. loose: all of it above. Otherwise inconclusive. Where the error is no power of 1/T,
-    as when it stalls, the order is not reached if the two finest local slopes are far below it.
+    order is not reached. loose: all of it above. Where the error gives no interval, or a wide one, the finest local
+    slopes decide: see `_by_slopes`. Otherwise inconclusive.
     """
     if found.interval is None or found.exponent is None:
-        finest = found.local_slopes[-2:]
-        if len(finest) == 2 and all(slope.high < nominal - STALLED for slope in finest):
-            seen = " and ".join(f"{slope.slope:.2f}" for slope in finest)
-            return "violated", f"the finest local slopes are {seen}, nominal {nominal:g}: not reached"
-        return "inconclusive", f"no order: {found.reason}"
+        return _by_slopes(found, nominal) or ("inconclusive", f"no order: {found.reason}")
     low, high = found.interval
     numbers = f"measured order {found.exponent:.3f} in [{low:.3f}, {high:.3f}], nominal {nominal:g}"
     if nominal - APART <= low and high <= nominal + APART:
@@ -51,4 +47,31 @@ def judge_order(found: RateEstimate, nominal: float) -> tuple[str, str]:
         return "violated", f"{numbers}: not reached"
     if low > nominal + APART:
         return "loose", f"{numbers}: exceeded"
-    return "inconclusive", f"{numbers}: the interval does not decide"
+    return _by_slopes(found, nominal) or ("inconclusive", f"{numbers}: the interval does not decide")
+
+
+def _by_slopes(found: RateEstimate, nominal: float) -> tuple[str, str] | None:
+    """What the two finest local slopes say where no interval decides, or None.
+
+    ``ahead`` is the next one if they go on as they do, within ``doubt`` by the floors. violated: both, with all
+    their doubt, are STALLED below the nominal order, as where the error stalls. sharp: the last is within APART of
+    it, and so is ``ahead``. loose: the last is above that and no further up than the one before, and ``ahead`` is
+    not below.
+    """
+    finest = found.local_slopes[-2:]
+    if len(finest) < 2:
+        return None
+    before, last = finest
+    ahead = 2 * last.slope - before.slope
+    doubt = (last.high - last.low) + (before.high - before.low) / 2
+    seen = f"the finest local slopes are {before.slope:.2f} and {last.slope:.2f}, nominal {nominal:g}"
+    if all(slope.high < nominal - STALLED for slope in finest):
+        return "violated", f"{seen}: not reached"
+    if last.high - last.low > 2 * STALLED:
+        return None
+    if abs(last.slope - nominal) <= APART and abs(ahead - nominal) <= APART + doubt:
+        return "sharp", f"{seen}: reached"
+    steady = last.slope <= before.slope + APART / 2  # slopes that rise are no power law
+    if steady and last.low > nominal + APART and ahead >= nominal - APART - doubt:
+        return "loose", f"{seen}: exceeded"
+    return None

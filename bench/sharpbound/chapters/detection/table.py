@@ -195,6 +195,12 @@ TABLE: tuple[Mutant, ...] = (
         seen=scored(value=lambda s: 0.5 * s),
     ),
     mutant(
+        "ddpm-beta",
+        "wrong variance",
+        "the variance is used as a standard deviation",
+        program=noise_times(lambda s: math.sqrt(s.beta)),
+    ),
+    mutant(
         "ddpm-posterior",
         "wrong variance",
         "sigma_{t-1}/sigma_t instead of its square",

@@ -16,8 +16,10 @@ from typing import Any
 
 from scipy.optimize import minimize
 
+from sharpbound.bounds import LEAST, MOST
 from sharpbound.chapters.diffusion_time.auxiliary import fit_gaussian
 from sharpbound.chapters.diffusion_time.elbo import Process, level
+from sharpbound.errors import InputError
 from sharpbound.marginals.divergence import Marginal, Normal
 from sharpbound.targets.base import Target1D
 
@@ -53,6 +55,10 @@ def optimal_gap(target: Target1D, process: Process, time: float) -> OptimalGap:
         return class_gap(law(parameters))
 
     fitted = fit_gaussian(target, 1.0, 0.0)
+    if not LEAST <= fitted.std <= MOST:
+        raise InputError(
+            f"has a standard deviation of {fitted.std:.3g}; {LEAST:g} to {MOST:g} will do", key="target"
+        )
     start: Any = [fitted.mean, math.log(fitted.std)]
     options: Any = {"xatol": 1e-6, "fatol": 1e-12, "maxiter": 200}
     found: Any = minimize(loss, start, method="Nelder-Mead", options=options)

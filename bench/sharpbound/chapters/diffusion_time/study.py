@@ -6,6 +6,7 @@ from sharpbound.chapters.base import Experiment
 from sharpbound.chapters.diffusion_time.studies.gap import Gap
 from sharpbound.chapters.diffusion_time.studies.noise import Noise
 from sharpbound.chapters.diffusion_time.studies.output import Output
+from sharpbound.chapters.diffusion_time.studies.start import Start
 from sharpbound.chapters.studies import Studies
 
 
@@ -14,7 +15,12 @@ class DiffusionTime(Studies):
 
     kind = "diffusion-time"
     table = "diffusion_time"
-    studies: ClassVar[dict[str, Experiment]] = {"noise": Noise(), "gap": Gap(), "output": Output()}
+    studies: ClassVar[dict[str, Experiment]] = {
+        "noise": Noise(),
+        "gap": Gap(),
+        "output": Output(),
+        "start": Start(),
+    }
 
 
 __all__ = ["DiffusionTime"]

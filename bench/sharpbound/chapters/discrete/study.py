@@ -1,28 +1,37 @@
 """Kind ``discrete``: the error of a sampler on a finite state space, against the number of steps or the size of a law.
 
     [target]  family = "categorical" | "markov-chain" | ...      (`targets`)
-    [forward] process = "uniform-ctmc", horizon, delta   or   process = "masked"
-    [sampler] name = "euler-ctmc" | "exact-reverse", init = "exact" | "uniform"   or   name = "masked-blocks"
-    [measure] metric: tv, kl, kl-reverse, chi2, hellinger; path-kl (uniform-ctmc); kl-averaged (masked)
-    [sweep]   T, and L (length), S (states), d (dim) of the target
+    [forward] process = "uniform-ctmc" | "absorbing-ctmc" | "ctmc" | "d3pm" (`process`), or "masked"
+    [sampler] name = "euler-ctmc" | ... (`samplers`), init = "exact" | "uniform" | "stationary", or one of `masked`
+    [measure] metric: tv, kl, kl-reverse, chi2, hellinger, hamming-w1, positions-tv, sequence-error,
+              log-perplexity; path-kl (chains), kl-averaged (masked), steps (where their number is random)
+    [score_error] field, eps, seed (`score_error`), budget = true for what each source of error does alone
+    [sweep]   T; L (length), S (states), d (dim) of the target; horizon, delta of the process; eps of the score error;
+              threshold of masked-entropy-sum
 
-The truth is the law at ``delta``, where a uniform chain stops, or the target itself.
+The truth is the law at ``delta``, where a chain stops, or the target itself.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from sharpbound.chapters.base import Cell, Experiment
-from sharpbound.chapters.discrete import ctmc, divergences, masked, targets
+from sharpbound.chapters.base import Cell, Experiment, Measurement
+from sharpbound.chapters.discrete import leading, samplers, targets
+from sharpbound.chapters.discrete.divergences import OF_LAWS
+from sharpbound.chapters.discrete.figures import budget, gap
+from sharpbound.chapters.discrete.laws import Problem
+from sharpbound.chapters.discrete.masked.samplers import SAMPLERS as MASKED
+from sharpbound.chapters.discrete.process import PROCESSES
+from sharpbound.chapters.discrete.verdict import conclude
 from sharpbound.chapters.options import sweep_points
-from sharpbound.chapters.rate_verdict import conclude_rate
 from sharpbound.chapters.sampling import judged_curve
 from sharpbound.errors import InputError, brief, did_you_mean
-from sharpbound.options import made
 from sharpbound.records.document import Conclusion, Row
+from sharpbound.suite.hypotheses import CheckedAssumption
 
 if TYPE_CHECKING:
     from sharpbound.suite.case import Case
@@ -30,34 +39,11 @@ if TYPE_CHECKING:
 
 SIZES = {"L": "length", "S": "states", "d": "dim"}
 """Swept variables that are keys of the target."""
-SAMPLERS = {"uniform-ctmc": ("euler-ctmc", "exact-reverse"), "masked": ("masked-blocks",)}
-"""Samplers of each process."""
-OF_LAWS = {
-    "tv": divergences.total_variation,
-    "kl": divergences.kl,
-    "kl-reverse": lambda p, q: divergences.kl(q, p),
-    "chi2": divergences.chi2,
-    "hellinger": divergences.hellinger,
-}
-METRICS = {"uniform-ctmc": (*OF_LAWS, "path-kl"), "masked": (*OF_LAWS, "kl-averaged")}
-FOUND_BY = {
-    "chain": "finite state spaces, continuous time: a law pushed through the kernel of each step, by blocks of states",
-    "subsets": "masked diffusion: a sum over all orders of unmasking, by dynamic programming over subsets of tokens",
-}
-"""What finds the law of each process, in a line."""
-ROUNDING = 1e-15
-"""Relative rounding of one step of a law."""
-
-
-def _uniform_ctmc(horizon: float, delta: float = 0.0) -> tuple[float, float]:
-    return horizon, delta
-
-
-def _masked() -> None:
-    """Has no parameters: what a schedule would say is the number of blocks."""
-
-
-PROCESSES: dict[str, Callable[..., Any]] = {"uniform-ctmc": _uniform_ctmc, "masked": _masked}
+TIMES = ("horizon", "delta")
+"""Swept variables that are keys of the process."""
+SWEEPABLE = ("T", *SIZES, *TIMES, "eps", "threshold")
+RANDOM_STEPS = {name for name, sampler in MASKED.items() if sampler.steps_are_random}
+"""Samplers that have no T."""
 
 
 class Discrete(Experiment):
@@ -66,125 +52,154 @@ class Discrete(Experiment):
     kind = "discrete"
 
     def validate(self, case: Case, claim: Claim) -> None:
-        process = _process(case.forward)
+        known = metrics(case.forward, case.sampler)
         for metric in case.metrics:
-            if metric not in METRICS[process]:
-                meant = (
-                    did_you_mean(metric, METRICS[process]) or f"; choose from {', '.join(METRICS[process])}"
-                )
+            if metric not in known:
                 raise InputError(
-                    f"{metric!r} is no metric of a {process} process{meant}", key="measure.metric"
+                    f"{metric!r} is no metric of a {case.forward['process']} process{did_you_mean(metric, known)}",
+                    key="measure.metric",
                 )
-        name = case.sampler.get("name")
-        if name not in SAMPLERS[process]:
-            known = ", ".join(SAMPLERS[process])
-            raise InputError(
-                f"{brief(name)} is no sampler of a {process} process; choose {known}", key="sampler.name"
-            )
-        allowed = ("name", "init") if process == "uniform-ctmc" else ("name",)
-        for key in case.sampler:
-            if key not in allowed:
-                raise InputError(f"has no such key; it takes {', '.join(allowed)}", key=f"sampler.{key}")
-        if case.sampler.get("init", "exact") not in ("exact", "uniform"):
-            raise InputError(
-                f"must be exact or uniform, got {brief(case.sampler['init'])}", key="sampler.init"
-            )
-        points = sweep_points(case.sweep, ("T", *SIZES))
-        if "T" not in case.sweep:
+        points = sweep_points(case.sweep, SWEEPABLE)
+        if "T" not in case.sweep and case.sampler.get("name") not in RANDOM_STEPS:
             raise InputError("is missing; add e.g. T = [8, 16, 32, 64]", key="sweep.T")
         for point in points:
-            table = targets.build(_at(case.target, point))
-            if process == "masked":
-                masked.block_size(table.ndim, point["T"])
-            else:
-                chain = ctmc.Chain(table, *_times(case.forward), point["T"])
-                if name == "euler-ctmc":  # rates are largest at the cleanest step
-                    ctmc.euler_kernels(chain, chain.delta + chain.h)
+            problem = _problem(_params(case, point))
+            problem.check()
+            for metric in case.metrics:
+                problem.check_metric(metric)
+
+    def check(self, case: Case) -> None:
+        points = sweep_points(case.sweep, SWEEPABLE)
+        shortest = min(point.get("T", 0) for point in points)
+        for point in points:
+            if point.get("T", 0) == shortest:
+                _problem(_params(case, point)).check_steps()
 
     def cells(self, case: Case) -> list[Cell]:
         return [
-            Cell(
-                self.kind,
-                {
-                    "target": _at(case.target, point),
-                    "forward": case.forward,
-                    "sampler": case.sampler,
-                    "T": point["T"],
-                    "metrics": case.metrics,
-                },
-            )
-            for point in sweep_points(case.sweep, ("T", *SIZES))
+            # in one order, so that cases which judge other metrics of the same law share it
+            Cell(self.kind, _params(case, point) | {"metrics": sorted(case.metrics)})
+            for point in sweep_points(case.sweep, SWEEPABLE)
         ]
 
+    def drawings(self, case: Case) -> list[Cell]:
+        """The leading term as T goes to infinity, of a chain along T alone from the exact start."""
+        metrics = sorted(set(case.metrics) & set(leading.POWERS))
+        masked, start = case.forward.get("process") == "masked", case.sampler.get("init", "exact")
+        if (
+            masked
+            or case.score_error is not None
+            or set(case.sweep) != {"T"}
+            or start != "exact"
+            or not metrics
+        ):
+            return []
+        if samplers.build(case.sampler).exact:
+            return []
+        params = {"target": case.target, "forward": case.forward, "sampler": case.sampler, "metrics": metrics}
+        return [Cell(self.kind, params | {"quantity": "leading"})]
+
+    def measuring(self, cell: Cell) -> Measurement:
+        return leading.LEADING_TERM if "quantity" in cell.params else self
+
     def measure(self, cell: Cell) -> list[Row]:
-        params, T = cell.params, cell.params["T"]
-        table, sampler = targets.build(params["target"]), params["sampler"]
-        if _process(params["forward"]) == "masked":
-            p, q, engine = table, masked.output_law(table, T), "subsets"
-            others = {"kl-averaged": lambda: masked.averaged_kl(table, T)}
-        else:
-            chain = ctmc.Chain(table, *_times(params["forward"]), T)
-            init = sampler.get("init", "exact")
-            p, q, engine = chain.marginal(chain.delta), ctmc.output_law(chain, sampler["name"], init), "chain"
-            others = {"path-kl": lambda: ctmc.path_kl(chain, sampler["name"], init)}
-        row: Row = {"engine": engine, "floor_kind": "closed-form"}
+        params = cell.params
+        problem = _problem(params)
+        found = problem.solve()
+        row: Row = {"engine": found.engine, "floor_kind": "closed-form"} | found.facts()
+        if params["budget"]:
+            row |= problem.budget()
         for metric in params["metrics"]:
-            value = others[metric]() if metric in others else OF_LAWS[metric](p, q)
-            row |= {
-                metric: value if math.isfinite(value) else None,
-                f"{metric}_floor": _floor(metric, value, T),
-            }
+            if metric not in found.metrics:
+                row |= {
+                    metric: None,
+                    f"{metric}_floor": None,
+                    "note": f"{metric}: not known by {found.engine}",
+                }
+                continue
+            value, floor, kind = found.value(metric)
+            row |= {metric: value, f"{metric}_floor": floor}
+            if kind != "closed-form":
+                row[f"{metric}_floor_kind"] = kind
             if not math.isfinite(value):
-                row["note"] = f"{metric}: infinite"
-        row["floor"] = row[f"{params['metrics'][0]}_floor"]
+                row |= {metric: None, f"{metric}_floor": None, "note": f"{metric}: infinite"}
         return [row]
 
     def rows(self, case: Case, measured: Sequence[list[Row]]) -> list[Row]:
-        points = sweep_points(case.sweep, ("T", *SIZES))
-        return [point | rows[0] for point, rows in zip(points, measured, strict=True)]
+        points = sweep_points(case.sweep, SWEEPABLE)
+        own = f"{case.metrics[0]}_floor"
+        return [point | row | {"floor": row[own]} for point, (row,) in zip(points, measured, strict=True)]
+
+    def finish(
+        self, case: Case, claim: Claim, rows: Sequence[Row], drawings: Sequence[list[Row]]
+    ) -> Conclusion:
+        found = self.conclude(case, claim, rows)
+        if not drawings or case.metrics[0] not in leading.POWERS:
+            return found
+        return replace(
+            found, details=found.details | {"leading": leading.describe(case.metrics[0], drawings[0], rows)}
+        )
+
+    def assumptions(self, case: Case, claim: Claim) -> list[CheckedAssumption]:
+        known = {
+            "exact-scores": case.score_error is None,
+            "score-error": True,
+            "exact-start": case.sampler.get("init", "exact") == "exact",
+            "corrector": case.sampler.get("corrector") in ("gibbs", "forward-backward"),
+            "early-stopping": min(case.sweep.get("delta", [case.forward.get("delta", 0.0)])) > 0,
+        }
+        return [CheckedAssumption(a.text, a.check, known.get(a.check)) for a in claim.assumptions]
 
     def conclude(self, case: Case, claim: Claim, rows: Sequence[Row]) -> Conclusion:
-        curve = judged_curve(case, rows)
-        d = float(targets.build(_at(case.target, {k: v for k, v in curve[0].items() if k in SIZES})).ndim)
-        values = {} if "d" in case.sweep else {"d": d}
-        return conclude_rate(claim, curve, swept=case.swept, metric=case.metrics[0], values=values)
+        target = targets.build(_params(case, judged_curve(case, rows)[0])["target"])
+        sizes = {"d": target.dim, "L": target.dim, "S": target.states} | {
+            name: case.forward[name] for name in TIMES if name in case.forward
+        }
+        values = {name: float(value) for name, value in sizes.items() if name not in case.sweep}
+        found = conclude(case, claim, rows, values)
+        return replace(found, draw=lambda: {"figures": gap(case, rows), "tables": budget(case, rows)})
 
 
-def _process(forward: Mapping[str, Any]) -> str:
+def metrics(forward: Mapping[str, Any], sampler: Mapping[str, Any]) -> tuple[str, ...]:
+    """The metrics of a process and sampler; InputError where there is no such process."""
     name = forward.get("process")
+    if name == "masked":
+        for key in forward:
+            if key != "process":
+                raise InputError("has no such key; masked takes none", key=f"forward.{key}")
+        return (*OF_LAWS, "kl-averaged", *(("steps",) if sampler.get("name") in RANDOM_STEPS else ()))
     if not isinstance(name, str) or name not in PROCESSES:
         raise InputError(
-            f"unknown process {brief(name)}; choose {', '.join(PROCESSES)}", key="forward.process"
+            f"unknown process {brief(name)}{did_you_mean(str(name), ('masked', *PROCESSES))}",
+            key="forward.process",
         )
-    if name == "masked":
-        _read(forward)
-    return name
+    return (*OF_LAWS, "path-kl", *(("steps",) if sampler.get("name") == "uniformization" else ()))
 
 
-def _read(forward: Mapping[str, Any]) -> Any:
-    given = {key: value for key, value in forward.items() if key != "process"}
-    return made(PROCESSES[forward["process"]], given, name="forward", who=forward["process"])
+def _params(case: Case, point: Mapping[str, Any]) -> dict[str, Any]:
+    """All that the law at a point of the sweep depends on: swept values stand in the tables they belong to."""
+    times = {name: point[name] for name in TIMES if name in point}
+    if times and case.forward.get("process") == "masked":
+        raise InputError("a masked process has no such time", key=f"sweep.{next(iter(times))}")
+    error = dict(case.score_error) if case.score_error is not None else None
+    if "eps" in point:
+        if error is None:
+            raise InputError("is the size of a score error; add a [score_error] table", key="sweep.eps")
+        error["eps"] = point["eps"]
+    budget = False if error is None else error.pop("budget", False)
+    if not isinstance(budget, bool):
+        raise InputError(f"must be true or false, got {brief(budget)}", key="score_error.budget")
+    return {
+        "target": dict(case.target) | {key: point[name] for name, key in SIZES.items() if name in point},
+        "forward": dict(case.forward) | times,
+        "sampler": dict(case.sampler) | {key: point[key] for key in ("threshold",) if key in point},
+        "T": point.get("T", 0),
+        "error": error,
+        "budget": budget,
+    }
 
 
-def _times(forward: Mapping[str, Any]) -> tuple[float, float]:
-    horizon, delta = _read(forward)
-    return horizon, delta
-
-
-def _at(target: Mapping[str, Any], point: Mapping[str, Any]) -> dict[str, Any]:
-    """The target table with what is swept of it."""
-    return dict(target) | {SIZES[name]: value for name, value in point.items() if name in SIZES}
-
-
-def _floor(metric: str, value: float, T: int) -> float | None:
-    """Rounding: linear in q - p for TV and Hellinger, in the root of a divergence, relative for a sum over steps."""
-    if not math.isfinite(value):
-        return None
-    rounding = ROUNDING * math.sqrt(T + 1)
-    if metric in ("kl", "kl-reverse", "chi2"):
-        return 2 * rounding * math.sqrt(2 * max(value, 0.0)) + rounding**2
-    return (
-        rounding * (1 + abs(value))
-        if metric in ("tv", "hellinger", "kl-averaged")
-        else T * ROUNDING + rounding * value
+def _problem(params: Mapping[str, Any]) -> Problem:
+    return Problem(
+        targets.build(params["target"]), params["forward"], params["sampler"], params["T"], params["error"]
     )

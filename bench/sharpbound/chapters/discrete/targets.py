@@ -1,9 +1,10 @@
-"""Laws on [S]^d as tables: arrays of shape (S,) * d, the last axis fastest, that sum to 1."""
+"""Laws on [S]^d by their structure, and as tables: arrays of shape (S,) * d, the last axis fastest, that sum to 1."""
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable, Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,129 @@ MOST_STATES = 1 << 20
 SUMS_TO_ONE = 1e-9
 
 
-def categorical(probabilities: Any, states: int | None = None, dim: int | None = None) -> Array:
+class Target(ABC):
+    """A law on [S]^d."""
+
+    states: int
+    """S."""
+    dim: int
+    """d, or the length of a sequence."""
+
+    def table(self) -> Array:
+        """All probabilities, of shape (S,) * d; InputError where they are too many."""
+        _check_size(self.states, self.dim)
+        return self._table()
+
+    @abstractmethod
+    def _table(self) -> Array: ...
+
+
+@dataclass(frozen=True)
+class Table(Target):
+    """Probabilities one by one."""
+
+    probabilities: Array
+
+    @property
+    def states(self) -> int:  # type: ignore[override]
+        return self.probabilities.shape[0]
+
+    @property
+    def dim(self) -> int:  # type: ignore[override]
+        return self.probabilities.ndim
+
+    def _table(self) -> Array:
+        return self.probabilities
+
+
+@dataclass(frozen=True)
+class Product(Target):
+    """Independent coordinates, ``counts[k]`` of them with the probabilities ``factors[k]``, by turns."""
+
+    factors: tuple[Array, ...]
+    order: tuple[int, ...]
+    """Which factor each of the first coordinates has; further coordinates repeat it."""
+    dim: int
+
+    @property
+    def states(self) -> int:  # type: ignore[override]
+        return len(self.factors[0])
+
+    @property
+    def counts(self) -> list[int]:
+        """How many coordinates each factor has."""
+        whole, rest = divmod(self.dim, len(self.order))
+        return [whole * self.order.count(k) + self.order[:rest].count(k) for k in range(len(self.factors))]
+
+    def _table(self) -> Array:
+        table = np.array(1.0)
+        for i in range(self.dim):
+            table = table[..., None] * self.factors[self.order[i % len(self.order)]]
+        return table
+
+
+@dataclass(frozen=True)
+class Tree(Target):
+    """A Markov random field on a tree: the root (the first coordinate) is uniform, every other coordinate is as its
+    parent with probability ``stay`` and each other state with equal chances. A chain is the tree with parents i - 1.
+    """
+
+    parents: tuple[int, ...]
+    """Of coordinates 1, 2, ...: an earlier one each."""
+    states: int
+    stay: float
+
+    @property
+    def dim(self) -> int:  # type: ignore[override]
+        return len(self.parents) + 1
+
+    @property
+    def is_chain(self) -> bool:
+        return all(parent == i for i, parent in enumerate(self.parents))
+
+    @property
+    def move(self) -> Array:
+        """P(child = column | parent = row)."""
+        move = np.full((self.states, self.states), (1 - self.stay) / (self.states - 1))
+        np.fill_diagonal(move, self.stay)
+        return move
+
+    def _table(self) -> Array:
+        table = np.full(self.states, 1.0 / self.states)
+        for i, parent in enumerate(self.parents, 1):
+            shape = [1] * (i + 1)
+            shape[parent] = shape[i] = self.states
+            table = table[..., None] * self.move.reshape(shape)
+        return table
+
+
+@dataclass(frozen=True)
+class Exchangeable(Target):
+    """sum_k weights_k prod_i components_k(x_i): given which k, the coordinates are independent and alike."""
+
+    weights: Array
+    components: Array
+    """(K, S)."""
+    dim: int
+
+    @property
+    def states(self) -> int:  # type: ignore[override]
+        return self.components.shape[1]
+
+    def _table(self) -> Array:
+        total = np.zeros((self.states,) * self.dim)
+        for weight, row in zip(self.weights, self.components, strict=True):
+            part = np.array(weight)
+            for _ in range(self.dim):
+                part = part[..., None] * row
+            total += part
+        return total
+
+
+# -- families ---------------------------------------------------------------------------------------
+
+
+def categorical(probabilities: Any, states: int | None = None, dim: int | None = None) -> Target:
     """The table itself: a nested list, or a flat one with ``states`` and ``dim`` (row-major, last axis fastest)."""
     try:
         table = np.array(probabilities, dtype=float)
@@ -37,48 +160,57 @@ def categorical(probabilities: Any, states: int | None = None, dim: int | None =
         raise InputError(
             f"must have equally many states along each axis, not {table.shape}", key="target.probabilities"
         )
-    return _probabilities(table, "target.probabilities")
+    return Table(_probabilities(table, "target.probabilities"))
 
 
-def markov_chain(length: int, states: int, stay: float) -> Array:
+def markov_chain(length: int, states: int, stay: float) -> Tree:
     """x_1 ... x_length, x_1 uniform, staying with probability ``stay`` and moving to each other state alike."""
     _at_least(1, "length", length)
-    _at_least(2, "states", states)
-    _check_size(states, length)
-    if not 0 <= stay <= 1:
-        raise InputError(f"must lie between 0 and 1, got {stay:g}", key="target.stay")
-    move = np.full((states, states), (1 - stay) / (states - 1))
-    np.fill_diagonal(move, stay)
-    table = np.full(states, 1.0 / states)
-    for _ in range(length - 1):
-        table = table[..., None] * move
-    return table
+    return _tree(tuple(range(length - 1)), states, stay)
 
 
-def product_of_categoricals(factors: Any) -> Array:
-    """Independent coordinates: ``factors`` is a list of lists of probabilities, one per coordinate."""
-    rows = [_row(row, f"target.factors[{i}]") for i, row in enumerate(factors)]
+def tree(parents: list[int], states: int, stay: float) -> Tree:
+    """``parents[i]`` is that of coordinate i + 1, one of 0 ... i; coordinate 0 is the root, uniform."""
+    for i, parent in enumerate(parents):
+        if not 0 <= parent <= i:
+            raise InputError(f"must be one of 0 ... {i}, got {parent}", key=f"target.parents[{i}]")
+    return _tree(tuple(parents), states, stay)
+
+
+def product_of_categoricals(factors: Any, dim: int | None = None) -> Product:
+    """Independent coordinates: ``factors`` has the probabilities of each; with ``dim`` they are repeated by turns."""
+    rows = _rows(factors, "target.factors")
     if len({len(row) for row in rows}) != 1:
         raise InputError("must have equally many states in each coordinate", key="target.factors")
-    _check_size(len(rows[0]), len(rows))
-    table = rows[0]
-    for row in rows[1:]:
-        table = table[..., None] * row
-    return table
+    if dim is not None:
+        _at_least(1, "dim", dim)
+    distinct: dict[bytes, int] = {}
+    order = tuple(distinct.setdefault(row.tobytes(), len(distinct)) for row in rows)
+    kept = tuple(rows[order.index(k)] for k in range(len(distinct)))
+    return Product(kept, order, len(rows) if dim is None else dim)
 
 
-def mixture_of_products(weights: Any, components: Any) -> Array:
+def mixture_of_products(weights: Any, components: Any) -> Target:
     """sum_k w_k prod_i: ``components[k]`` are the factors of one product."""
     share = _row(weights, "target.weights")
-    if len(share) != len(components):
-        raise InputError(f"has {len(share)} entries for {len(components)} components", key="target.weights")
-    tables = [product_of_categoricals(factors) for factors in components]
+    if not isinstance(components, list) or len(share) != len(components):
+        raise InputError(f"has {len(share)} entries, one for each of the components", key="target.weights")
+    tables = [product_of_categoricals(factors).table() for factors in components]
     if len({table.shape for table in tables}) != 1:
         raise InputError("must all have the same states and dimension", key="target.components")
-    return np.asarray(sum(w * table for w, table in zip(share, tables, strict=True)))
+    return Table(np.asarray(sum(w * table for w, table in zip(share, tables, strict=True))))
 
 
-def uniform_set(points: Any, states: int) -> Array:
+def exchangeable(weights: Any, components: Any, length: int) -> Exchangeable:
+    """A mixture of independent and identical coordinates: ``components[k]`` are the probabilities of one of them."""
+    _at_least(1, "length", length)
+    share, rows = _row(weights, "target.weights"), _rows(components, "target.components")
+    if len(share) != len(rows) or len({len(row) for row in rows}) != 1:
+        raise InputError("must be one list of the same length for each weight", key="target.components")
+    return Exchangeable(share, np.array(rows), length)
+
+
+def uniform_set(points: Any, states: int) -> Target:
     """The uniform law on a set of points, each a list of states 0 ... states - 1."""
     found = np.array(points, dtype=int)
     _at_least(2, "states", states)
@@ -90,20 +222,22 @@ def uniform_set(points: Any, states: int) -> Array:
     table = np.zeros((states,) * found.shape[1])
     for point in {tuple(row) for row in found.tolist()}:
         table[point] = 1.0
-    return table / table.sum()
+    return Table(table / table.sum())
 
 
-FAMILIES: dict[str, Callable[..., Array]] = {
+FAMILIES: dict[str, Callable[..., Target]] = {
     "categorical": categorical,
     "markov-chain": markov_chain,
+    "tree": tree,
     "product-categorical": product_of_categoricals,
     "mixture-of-products": mixture_of_products,
+    "exchangeable": exchangeable,
     "uniform-set": uniform_set,
 }
 
 
-def build(spec: Mapping[str, Any]) -> Array:
-    """The table of a ``[target]``; InputError, naming ``target.<key>``, for every mistake."""
+def build(spec: Mapping[str, Any]) -> Target:
+    """The law of a ``[target]``; InputError, naming ``target.<key>``, for every mistake."""
     family = spec.get("family")
     if not isinstance(family, str) or family not in FAMILIES:
         raise InputError(
@@ -111,40 +245,37 @@ def build(spec: Mapping[str, Any]) -> Array:
             key="target.family",
         )
     given = {key: value for key, value in spec.items() if key != "family"}
-    table: Array = made(FAMILIES[family], given, name="target", who=family)
-    return table
+    target: Target = made(FAMILIES[family], given, name="target", who=family)
+    return target
 
 
-def conditionals(table: Array, seen: tuple[int, ...]) -> Array:
-    """log p(x_i | x_seen) of each other coordinate i, as arrays over (x_seen, x_i); axis 0 is i, in order."""
-    d, states = table.ndim, table.shape[0]
-    rest = [i for i in range(d) if i not in seen]
-    shape = (len(rest), *(states,) * len(seen), states)
-    out = np.empty(shape)
-    for k, i in enumerate(rest):
-        joint = marginal(table, (*seen, i))
-        with np.errstate(divide="ignore", invalid="ignore"):
-            out[k] = joint / joint.sum(-1, keepdims=True)
-    return np.nan_to_num(out)  # where x_seen never occurs
-
-
-def marginal(table: Array, axes: tuple[int, ...]) -> Array:
+def marginal(table: Array, axes: Sequence[int]) -> Array:
     """The law of some coordinates, in the order in which they are named."""
     others = tuple(i for i in range(table.ndim) if i not in axes)
     kept = sorted(axes)
     return np.asarray(table.sum(others).transpose([kept.index(i) for i in axes]))
 
 
-def subsets(d: int, size: int) -> list[tuple[int, ...]]:
-    """All subsets of 0 ... d - 1 of a size, each increasing."""
-    return list(itertools.combinations(range(d), size))
+def _tree(parents: tuple[int, ...], states: int, stay: float) -> Tree:
+    _at_least(2, "states", states)
+    if not 0 <= stay <= 1:
+        raise InputError(f"must lie between 0 and 1, got {stay:g}", key="target.stay")
+    return Tree(parents, states, stay)
+
+
+def _rows(values: Any, key: str) -> list[Array]:
+    if not isinstance(values, list) or not values:
+        raise InputError(f"must be a list of lists of numbers, got {brief(values)}", key=key)
+    return [_row(row, f"{key}[{i}]") for i, row in enumerate(values)]
 
 
 def _row(values: Any, key: str) -> Array:
     try:
-        row = np.atleast_1d(np.array(values, dtype=float))
+        row = np.array(values, dtype=float)
     except (TypeError, ValueError):
-        raise InputError(f"must be a list of numbers, got {brief(values)}", key=key) from None
+        row = np.array(None)
+    if row.ndim != 1 or not row.size or row.dtype == object:
+        raise InputError(f"must be a list of numbers, got {brief(values)}", key=key)
     return _probabilities(row, key)
 
 

@@ -45,6 +45,10 @@ def levels(gamma: float, eps: float, delta: float) -> int:
 
 def samples_to_tell(eta: float, delta_train: float) -> float:
     """The m at which (1 - eta)^m/2 = delta_train: below it every procedure fails more often."""
+    if not eta > 0:
+        raise InputError(
+            "a share of (eps gamma)^2 has no float64 value; use gamma >= 1e-150", key="sweep.gamma"
+        )
     return math.log(2 * delta_train) / math.log1p(-eta)
 
 

@@ -150,6 +150,11 @@ def hardest_share(R: float, sigma: float, metric: str, threshold: float, delta: 
             f"no pair with R = {R:g}, sigma = {sigma:g} has an error above {threshold:g}; lower it",
             key="threshold",
         )
+    if excess(low) >= 0:
+        raise InputError(
+            f"at R = {R:g}, sigma = {sigma:g} a cluster of weight 1e-15 is an error above {threshold:g}; raise it",
+            key="threshold",
+        )
     return float(np.exp(brentq(excess, low, high, xtol=1e-12)))
 
 

@@ -23,6 +23,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import brentq
 from scipy.special import expit, log_ndtr, logit, ndtr
 
+from sharpbound.bounds import MOST
 from sharpbound.errors import InputError
 from sharpbound.numerics.quadrature import Panels
 
@@ -49,6 +50,8 @@ class HardPair:
         for key, value in (("R", self.R), ("sigma", self.sigma)):
             if not (math.isfinite(value) and value > 0):
                 raise InputError(f"must be a positive number, got {value:g}", key=key)
+        if self.rho > MOST:
+            raise InputError(f"must be at most {MOST:g} sigma, got {self.rho:.3g}", key="R")
 
     def at(self, a: float, sigma: float) -> HardPair:
         """The pair that a X0 + sigma W makes of this one (X0 having standard deviation ``self.sigma``)."""

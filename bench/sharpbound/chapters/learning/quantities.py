@@ -132,7 +132,10 @@ def kernel_best(v: Values) -> Row:
         return kernel.exact_risk(target, n, math.exp(log_t), _bulk(v), reference=0.0)
 
     # the best t is of order n^{-2/7} (smooth laws) to n^{-2/5} (Lipschitz scores)
-    high = math.log(float(target.moments().cov))
+    variance = float(target.moments().cov)
+    if not 0 < variance < math.inf:
+        raise InputError(f"has the variance {variance:g}; use data with a positive one", key="target")
+    high = math.log(variance)
     low = high - math.log(n) / 2
     best = minimize_scalar(risk, bounds=(low, high), method="bounded", options={"xatol": 1e-4})
     risk_at_best = float(best.fun)

@@ -20,6 +20,7 @@ from sharpbound.chapters.learning.hard_pair import HardPair
 from sharpbound.chapters.learning.learned_score import pair_targets, wrong_score
 from sharpbound.distances.base import Law
 from sharpbound.distances.ratio import Ratio1D
+from sharpbound.errors import InputError
 from sharpbound.marginals.panels import log_density
 from sharpbound.processes.ladder import Ladder
 from sharpbound.targets.base import Target1D
@@ -69,6 +70,10 @@ def guarantee(levels: Sequence[tuple[float, HardPair]], gamma: float) -> tuple[f
 
     The theorem holds for every delta; delta/K is sought among 2 eta, 8 eta, 32 eta, ... below one.
     """
+    if not 0 < gamma < 1:
+        raise InputError(
+            f"the start is {gamma:.3g} from the data, and must be less than 1: add noise", key="forward"
+        )
     eta = levels[0][1].eta
     masses = [2 * eta * 4**k for k in range(math.ceil(math.log(1 / (2 * eta), 4)))]
     choices = [

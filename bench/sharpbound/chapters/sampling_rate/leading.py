@@ -63,25 +63,44 @@ class Leading:
 class LeadingTerm(Measurement):
     """Cells of quantity "leading". Apart from the rows' own measurement, which does not depend on its code."""
 
+    quantity = "leading"
+
     def measure(self, cell: Cell) -> list[Row]:
-        return _measured(cell.params)
+        return _measured(leading.METRICS, cell.params)
 
 
-LEADING_TERM = LeadingTerm()
+class PathLeadingTerm(Measurement):
+    """Cells of quantity "leading-path"."""
+
+    quantity = "leading-path"
+
+    def measure(self, cell: Cell) -> list[Row]:
+        return _measured((leading.PATH_METRIC,), cell.params)
 
 
-def _measured(params: Mapping[str, Any]) -> list[Row]:
+LEADING_TERM, PATH_LEADING_TERM = LeadingTerm(), PathLeadingTerm()
+
+
+def measurement(metric: str) -> LeadingTerm | PathLeadingTerm | None:
+    """What measures the leading term of a metric; None where it has none."""
+    if metric == leading.PATH_METRIC:
+        return PATH_LEADING_TERM
+    return LEADING_TERM if metric in leading.METRICS else None
+
+
+def _measured(metrics: Sequence[str], params: Mapping[str, Any]) -> list[Row]:
     """One row for each metric: its constant, and its leading term ``at <T>`` for each T of ``params``; or a note."""
 
     def make(T: int) -> Any:
         return processes.build(params["forward"], T)
 
     try:
-        limit = leading.limit(targets.build(params["target"]), make, samplers.build(params["sampler"]))
+        target, sampler = targets.build(params["target"]), samplers.build(params["sampler"])
+        limit = leading.limit(target, make, sampler, metric=metrics[0])
     except (NotMeasured, InputError) as reason:
-        return [{"metric": metric, "note": str(reason)} for metric in leading.METRICS]
+        return [{"metric": metric, "note": str(reason)} for metric in metrics]
     rows: list[Row] = []
-    for metric in leading.METRICS:
+    for metric in metrics:
         try:
             found = limit.constant(metric)
             values = {f"at {T}": limit.at(T, metric) for T in params["Ts"]}

@@ -21,9 +21,15 @@ from sharpbound.chapters.sampling import (
     sampling_context,
     with_explicit_constant,
 )
-from sharpbound.chapters.sampling_rate.leading import LEADING_TERM, Leading, decided, leading_of
+from sharpbound.chapters.sampling_rate.leading import (
+    LEADING_TERM,
+    PATH_LEADING_TERM,
+    Leading,
+    decided,
+    leading_of,
+    measurement,
+)
 from sharpbound.errors import Collected, InputError
-from sharpbound.laws import leading
 from sharpbound.records.document import Conclusion, Row
 from sharpbound.samplers import ExactScore, PlainSampler
 
@@ -85,7 +91,8 @@ class SamplingRate(Experiment):
 
     def drawings(self, case: Case) -> list[Cell]:
         """The leading term for T -> oo, where the case is one in T."""
-        if case.swept != "T" or len(case.sweep) > 1 or case.metrics[0] not in leading.METRICS:
+        term = measurement(case.metrics[0])
+        if case.swept != "T" or len(case.sweep) > 1 or term is None:
             return []
         if isinstance(samplers.build(case.sampler), PlainSampler):
             return []
@@ -96,10 +103,11 @@ class SamplingRate(Experiment):
             "sampler": sampler,
             "Ts": sorted(case.sweep["T"]),
         }
-        return [Cell(self.kind, params | {"quantity": "leading"})]
+        return [Cell(self.kind, params | {"quantity": term.quantity})]
 
     def measuring(self, cell: Cell) -> Measurement:
-        return LEADING_TERM if cell.params["quantity"] == "leading" else self
+        terms = {one.quantity: one for one in (LEADING_TERM, PATH_LEADING_TERM)}
+        return terms.get(cell.params["quantity"], self)
 
     def measure(self, cell: Cell) -> list[Row]:
         target, ladder, sampler, init = built(cell.params)

@@ -89,7 +89,7 @@ def search(
 
     def value_of(spec: dict[str, Any], accuracy: float | None = None) -> float:
         target = targets.build(spec)
-        found = leading.limit(target, make, sampler, accuracy).at(T, metric)
+        found = leading.limit(target, make, sampler, accuracy, metric=metric).at(T, metric)
         if claim.constant != "explicit":
             return found
         known = known_values(target, processes.build(case.forward, T))
@@ -119,7 +119,7 @@ def search(
     if not improvements:
         raise NotMeasured(reasons[-1])
     spec = _rounded(mixture(*best[1]))
-    found = leading.limit(targets.build(spec), make, sampler)
+    found = leading.limit(targets.build(spec), make, sampler, metric=metric)
     edge = min(best[1][1:3]) < 1.01 * NARROWEST or best[1][3] > 0.99 * FARTHEST or abs(best[1][0]) > 3.99
     return Worst(spec, value_of(spec), T, found.constant(metric), improvements, count, edge)
 
@@ -132,12 +132,13 @@ def _rounded(spec: dict[str, Any]) -> dict[str, Any]:
 
 def dimensions(case: Case, worst: Worst, dims: Sequence[int]) -> list[tuple[int, float]]:
     """(d, leading term at T) of products of d copies of the worst target."""
+    metric = case.metrics[0]
     sampler = samplers.build({key: value for key, value in case.sampler.items() if key != "init"})
     found = []
     for d in dims:
         law = targets.build({"family": "product", "factor": worst.target, "dim": d})
-        limit = leading.limit(law, lambda T: processes.build(case.forward, T), sampler)
-        found.append((d, limit.at(worst.T, case.metrics[0])))
+        limit = leading.limit(law, lambda T: processes.build(case.forward, T), sampler, metric=metric)
+        found.append((d, limit.at(worst.T, metric)))
     return found
 
 
@@ -150,7 +151,7 @@ def base_case(cases: Sequence[Case], claim: Claim) -> Case:
         case
         for case in cases
         if case.kind == "sampling-rate" and case.claim == claim.id and case.swept == "T"
-        if case.metrics[0] in leading.METRICS
+        if case.metrics[0] in (*leading.METRICS, leading.PATH_METRIC)
     ]
     for case in sorted(fit, key=lambda case: not samplers.build(case.sampler).deterministic):
         return case

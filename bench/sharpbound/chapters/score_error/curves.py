@@ -8,7 +8,7 @@ import numpy as np
 
 from sharpbound import processes, samplers, scores, targets
 from sharpbound.chapters.base import Cell, Measurement
-from sharpbound.chapters.score_error import counter_examples
+from sharpbound.chapters.score_error import counter_examples, rotation
 from sharpbound.chapters.score_error.response import Response
 from sharpbound.marginals.panels import tensor
 from sharpbound.records.document import Row
@@ -28,7 +28,7 @@ def curves_of(case: Case) -> list[dict[str, Any]]:
     if error.get("field") == "worst":
         sampler = {"sampler": case.sampler, "T": case.sweep["T"][0]}
         return [{"draw": "worst", "target": case.target, "forward": case.forward, **sampler}]
-    if error.get("field") in (*counter_examples.FIELDS, "iid-noise"):
+    if error.get("field") in (*counter_examples.FIELDS, rotation.FIELD, "iid-noise"):
         return []
     point = {name: values[len(values) // 2] for name, values in case.sweep.items()}
     if "eps" in point:  # large enough to be seen

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from sharpbound import processes, samplers, scores, targets
-from sharpbound.chapters.score_error import counter_examples
+from sharpbound.chapters.score_error import counter_examples, rotation
 from sharpbound.chapters.score_error import laws as law
 from sharpbound.chapters.score_error.budget import path_budget, tv_budget
 from sharpbound.chapters.score_error.iid_noise import NoisyScore, step_gains
@@ -43,6 +43,8 @@ def allowed_metrics(error: dict[str, Any]) -> tuple[str, ...]:
     """The metrics that a kind of field has."""
     if error.get("field") == "worst":
         return WORST
+    if error.get("field") == rotation.FIELD:
+        return rotation.METRICS
     return COUNTER if error.get("field") in counter_examples.FIELDS else METRICS
 
 
@@ -84,17 +86,24 @@ class Problem:
         if self.field in counter_examples.FIELDS:
             counter_examples.counter_example(self.error, self.target, self.ladder, self.sampler)
             return
+        if self.field == rotation.FIELD:
+            rotation.rotated(self.error, self.target, self.ladder)
+            self._check_path()
+            return
         injection = self.injection
         if "robust-bound" in self.metrics and "delta" not in self.error:
             raise InputError(
                 "is missing; robust-bound is delta + TV with the exact score", key="score_error.delta"
             )
+        self._check_path()
+        if self.field == "iid-noise":
+            self._noisy(injection)
+
+    def _check_path(self) -> None:
         if set(self.metrics) & set(PATH) and self.sampler.deterministic:
             raise InputError(
                 f"path-kl is infinite for {self.sampler.name}, which is deterministic", key="measure.metric"
             )
-        if self.field == "iid-noise":
-            self._noisy(injection)
 
     def row(self) -> Row:
         """The metrics with their floors, and the sizes of the error."""
@@ -102,6 +111,9 @@ class Problem:
             return self._worst_row()
         if self.field in counter_examples.FIELDS:
             return self._counter_row()
+        if self.field == rotation.FIELD:
+            problem = self.target, self.ladder, self.sampler, self.init
+            return rotation.row(self.error, *problem, tuple(self.metrics))
         row: Row = {}
         notes = []
         for metric in self.metrics:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from sharpbound.errors import NotMeasured
-from sharpbound.laws.leading.limits import Constant, Limit, line_limit
+from sharpbound.laws.leading.limits import Constant, Limit, line_limit, path_limit
 from sharpbound.laws.leading.parts import PartsLimit
-from sharpbound.laws.leading.response import METRICS
+from sharpbound.laws.leading.response import METRICS, PATH_METRIC
 from sharpbound.processes.ladder import Ladder
 from sharpbound.samplers.base import Sampler
 from sharpbound.targets.base import Target, Target1D
@@ -15,14 +15,22 @@ from sharpbound.targets.parts import own_coordinates
 
 
 def limit(
-    target: Target, make: Callable[[int], Ladder], sampler: Sampler, accuracy: float | None = None
+    target: Target,
+    make: Callable[[int], Ladder],
+    sampler: Sampler,
+    accuracy: float | None = None,
+    *,
+    metric: str | None = None,
 ) -> Limit | PartsLimit:
     """The leading term for T -> oo of a sampler from the exact start, with the exact score.
 
     make : the schedule's ladder of T steps.
     accuracy : relative; by default as far as it goes in seconds.
-    Raises NotMeasured with the reason where there is none.
+    metric : "path-kl" for that of the chain; that of the output's law has all others.
+    Raises NotMeasured with the reason where there is none, InputError where the chain has no divergence.
     """
+    if metric == PATH_METRIC:
+        return path_limit(target, make, sampler)
     if isinstance(target, Target1D):
         return line_limit(target, make, sampler, accuracy)
     parts = own_coordinates(target)
@@ -31,4 +39,4 @@ def limit(
     return PartsLimit([(line_limit(law, make, sampler, accuracy), count) for law, count in parts])
 
 
-__all__ = ["METRICS", "Constant", "Limit", "PartsLimit", "limit"]
+__all__ = ["METRICS", "PATH_METRIC", "Constant", "Limit", "PartsLimit", "limit", "path_limit"]

@@ -27,6 +27,8 @@ ENDS = 1e-9
 """Relative motion of a schedule's ends from which on they move with T."""
 UNIT = 0.5
 """Step in lambda of the coarsest ladder."""
+EVEN = 1e-6
+"""Relative variation of a density that is none."""
 KINK = 200.0
 """A change of curvature, against the usual one along the ladder, that is a kink."""
 
@@ -38,6 +40,12 @@ class StepDensity:
     process: Process
     breaks: tuple[float, ...]
     at: Callable[[float], float]
+
+    @property
+    def uniform(self) -> bool:
+        """Whether the schedule's own steps are equal in lambda."""
+        lam = np.linspace(self.breaks[0], self.breaks[-1], 9)
+        return bool(np.ptp([self.at(x) for x in lam]) <= EVEN * self.at(lam[4]))
 
     def ladder(self, fineness: int) -> tuple[Ladder, Callable[[int], float]]:
         """A ladder of steps of about UNIT/fineness in lambda, equal between breaks, and W/h of the step t -> t-1.

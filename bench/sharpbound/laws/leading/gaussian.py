@@ -16,13 +16,13 @@ import numpy as np
 from sharpbound.errors import NotMeasured
 from sharpbound.laws.base import Problem
 from sharpbound.laws.gaussian import Marginals, NotAffine, affine_path
-from sharpbound.laws.leading.line import Weight
+from sharpbound.laws.leading.line import Weights
 from sharpbound.laws.leading.response import LineResponse
 from sharpbound.numerics.quadrature import Panels
 
 
-def gaussian_response(problem: Problem, panels: Panels, weight: Weight) -> LineResponse:
-    """The leading term from the exact start, at the nodes of ``panels``; ``weight`` is a factor for each defect.
+def gaussian_response(problem: Problem, panels: Panels, weights: Weights) -> list[LineResponse]:
+    """The leading terms from the exact start, at the nodes of ``panels``, one for each of the ``weights``.
 
     Raises NotMeasured for samplers that keep predictions, and for mixtures of transitions.
     """
@@ -30,23 +30,26 @@ def gaussian_response(problem: Problem, panels: Panels, weight: Weight) -> LineR
         raise NotMeasured(f"{problem.sampler.name} is stochastic and keeps predictions of earlier steps")
     moments, ladder = problem.target.moments(), problem.ladder
     law = Marginals(moments.mean.numpy(), np.diagonal(moments.cov.numpy()).copy())
-    mean_error, var_error = np.zeros(1), np.zeros(1)
+    mean_error, var_error = np.zeros(1), np.zeros(1)  # of each of the weights
     try:
         for t, stages in affine_path(law, ladder, problem.sampler, problem.score):
             cov = law.cov(*ladder.level(t))
             for stage in stages:
                 mean_error, var_error = stage.gain * mean_error, stage.gain**2 * var_error
                 cov = stage.gain**2 * cov + stage.noise
-            below = ladder.level(t - 1)
-            mean_error = mean_error + weight(t) * (stages[-1].image - law.mean(below[0]))
-            var_error = var_error + weight(t) * (cov - law.cov(*below))
+            below, factors = ladder.level(t - 1), np.array(weights(t))
+            mean_error = mean_error + factors * (stages[-1].image - law.mean(below[0]))
+            var_error = var_error + factors * (cov - law.cov(*below))
     except NotAffine as reason:
         raise NotMeasured(str(reason)) from None
     stop = ladder.level(ladder.stop)
     var = float(law.cov(*stop)[0])
-    z = (panels.nodes - float(law.mean(stop[0])[0])) / math.sqrt(var)
-    mu, spread = float(mean_error[0]) / math.sqrt(var), float(var_error[0]) / var
+    std = math.sqrt(var)
+    z = (panels.nodes - float(law.mean(stop[0])[0])) / std
     scaled = np.exp(-0.5 * z**2) / math.sqrt(2 * math.pi)
-    return LineResponse(
-        panels, scaled / math.sqrt(var), mu * z + 0.5 * spread * (z**2 - 1), -scaled * (mu + 0.5 * spread * z)
-    )
+    return [
+        LineResponse(
+            panels, scaled / std, mu * z + 0.5 * spread * (z**2 - 1), -scaled * (mu + 0.5 * spread * z)
+        )
+        for mu, spread in zip(mean_error / std, var_error / var, strict=True)
+    ]

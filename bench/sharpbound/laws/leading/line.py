@@ -23,7 +23,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -34,7 +34,7 @@ from sharpbound.errors import NotMeasured
 from sharpbound.laws.base import Problem
 from sharpbound.laws.density import DensityTolerances, Grid, landing
 from sharpbound.laws.leading.response import LineResponse
-from sharpbound.laws.pushforward import SMOOTH, Density, posterior_mean, push
+from sharpbound.laws.pushforward import SMOOTH, Density, push, push_with
 from sharpbound.marginals.panels import log_density, marginal_panels, tensor
 from sharpbound.numerics.dual import Dual
 from sharpbound.numerics.quadrature import Array, Panels
@@ -47,8 +47,8 @@ NEWTON, SETTLED = 6, 1e-9
 one, its square, is rounding."""
 
 
-Weight = Callable[[int], float]
-"""A factor for the defect of the step t -> t-1."""
+Weights = Callable[[int], Sequence[float]]
+"""Several factors, each for a sum of its own, for the defect of the step t -> t-1."""
 
 
 # -- deterministic samplers ---------------------------------------------------------------------------
@@ -104,6 +104,8 @@ def transported(problem: Problem, panels: Panels, stop: Level) -> Iterator[LineR
     seen = (everywhere > everywhere.max() + UNSEEN) & (log_tail - everywhere < math.log(CROWDED * stop[1]))
     xi, log_p = tensor(panels.nodes)[seen], everywhere[seen]
     inside = seen.ravel().nonzero()
+    if not len(inside):
+        raise NotMeasured("the law is too wide beside the least noise for the panels that resolve it")
     gapped = len(inside) < int(inside[-1] - inside[0]) + 1
     quantiles = _Quantiles(target, xi, stop)
     x = quantiles.at(ladder.level(ladder.T))
@@ -132,10 +134,11 @@ def transported(problem: Problem, panels: Panels, stop: Level) -> Iterator[LineR
 # -- stochastic samplers ------------------------------------------------------------------------------
 
 
-def pulled_back(problem: Problem, panels: Panels, weight: Weight) -> LineResponse:
-    """The leading term of a stochastic sampler from the exact start, at the nodes of ``panels``.
+def pulled_back(problem: Problem, panels: Panels, weights: Weights) -> list[LineResponse]:
+    """The leading terms of a stochastic sampler from the exact start, at the nodes of ``panels``.
 
-    Raises NotMeasured where it keeps predictions of earlier steps.
+    One for each of the ``weights``: they share the kernels. Raises NotMeasured where it keeps predictions of earlier
+    steps.
     """
     if problem.sampler.history:
         raise NotMeasured(f"{problem.sampler.name} is stochastic and keeps predictions of earlier steps")
@@ -145,29 +148,34 @@ def pulled_back(problem: Problem, panels: Panels, weight: Weight) -> LineRespons
     level = ladder.level(ladder.T)
     here = marginal_panels(target, *level)
     log_p = log_density(target, here.nodes, *level)
-    relative = np.zeros_like(log_p)
+    relative = np.zeros((len(weights(ladder.T)), *log_p.shape))
     for t, stages in problem.sampler.path(ladder, problem.score):
         density, landed = Density(here, log_p, np.zeros(len(here), dtype=bool), 0.0), ladder.level(t)
         for i, stage in enumerate(stages[:-1]):
             landed = landing(stage, landed, ladder, t, False)
             moved = grids[1 + i].density(push(density, stage, SMOOTH)[0], landed)
-            relative = _carried(density, stage, moved.panels.nodes, relative)
+            _, relative = _carried(density, stage, moved.panels.nodes, relative)
             density = moved
         below = ladder.level(t - 1)
         here = grids[0].at(below) if t - 1 > ladder.stop else panels
         log_p = log_density(target, here.nodes, *below)
-        ratio = push(density, stages[-1], SMOOTH)[0](here.nodes, -np.inf) - log_p
-        carried = _carried(density, stages[-1], here.nodes, relative)
-        relative = weight(t) * np.expm1(ratio) + np.exp(ratio) * carried
+        log_q, carried = _carried(density, stages[-1], here.nodes, relative)
+        ratio, factors = log_q - log_p, np.array(weights(t))[:, None, None]
+        relative = factors * np.expm1(ratio) + np.exp(ratio) * carried
     p = np.exp(log_p)
-    return LineResponse(here, p, relative, _integrated(here, p * relative))
+    return [LineResponse(here, p, one, _integrated(here, p * one)) for one in relative]
 
 
-def _carried(source: Density, stage: Transition, x: Array, relative: Array) -> Array:
-    """E[R(Y) | X = x] through a stage: what an earlier difference is after it."""
+def _carried(source: Density, stage: Transition, x: Array, relative: Array) -> tuple[Array, Array]:
+    """log K p, and E[R(Y) | X = x] of several R: what earlier differences are after a stage."""
     panels = source.panels
     ends = panels.lo[0], panels.hi[-1]
-    return posterior_mean(source, stage, x, lambda y: panels.interpolate(relative, np.clip(y, *ends)), SMOOTH)
+
+    def at(y: Array) -> Array:
+        inside = np.clip(y, *ends)
+        return np.stack([panels.interpolate(one, inside) for one in relative])
+
+    return push_with(source, stage, x, at, SMOOTH)
 
 
 def _integrated(panels: Panels, f: Array) -> Array:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sharpbound.laws.leading.limits import Constant, Limit, settled
-from sharpbound.laws.leading.response import power, sum_distance
+from sharpbound.laws.leading.response import Field, LineResponse, power, sum_distance
 
 
 class PartsLimit:
@@ -24,7 +24,9 @@ class PartsLimit:
         k = power(metric)
 
         def of(first: int) -> float:
-            return sum_distance(metric, [(one.constant_field(first), count) for one, count in self.leading])
+            return sum_distance(
+                metric, [(_line(one.constant_field(first)), count) for one, count in self.leading]
+            )
 
         value, error = settled(of, min(one.ladders for one, _ in self.leading))
         return Constant(k * self.p, k * self.log_power, value, (value - error, value + error))
@@ -33,6 +35,11 @@ class PartsLimit:
         """The leading term of one distance at T, of all coordinates."""
 
         def of(first: int) -> float:
-            return sum_distance(metric, [(one.field(T, first), count) for one, count in self.parts])
+            return sum_distance(metric, [(_line(one.field(T, first)), count) for one, count in self.parts])
 
         return settled(of, min(one.ladders for one, _ in self.parts))[0]
+
+
+def _line(field: Field) -> LineResponse:
+    assert isinstance(field, LineResponse)
+    return field

@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol, Self
 
 import numpy as np
 
@@ -21,10 +22,25 @@ from sharpbound.errors import NotMeasured
 from sharpbound.numerics.quadrature import Array, Panels
 
 METRICS = ("tv", "kl", "kl-reverse", "chi2", "hellinger", "w1", "w2")
-"""Distances that have a leading term."""
+"""Distances of an output law that have a leading term ..."""
+PATH_METRIC = "path-kl"
+"""... and the divergence of a chain, which has one of its own."""
 
 EMPTY, EMPTY_SHARE = 1e-16, 1e-3
 """Where p is this small against its maximum the law is spent: no more than this share of W2 may come from there."""
+
+
+class Field(Protocol):
+    """What defects add up to: linear in them, with a distance of its own."""
+
+    def distance(self, metric: str) -> float:
+        """The leading term of a distance; NotMeasured where it has none."""
+
+    def scaled(self, factor: float) -> Self:
+        """factor times it."""
+
+    def combined(self, others: Sequence[Self], weights: Sequence[float]) -> Self:
+        """sum_k weights_k of this (the first weight) and others."""
 
 
 @dataclass(frozen=True)
@@ -130,5 +146,5 @@ def _resolved(one: LineResponse, std: float) -> tuple[Array, Array]:
 
 
 def power(metric: str) -> int:
-    """In which power of R a distance begins."""
-    return 2 if second_order(metric) else 1
+    """In which power of its field a distance begins: R, or the divergence of a chain itself."""
+    return 2 if metric in METRICS and second_order(metric) else 1

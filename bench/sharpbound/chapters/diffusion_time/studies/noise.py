@@ -77,8 +77,11 @@ class Noise(Experiment):
         kl_to_noise(
             target, cast(Process, options["process"]), 1.0
         )  # refuses heavy tails before anything is run
-        if min(case.sweep[case.swept]) <= 0:
+        values = case.sweep[case.swept]
+        if min(values) <= 0:
             raise InputError("must hold positive numbers", key=f"sweep.{case.swept}")
+        if case.swept == "horizon" and (values != sorted(values) or values[0] < 1e-12):
+            raise InputError("must hold increasing times, from 1e-12 on", key="sweep.horizon")
         claim.transfer(case.metrics[0])
 
     def cells(self, case: Case) -> list[Cell]:

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from sharpbound import samplers
+from sharpbound.bounds import MAX_STEPS
 from sharpbound.chapters.base import Cell, Experiment
 from sharpbound.chapters.columns import floors
 from sharpbound.chapters.diffusion_time.auxiliary import FITS, ModelStart
@@ -71,6 +72,8 @@ class Output(Experiment):
         options = read_options(case.options, DEFAULTS, "diffusion_time")
         sweep_points(case.sweep, ("horizon",))
         times = case.sweep["horizon"]
+        if options["step"] < 0 or not options["delta"] > 0:
+            raise InputError("must be positive (a step of 0: use steps)", key="diffusion_time.step")
         if times != sorted(times) or min(times) <= 2 * options["delta"]:
             raise InputError("must hold increasing times above 2 delta", key="sweep.horizon")
         for name in options["models"]:
@@ -140,7 +143,10 @@ def _ladder(time: float, options: dict[str, Any]) -> Ladder:
     horizon, steps = 0.5 * time, options["steps"]
     if options["step"]:
         clock = max(horizon - 1.0, 0.0) + math.log(min(horizon, 1.0) / options["delta"])
-        steps = math.ceil(clock / options["step"])
+        steps = clock / options["step"]
+        if not steps <= MAX_STEPS:
+            raise InputError(f"makes {steps:.3g} steps; use at most {MAX_STEPS}", key="diffusion_time.step")
+        steps = math.ceil(steps)
     return benton(steps, horizon, options["delta"])
 
 

@@ -17,7 +17,7 @@ from sharpbound.chapters.learning.quantities import STUDIES, Study
 from sharpbound.chapters.learning.studies.sample_complexity_figures import learning_report
 from sharpbound.chapters.options import line_target, read_options, sweep_points
 from sharpbound.chapters.rate_verdict import NO_FLOOR
-from sharpbound.errors import InputError
+from sharpbound.errors import InputError, brief
 from sharpbound.rates import RateEstimate, Verdict, estimate, judge_bound, judge_equality, raw_slope
 from sharpbound.rates.details import rate_details
 from sharpbound.records.document import Conclusion, Row
@@ -131,7 +131,7 @@ class SampleComplexity(Experiment):
         details["excluded"] += unknown
         if noise.any():
             del details["axis"]  # its own figure shows the intervals over seeds
-        details["raw_exponent"] = raw_slope(x, value)
+        details["raw_exponent"] = raw_slope(x, value) if len(value) > 1 and (value > 0).all() else None
         details["ratio"] = ratio.tolist()
         details["constant"] = float(ratio.max())
         details["bound"] = (formula * ratio.max()).tolist()
@@ -145,8 +145,8 @@ class SampleComplexity(Experiment):
 def _read(case: Case) -> tuple[Study, dict[str, Any]]:
     table = dict(case.options)
     name = table.pop("study", None)
-    if name not in STUDIES:
-        raise InputError(f"unknown study {name!r}; choose {', '.join(STUDIES)}", key="learning.study")
+    if not isinstance(name, str) or name not in STUDIES:
+        raise InputError(f"unknown study {brief(name)}; choose {', '.join(STUDIES)}", key="learning.study")
     return STUDIES[name], read_options(table, STUDIES[name].defaults, "learning")
 
 

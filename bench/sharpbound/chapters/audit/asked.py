@@ -1,0 +1,143 @@
+"""The options of ``sharpbound audit``, read and checked."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sharpbound import foreign, samplers
+from sharpbound.audit import adapt
+from sharpbound.chapters.audit.views import View, default_views, given_views
+from sharpbound.errors import InputError, did_you_mean
+from sharpbound.samplers import Sampler
+from sharpbound.targets import Gaussian1D, Target1D, build
+
+MIXTURE = {"family": "gaussian-mixture", "weights": [0.4, 0.6], "means": [-1.0, 1.2], "stds": [0.35, 0.5]}
+GAUSSIAN = {"family": "gaussian", "mean": 0.5, "std": 0.5}
+"""Targets of deterministic and of stochastic samplers, by name "mixture" and "gaussian"."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The options as they are written.
+
+    order : nominal; by default the sampler's attribute ``order``.
+    arrays : "numpy" or "torch"; by default what it works with.
+    schedule : name of a schedule, with parameters after a colon; by default two ranges of noise.
+    convention : how it calls its model: "score", or one of `sharpbound.audit.adapt.CONVENTIONS`.
+    ladder : "even" or "uneven" steps alone.
+    steps : "8,16,32", the numbers of steps; by default as many as it takes.
+    target : a case file, or a family with parameters after a colon.
+    same_as : a sampler of the library, with parameters after a colon, to compare with instead.
+    at : a number of steps at which W2 is put beside that of the library's methods.
+    """
+
+    order: float | None = None
+    arrays: str | None = None
+    schedule: str | None = None
+    convention: str = "score"
+    ladder: str | None = None
+    steps: str | None = None
+    target: str | None = None
+    same_as: str | None = None
+    at: int | None = None
+
+    def check(self) -> None:
+        """InputError for a convention that there is not, and for options that exclude each other."""
+        known = ["score", *adapt.CONVENTIONS]
+        if self.convention not in known:
+            raise InputError(
+                f"choose {', '.join(known)}, not {self.convention!r}{did_you_mean(self.convention, known)}",
+                key="--convention",
+            )
+        if self.at is not None and self.at < 2:
+            raise InputError(f"must be 2 steps or more, not {self.at}", key="--at")
+        if self.same_as is not None:
+            for key in ("order", "steps", "at", "target"):
+                if getattr(self, key) is not None:
+                    raise InputError(f"--same-as compares coefficients: leave out --{key}", key="--same-as")
+
+    def views(self) -> list[View]:
+        if self.schedule is None:
+            return default_views(self.convention == "score", self.ladder)
+        return given_views(read_spec(self.schedule, "schedule", "--schedule"), self.ladder)
+
+    def target_for(self, deterministic: bool) -> Target1D:
+        """InputError at --target for one on which such a sampler cannot be measured."""
+        if self.target is None:
+            spec = MIXTURE if deterministic else GAUSSIAN
+        else:
+            spec = _target_spec(self.target)
+        try:
+            found = build(spec)
+        except InputError as mistake:
+            raise InputError(mistake.message, key="--target") from None
+        if not isinstance(found, Target1D):
+            raise InputError("an audit needs a target on the line", key="--target")
+        if not deterministic and not isinstance(found, Gaussian1D):
+            raise InputError(
+                "the sampler draws noise: it is measured on a Gaussian, as gaussian:mean=0.5,std=0.5",
+                key="--target",
+            )
+        return found
+
+    def target_words(self, deterministic: bool) -> str:
+        return self.target or ("mixture" if deterministic else "gaussian")
+
+    def numbers(self) -> Sequence[int] | None:
+        """The numbers of steps asked for."""
+        if self.steps is None:
+            return None
+        try:
+            steps = sorted({int(part) for part in self.steps.split(",")})
+        except ValueError:
+            raise InputError(f"write whole numbers, as 8,16,32, not {self.steps!r}", key="--steps") from None
+        if len(steps) < 3 or steps[0] < 2:
+            raise InputError(
+                f"an order takes three numbers of steps, each of 2 or more, not {self.steps!r}", key="--steps"
+            )
+        return steps
+
+    def other(self) -> Sampler:
+        """The sampler of --same-as."""
+        try:
+            return samplers.build(read_spec(str(self.same_as), "name", "--same-as"))
+        except InputError as mistake:
+            raise InputError(mistake.message, key="--same-as") from None
+
+
+def read_spec(text: str, key: str, option: str) -> dict[str, Any]:
+    """Of "name:a=1,b=[2, 3]" the table {key: "name", "a": 1, "b": [2, 3]}; "module:object" is a name."""
+    name, colon, rest = text.partition(":")
+    if colon and "=" not in rest.partition(":")[0]:  # an object of the user's, perhaps with parameters
+        thing, colon, rest = rest.partition(":")
+        name = f"{name}:{thing}"
+    spec: dict[str, Any] = {key: name}
+    if colon:
+        try:
+            spec |= tomllib.loads(f"given = {{ {rest} }}")["given"]
+        except tomllib.TOMLDecodeError as error:
+            raise InputError(f"write name:key=value,key=value, not {text!r} ({error})", key=option) from None
+    if foreign.is_foreign(name):
+        spec = foreign.stamped(spec, key, Path.cwd())
+    return spec
+
+
+def _target_spec(text: str) -> dict[str, Any]:
+    if text in ("mixture", "gaussian"):
+        return MIXTURE if text == "mixture" else GAUSSIAN
+    if not text.endswith(".toml"):
+        return read_spec(text, "family", "--target")
+    try:
+        table = tomllib.loads(Path(text).read_text())
+    except OSError as error:
+        raise InputError(f"{text}: {error.strerror}", key="--target") from None
+    except tomllib.TOMLDecodeError as error:
+        raise InputError(f"{text}: {error}", key="--target") from None
+    if not isinstance(table.get("target"), dict):
+        raise InputError(f"{text} has no [target]", key="--target")
+    foreign.remember(str(Path(text).resolve().parent))
+    return foreign.stamped(table["target"], "family", Path(text).resolve().parent)

@@ -1,0 +1,154 @@
+"""One audited sampler on one ladder: W2, the error whose norm it is, and a floor that sees rounding inside the sampler.
+
+Every run is made twice, the second time on levels moved by some 1e-6. In float64 that changes the error by a
+few millionths of itself; what is rounded to float32 anywhere inside is rounded anew, and the error changes by what the
+rounding does. The change is the floor.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from sharpbound.chapters.audit.views import View, moved
+from sharpbound.chapters.sampling import measured_row
+from sharpbound.errors import InputError, NotMeasured
+from sharpbound.laws.probe import Probed, Quantiles, probe_deterministic, probe_stochastic, rounding
+from sharpbound.processes import Ladder
+from sharpbound.samplers import ExactScore, PlainSampler, Sampler
+from sharpbound.samplers.own import Score
+from sharpbound.targets import Gaussian1D, GaussianMixture1D, Target1D
+
+NODES = 601
+"""Quantiles; the W2 of an error that is smooth in them is then good to some 1e-9 of itself."""
+
+
+@dataclass(frozen=True)
+class Point:
+    """One number of steps. ``probed`` is None where W2 alone is known; ``note`` says why nothing is.
+
+    The error of the quadrature is in ``floor`` and not in ``doubt``, what an order is read with: the nodes and their
+    weights are the same at every T, so the sum over them is a norm of the error, of the same order.
+    """
+
+    T: int
+    w2: float | None
+    floor: float | None
+    doubt: float | None
+    probed: Probed | None = None
+    noise: float = 0.0
+    """What rounding inside the sampler does, a part of the doubt."""
+    note: str | None = None
+
+    @property
+    def row(self) -> dict[str, Any]:
+        told = {"T": self.T, "w2": self.w2, "w2_floor": self.floor, "floor": self.floor}
+        return told | ({"note": self.note} if self.note else {})
+
+
+@dataclass
+class Bench:
+    """A sampler on a target, with the exact score or with ``score_of`` (score, x, a, sigma) in its place.
+
+    unit : roundoff of the sampler's output.
+    """
+
+    sampler: Sampler
+    target: Target1D
+    unit: float = 2.0**-53
+    score_of: Callable[..., Tensor] | None = None
+    known: dict[tuple[View, int], Point] = field(default_factory=dict)
+
+    @cached_property
+    def quantiles(self) -> Quantiles:
+        return Quantiles(self.target, NODES)
+
+    def point(self, view: View, T: int) -> Point:
+        """On ``view`` with ``T`` steps; each is measured once."""
+        if (view, T) not in self.known:
+            self.known[view, T] = self._point(view.ladder(T), T)
+        return self.known[view, T]
+
+    def _point(self, ladder: Ladder, T: int) -> Point:
+        try:
+            if isinstance(self.sampler, PlainSampler):
+                return self._of_function(ladder, T)
+            return self._of_law(ladder, T)
+        except NotMeasured as reason:
+            return Point(T, None, None, None, note=str(reason))
+        except InputError as mistake:  # it has kept its contract on a small problem
+            return Point(T, None, None, None, note=mistake.message)
+
+    def _of_function(self, ladder: Ladder, T: int) -> Point:
+        found, again = self.probe(ladder), self.probe(moved(ladder))
+        if not math.isfinite(found.w2 + found.quadrature):
+            raise NotMeasured("W2 is not finite: the output is too large")
+        change = found.norm(again.errors - found.errors)
+        truth = self.quantiles.at(ladder.level(ladder.stop))
+        doubt = change + rounding(self.unit, T, truth, self.quantiles.weights)
+        return Point(T, found.w2, doubt + found.quadrature, doubt, found, noise=change)
+
+    def probe(self, ladder: Ladder) -> Probed:
+        """One run from the exact law of the first level, against that of the last."""
+        start, end = ladder.level(ladder.T), ladder.level(ladder.stop)
+        assert isinstance(self.sampler, PlainSampler)
+        levels = slice(ladder.stop, None)
+        a, sigma = (torch.from_numpy(v[levels][::-1].copy()) for v in (ladder.a, ladder.sigma))
+        call = self.sampler.answer
+
+        if self.sampler.stochastic:
+            return probe_stochastic(
+                self.target, lambda x, noise: call(self.score, x, a, sigma, noise), start, end
+            )
+        return probe_deterministic(self.quantiles, lambda x: call(self.score, x, a, sigma), start, end)
+
+    @cached_property
+    def score(self) -> Score:
+        exact: Score = self.target.score
+        if isinstance(self.target, (Gaussian1D, GaussianMixture1D)):
+            exact = mixture_score(self.target)
+        if self.score_of is None:
+            return exact
+        of = self.score_of
+        return lambda x, a, sigma: of(exact, x, a, sigma)
+
+    def _of_law(self, ladder: Ladder, T: int) -> Point:
+        self.sampler.check(ladder)
+        row = measured_row(self.target, ladder, self.sampler, ExactScore(self.target, ladder), "exact", "law")
+        return Point(T, row["w2"], row["w2_floor"], row["w2_floor"], note=row["w2_note"] or None)
+
+
+def scale_of(bench: Bench, view: View) -> float:
+    """Root mean square of the truth at the end of ``view``: what rounding is relative to."""
+    ladder = view.ladder(4)
+    truth: NDArray[np.float64] = bench.quantiles.at(ladder.level(ladder.stop))
+    return math.sqrt(float(bench.quantiles.weights @ truth**2))
+
+
+def mixture_score(target: Gaussian1D | GaussianMixture1D) -> Score:
+    """``target.score`` in a few numpy operations: an audit asks for it ten thousand times, at some hundred points."""
+    if isinstance(target, GaussianMixture1D):
+        parts = target.log_weights, target.means, target.variances
+    else:
+        moments = target.moments()
+        parts = torch.zeros(1), moments.mean, moments.cov[0]
+    log_weights, means, variances = (values.double().numpy()[:, None] for values in parts)
+
+    def score(x: Tensor, a: float, sigma: float) -> Tensor:
+        at = x.numpy().reshape(-1)
+        v = a * a * variances + sigma * sigma
+        distance = at - a * means
+        slopes = distance / v
+        log_p = log_weights - 0.5 * np.log(v) - 0.5 * distance * slopes
+        p = np.exp(log_p - log_p.max(0))
+        return torch.from_numpy(-(p * slopes).sum(0) / p.sum(0)).reshape(x.shape)
+
+    return score

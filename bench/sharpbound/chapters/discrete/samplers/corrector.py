@@ -1,0 +1,97 @@
+"""Corrector steps: after each step to s, kernels that leave p_s as it is, or nearly so.
+
+* ``forward-backward`` (Campbell et al. 2205.14987): a factorised Euler step, of ``corrector_size`` times
+  the length of the step, with the rates of the forward and of the reverse chain together, which keep p_s;
+* ``gibbs``, uninformed: a coordinate chosen at random is drawn anew from p_s(x_i | x_-i); p_s is kept exactly;
+* ``informed`` (after Zhao et al. 2407.21243): the coordinate of least p_s(x_i | x_-i), the first of equal ones, is
+  drawn anew. Which one that is depends on what is drawn anew, so that p_s is not kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import numpy as np
+
+from sharpbound.chapters.discrete.reverse import Reverse
+from sharpbound.chapters.discrete.samplers.base import Kernel, Sampler, factorised, held, own_states
+from sharpbound.chapters.discrete.samplers.euler import jump_chances
+from sharpbound.errors import InputError
+from sharpbound.numerics.quadrature import Array
+
+Corrector = Literal["forward-backward", "gibbs", "informed"]
+
+
+@dataclass(frozen=True)
+class Corrected(Sampler):
+    """A sampler with ``steps`` corrector steps after each of its own."""
+
+    predictor: Sampler
+    corrector: Corrector
+    steps: int
+    size: float
+
+    forgets: ClassVar[bool] = True
+    most_states: ClassVar[int] = 1024  # paths ask for products of kernels: N^3
+    title = "with corrector steps"
+    source = "Campbell et al. (2205.14987)"
+
+    def __post_init__(self) -> None:
+        if self.steps < 1:
+            raise InputError(f"must be at least 1, got {self.steps}", key="sampler.corrector_steps")
+        if self.size <= 0:
+            raise InputError(f"must be positive, got {self.size:g}", key="sampler.corrector_size")
+
+    @property
+    def name(self) -> str:  # type: ignore[override]
+        return self.predictor.name
+
+    @property
+    def by_coordinate(self) -> bool:  # type: ignore[override]
+        return self.predictor.by_coordinate and self.corrector == "forward-backward"
+
+    @property
+    def exact(self) -> bool:  # type: ignore[override]
+        return self.predictor.exact
+
+    def kernels(self, reverse: Reverse, t: float, s: float) -> Sequence[Kernel]:
+        if self.corrector == "forward-backward":
+            again = factorised(self._both_ways(reverse, s, self.size * (t - s)))
+        else:
+            again = redrawn(reverse, s, self.corrector == "informed")
+        return [*self.predictor.kernels(reverse, t, s), *[again] * self.steps]
+
+    def _both_ways(self, reverse: Reverse, s: float, h: float) -> list[Array]:
+        forward = reverse.process.rates(s).clip(min=0.0)  # without the diagonal
+        here = own_states(reverse.process.size, reverse.data.ndim)
+        rates = [back + forward[at] for back, at in zip(reverse.rates(s), here, strict=True)]
+        return [held(jumps, reverse, i) for i, jumps in enumerate(jump_chances(rates, h))]
+
+
+def redrawn(reverse: Reverse, s: float, informed: bool) -> Kernel:
+    """The kernel that draws one coordinate anew given the others."""
+    size, dim = reverse.process.size, reverse.data.ndim
+    here = own_states(size, dim)
+    laws = []
+    for axis in range(dim):
+        r = np.moveaxis(reverse.conditional(s, s, axis), axis, -1)
+        laws.append(reverse.by_state(np.repeat(r[..., None, :], size, axis=-2), axis))
+    own = np.stack([law[np.arange(reverse.size), at] for law, at in zip(laws, here, strict=True)])
+    if informed:
+        chosen = np.argmin(np.round(own, 12), axis=0)  # rounding does not order what is equal
+        chance = [(chosen == axis).astype(float) for axis in range(dim)]
+    else:
+        chance = [np.full(reverse.size, 1 / dim)] * dim
+
+    def rows(part: slice) -> Array:
+        states = np.arange(part.start, part.stop)
+        out = np.zeros((len(states), reverse.size))
+        for axis in range(dim):
+            stride = size ** (dim - 1 - axis)
+            to = (states - here[axis][part] * stride)[:, None] + stride * np.arange(size)
+            out[np.arange(len(states))[:, None], to] += chance[axis][part, None] * laws[axis][part]
+        return out
+
+    return rows

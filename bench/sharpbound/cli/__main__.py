@@ -1,0 +1,5 @@
+import sys
+
+from sharpbound.cli import main
+
+sys.exit(main())

@@ -1,0 +1,179 @@
+"""Cases as arguments name them, and measuring them: what several commands do."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sharpbound.cli.app import (
+    BAD_INPUT,
+    FAILED,
+    MEASURED,
+    tell,
+)
+from sharpbound.errors import InputError, did_you_mean
+from sharpbound.run.cases import BadCases
+
+if TYPE_CHECKING:
+    from sharpbound.records.document import CaseDocument
+    from sharpbound.run.cases import Outcome
+    from sharpbound.run.executors import Work
+    from sharpbound.suite import Case, Theory
+
+
+def every_case(full: bool = False) -> list[Case]:
+    """The suite's cases but those of a kind that cannot be measured here, which are told."""
+    from sharpbound import chapters
+    from sharpbound.suite import load_cases
+
+    cases = load_cases(full=full)
+    kinds = sorted({case.kind for case in cases})
+    left_out = {kind: why for kind in kinds if (why := chapters.get(kind).unavailable())}
+    for kind, why in left_out.items():
+        print(f"left out: {sum(case.kind == kind for case in cases)} {kind} cases, {why}", file=sys.stderr)
+    return [case for case in cases if case.kind not in left_out]
+
+
+def suite(full: bool = False) -> list[Case]:
+    """The cases of the package and of ./cases; a file that is wrong is told, and stops nobody else."""
+    from sharpbound.suite import read_cases
+
+    cases, mistakes = read_cases(full=full)
+    for mistake in mistakes:
+        tell(mistake)
+    return cases
+
+
+def theory_of(folders: list[Path] | None) -> Theory:
+    """The claims of the package, of ./theory and of ``folders``; what is wrong with a file is told."""
+    from sharpbound.suite import read_theory
+
+    theory = read_theory(*(folders or []))
+    for mistake in theory.mistakes:
+        tell(mistake)
+    return theory
+
+
+def find_cases(names: list[str], full: bool = False) -> list[Case]:
+    """The cases that the arguments name: files, folders of files, or ids or folders of the suite's own."""
+    from sharpbound.suite import load_case, load_cases
+
+    paths = {name: _path(name) for name in names}
+    ids = [name for name, path in paths.items() if not (path.exists() or path.suffix or len(path.parts) > 1)]
+    known = {case.id: case for case in suite(full)} if ids else {}
+    found: dict[str, Case] = {}
+    mistakes: list[InputError] = []
+    for name, path in paths.items():
+        try:
+            if name in ids:
+                if name not in known:
+                    raise InputError(f"there is no such file or case{did_you_mean(name, known)}", where=name)
+                cases = [known[name]]
+            else:
+                cases = load_cases(path, full=full) if path.is_dir() else [load_case(path, full=full)]
+            for case in cases:
+                other = found.setdefault(case.id, case)
+                if other.file.resolve() != case.file.resolve():
+                    raise InputError(
+                        f"the id {case.id!r} is also that of {other.file}; change one",
+                        key="case.id",
+                        where=str(case.file),
+                    )
+        except InputError as mistake:
+            mistakes.append(mistake)
+    if mistakes:
+        raise BadCases(mistakes)
+    return list(found.values())
+
+
+def _path(name: str) -> Path:
+    """The file or folder ``name``; what is not here, as one of the package's: cases/audit, or audit."""
+    from sharpbound.places import default_directory
+
+    path, cases = Path(name), default_directory("cases")
+    if path.exists():
+        return path
+    try:
+        inside = path.relative_to("cases")
+    except ValueError:
+        return cases / name if (cases / name).is_dir() and name.isidentifier() else path
+    return cases / inside if (cases / inside).exists() else path
+
+
+def measure(
+    cases: list[Case],
+    workers: int | None,
+    folder: Path | None,
+    no_cache: bool,
+    output: Path | None,
+    theory: list[Path] | None = None,
+    work: Work | None = None,
+) -> Outcome:
+    """Measure, and tell on standard error what failed."""
+    from sharpbound.places import default_folder
+    from sharpbound.records.files import try_folder
+    from sharpbound.run.cache import Cache
+    from sharpbound.run.cases import measure_cases
+    from sharpbound.run.progress import progress
+    from sharpbound.run.results import write_log
+
+    if no_cache and folder:
+        raise InputError("--cache and --no-cache exclude each other: leave one out")
+    folder = folder or default_folder()
+    if output:
+        try_folder(output, "--output")
+    known = theory_of(theory)
+    with progress() as observer:
+        outcome = measure_cases(
+            cases, known, Cache(None if no_cache else folder), workers=workers, observer=observer, work=work
+        )
+    for mistake in outcome.mistakes:
+        tell(mistake)
+    try:
+        told = f" (traceback in {write_log(output or folder, outcome.failures)})"
+    except OSError as error:
+        told = f" (traceback not kept: {error.strerror})"
+    for id, failure in outcome.failures.items():
+        tell(f"{id}: {failure.reason}" + (told if failure.trace else ""))
+    return outcome
+
+
+def show_cost(
+    cases: list[Case],
+    workers: int | None,
+    folder: Path | None,
+    no_cache: bool,
+    theory: list[Path] | None,
+    json: bool,
+) -> None:
+    """What a run of ``cases`` would do and take; mistakes in them are told as a run tells them."""
+    from sharpbound.places import default_folder
+    from sharpbound.records.files import strict_json
+    from sharpbound.run.cache import Cache
+    from sharpbound.run.cases import planned_cells
+    from sharpbound.run.costs import estimate
+    from sharpbound.run.execute import cores
+
+    kept = Cache(None if no_cache else folder or default_folder())
+    found = estimate(planned_cells(cases, theory_of(theory)), kept)
+    if json:
+        print(strict_json({"cases": len(cases), **found.as_json(workers or cores())}))
+    else:
+        print(f"{len(cases)} cases, {found.in_words(workers or cores())}")
+
+
+def status_of(outcome: Outcome) -> int:
+    return BAD_INPUT if outcome.mistakes else FAILED if outcome.failures else MEASURED
+
+
+def show_documents(documents: list[CaseDocument], summary: bool) -> None:
+    from sharpbound.run.screen import show_document, show_summary
+
+    if summary:
+        show_summary(documents)
+        return
+    for i, document in enumerate(documents):
+        if i:
+            print()
+        show_document(document)

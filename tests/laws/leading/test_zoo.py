@@ -1,0 +1,71 @@
+"""Every sampler of the registry on a Gaussian: measured/leading goes to 1 like the step."""
+
+from __future__ import annotations
+
+import pytest
+
+from sharpbound import laws, processes, samplers, targets
+from sharpbound.errors import NotMeasured
+from sharpbound.laws import leading
+from sharpbound.scores.base import ExactScore
+
+GAUSSIAN = targets.build({"family": "gaussian", "mean": 0.7, "std": 0.4})
+PRESERVING = {"schedule": "ou-uniform", "horizon": 1.0, "delta": 0.05}
+EXPLODING = {"schedule": "ve-exponential", "sigma_min": 0.1, "sigma_max": 5.0}
+NONE = {
+    "ddpm-covariance": "exact",
+    "predictor-corrector-kinetic": "keeps predictions",
+    "sde-dpm-solver++-2m": "keeps predictions",
+    "randomized-midpoint": "not Gaussian",
+}
+"""Those that have no leading term on a Gaussian, and what is said."""
+FORGETS = "predictor-corrector-snr"
+"""Corrects by a fixed amount a step, so that errors do not add up over steps; its ratio does not go to 1."""
+
+
+def forward(sampler):
+    return EXPLODING if "ve" in sampler.kinds else PRESERVING
+
+
+@pytest.mark.parametrize("name", [name for name in samplers.SAMPLERS if name not in NONE and name != FORGETS])
+def test_measured_goes_to_leading_like_the_step(name):
+    sampler = samplers.build({"name": name})
+    schedule = forward(sampler)
+    limit = leading.limit(GAUSSIAN, lambda T: processes.build(schedule, T), sampler)
+    left = []
+    for T in (512, 1024):
+        ladder = processes.build(schedule, T)
+        law = laws.output_law(GAUSSIAN, ladder, sampler, ExactScore(GAUSSIAN, ladder), "exact")
+        left.append(abs(law.distance("w2").value / limit.at(T, "w2") - 1))
+    # halved, or more where the next order is small; floors are 1e-13 against errors of 1e-9 and more
+    assert left[1] < 0.62 * left[0] + 1e-4
+    assert left[1] < 0.25
+
+
+@pytest.mark.parametrize("name", NONE)
+def test_why_there_is_none(name):
+    sampler = samplers.build({"name": name})
+    schedule = PRESERVING if "vp" in sampler.kinds else EXPLODING
+    with pytest.raises(NotMeasured, match=NONE[name]):
+        leading.limit(GAUSSIAN, lambda T: processes.build(schedule, T), sampler)
+
+
+def test_steps_that_depend_on_their_number_ask_for_an_even_schedule():
+    churned = samplers.build({"name": "edm-heun"})
+    for schedule in (PRESERVING, {"schedule": "li2024"}):
+        with pytest.raises(NotMeasured, match="how many there are"):
+            leading.limit(GAUSSIAN, lambda T, schedule=schedule: processes.build(schedule, T), churned)
+
+
+def test_a_sampler_of_another_process_has_none():
+    """Half of the score: the error of its output does not vanish with the step."""
+
+    class Half(type(samplers.SAMPLERS["pf-ode"])):
+        name = "half"
+
+        def stages(self, step):
+            alpha, beta = step.alpha, step.beta
+            return [samplers.Stage(lambda y: (y + 0.25 * beta * step.score(step.t, y)) / alpha**0.5)]
+
+    with pytest.raises(NotMeasured, match="does not vanish"):
+        leading.limit(GAUSSIAN, lambda T: processes.build(PRESERVING, T), Half())

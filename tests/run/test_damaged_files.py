@@ -1,0 +1,85 @@
+"""A small sample of the campaign of `make torture`: damaged files are measured, or refused in printable lines."""
+
+from __future__ import annotations
+
+import collections
+import warnings
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mutations import Mutator, case_trees, theory_trees, write
+from sharpbound.errors import InputError
+from sharpbound.processes import build
+from sharpbound.scores.fields.formula import Formula
+from sharpbound.suite import load_theory
+from trial import case_file, theory_file
+
+KINDS = ("sampling-rate", "discrete", "diffusion-time", "sample-complexity")
+
+
+def cheap(tree: dict[str, Any]) -> bool:
+    """Whether its laws are known in closed form."""
+    return tree.get("target", {}).get("family", "gaussian") == "gaussian"
+
+
+def test_damaged_case_files(tmp_path: Path) -> None:
+    trees = [tree for tree in case_trees() if tree["case"]["kind"] in KINDS and cheap(tree)]
+    mutator, theory = Mutator(trees, seed=7), load_theory()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        found = collections.Counter(
+            case_file(write(tmp_path / "case.toml", mutator.next()), theory, seconds=0.2) for _ in range(40)
+        )
+    assert set(found) <= {"measured", "refused", "limited", "cut"}
+    assert found["measured"] + found["limited"] >= 5
+    assert found["refused"] >= 10
+
+
+def test_damaged_theory_files(tmp_path: Path) -> None:
+    mutator = Mutator(theory_trees(), seed=7)
+    found = collections.Counter(
+        theory_file(write(tmp_path / "theory.toml", mutator.next())) for _ in range(60)
+    )
+    assert set(found) == {"read", "refused"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "exp(exp(exp(20)))*x",
+        "x**sin(exp(1e80))",
+        "x**sqrt(-1)",
+        "1/0",
+        "~" * 500 + "x",
+        "9**9**9**9**9*x",
+        "(" * 300 + "x" + ")" * 300,
+        "tanh(" * 40 + "x" + ")" * 40,
+    ],
+)
+def test_formulas_that_would_hang_are_refused(text: str) -> None:
+    with pytest.raises(InputError) as refused:
+        Formula(text)
+    assert str(refused.value).isprintable()
+
+
+def test_nested_functions_have_their_derivatives_in_no_time() -> None:
+    nested = Formula("tanh(" * 28 + "x" + ")" * 28)
+    assert len(nested._orders) == 4
+
+
+@pytest.mark.parametrize(
+    ("forward", "words"),
+    [
+        ({"schedule": "li2024", "c1": 1e10}, "take c1 < 15.39"),
+        ({"schedule": "li2024", "c1": 20.0}, "use T >= 90 "),
+        ({"schedule": "ou-uniform", "horizon": 1e300}, "1e-20 to 1e+12 in magnitude"),
+        ({"schedule": "ou-uniform", "horizon": 1e5}, "a >= 1e-70"),
+        ({"schedule": "ou-uniform", "horizon": 1.0, "delta": 1.0 - 1e-15}, "float64 can tell"),
+        ({"schedule": "ve-exponential", "sigma_max": 1e-310}, "1e-20 to 1e+12 in magnitude"),
+    ],
+)
+def test_schedules_name_the_bound(forward: dict[str, object], words: str) -> None:
+    with pytest.raises(InputError, match=words.replace("+", r"\+")):
+        build(forward, 64)
