@@ -24,7 +24,7 @@ def maker() -> ModuleType:
 def test_commands_are_those_of_the_program(maker: ModuleType) -> None:
     text = maker.commands()
     assert maker.COMMANDS.read_text(encoding="utf-8") == text, ANEW
-    named = set(re.findall(r"^## `sharpbound ([a-z]+)`$", text, re.M))
+    named = set(re.findall(r"^## `sharpbound ([a-z-]+)`$", text, re.M))
     assert named == {
         command.name or command.callback.__name__ for command in maker.cli.app.registered_commands
     }

@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from sharpbound.report import render
+
 BIBTEX = "@inproceedings{{{key},\n  title = {{{title}}},\n  author = {{{author}}},\n  year = {{{year}}}\n}}"
 
 
@@ -406,3 +408,11 @@ def documents() -> list[dict[str, Any]]:
 @pytest.fixture(scope="session")
 def run_folder(documents: list[dict[str, Any]], tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_run(tmp_path_factory.mktemp("run"), documents)
+
+
+@pytest.fixture(scope="session")
+def site(run_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The report of the run."""
+    folder = tmp_path_factory.mktemp("site")
+    render(run_folder, folder)
+    return folder

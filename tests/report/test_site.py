@@ -27,15 +27,8 @@ INDEX_BYTES, PAGE_BYTES = 300_000, 1_000_000
 
 
 @pytest.fixture(scope="module")
-def folder(run_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    out = tmp_path_factory.mktemp("site")
-    render(run_folder, out)
-    return out
-
-
-@pytest.fixture(scope="module")
-def pages(folder: Path) -> dict[str, Page]:
-    return {p.relative_to(folder).as_posix(): Page(p) for p in sorted(folder.rglob("*.html"))}
+def pages(site: Path) -> dict[str, Page]:
+    return {p.relative_to(site).as_posix(): Page(p) for p in sorted(site.rglob("*.html"))}
 
 
 def test_every_case_claim_and_paper_has_a_page(
@@ -56,19 +49,19 @@ def test_every_case_claim_and_paper_has_a_page(
     assert set(pages) == wanted | across
 
 
-def test_no_link_is_dead_and_none_leads_outside(folder: Path, pages: dict[str, Page]) -> None:
+def test_no_link_is_dead_and_none_leads_outside(site: Path, pages: dict[str, Page]) -> None:
     ids = {page.path.resolve(): set(page.ids) for page in pages.values()}
     for name, page in pages.items():
         for path, fragment in page.links:
-            assert path.is_relative_to(folder.resolve()), (name, path)
+            assert path.is_relative_to(site.resolve()), (name, path)
             assert path.is_file(), (name, path)
             if fragment and "@" not in fragment:  # permanent addresses are led on by the index
                 assert fragment in ids[path], (name, fragment)
 
 
-def test_all_pages_are_reached_from_the_index(folder: Path, pages: dict[str, Page]) -> None:
+def test_all_pages_are_reached_from_the_index(site: Path, pages: dict[str, Page]) -> None:
     by_path = {page.path.resolve(): page for page in pages.values()}
-    reached, ahead = set(), [(folder / "index.html").resolve()]
+    reached, ahead = set(), [(site / "index.html").resolve()]
     while ahead:
         path = ahead.pop()
         if path in by_path and path not in reached:
@@ -157,7 +150,7 @@ def test_numbers_have_floor_engine_and_a_permanent_address(
     assert "1.0×10⁻¹³" in pages["cases/pf-ode-mixture.html"].words
 
 
-def test_pages_are_small(folder: Path, documents: list[dict[str, Any]]) -> None:
+def test_pages_are_small(site: Path, documents: list[dict[str, Any]]) -> None:
     """Those of a thousand cases of two hundred claims too."""
     cases = []
     for k in range(1000):
@@ -166,10 +159,10 @@ def test_pages_are_small(folder: Path, documents: list[dict[str, Any]]) -> None:
         info = d["claim_info"] | {"id": claim}
         cases.append(Document.of(d | {"case": f"case-{k}", "claim": claim, "claim_info": info}))
     card = Drawn("scorecard", "", "All claims.", 900, 900, b"")
-    site = Site(papers(cases), cases, {}, {}, card).files()
-    assert len(site["index.html"].encode()) < INDEX_BYTES
-    assert max(len(text.encode()) for text in site.values()) < PAGE_BYTES
-    assert (folder / "index.html").stat().st_size < INDEX_BYTES
+    found = Site(papers(cases), cases, {}, {}, card).files()
+    assert len(found["index.html"].encode()) < INDEX_BYTES
+    assert max(len(text.encode()) for text in found.values()) < PAGE_BYTES
+    assert (site / "index.html").stat().st_size < INDEX_BYTES
 
 
 def test_nothing_can_be_injected(documents: list[dict[str, Any]], tmp_path: Path) -> None:
@@ -203,12 +196,12 @@ PROBE = Path(__file__).with_name("probe.html").read_text(encoding="utf-8")
 """A script that does on a page what a reader would, and leaves what it found in the title."""
 
 
-def probe(folder: Path, name: str, width: int) -> dict[str, Any]:
+def probe(site: Path, name: str, width: int) -> dict[str, Any]:
     """What the probe finds on a page, in a window so many pixels wide."""
     browser = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if browser is None:
         pytest.skip("no Chromium is installed: the pages are checked as HTML only")
-    page = folder / name
+    page = site / name
     copy = page.with_name(f"probe-{page.name}")
     copy.write_text(
         page.read_text(encoding="utf-8").replace("<script ", PROBE + "<script ", 1), encoding="utf-8"
@@ -229,8 +222,8 @@ def probe(folder: Path, name: str, width: int) -> dict[str, Any]:
     return found
 
 
-def test_the_index_works_in_a_browser(folder: Path) -> None:
-    found = probe(folder, "index.html", 360)
+def test_the_index_works_in_a_browser(site: Path) -> None:
+    found = probe(site, "index.html", 360)
     assert found["faults"] == []
     assert found["overflow"] == 0
     assert (found["rows"], found["filtered"], found["shown"]) == (5, 1, "1 of 5")
@@ -250,8 +243,8 @@ def test_the_index_works_in_a_browser(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "width"), [("cases/design-space.html", 360), ("claims/li2024.ddpm.html", 1600)]
 )
-def test_pages_fit_the_window(folder: Path, name: str, width: int) -> None:
-    found = probe(folder, name, width)
+def test_pages_fit_the_window(site: Path, name: str, width: int) -> None:
+    found = probe(site, name, width)
     assert found["faults"] == []
     assert found["overflow"] == 0
     assert found["broken"] == 0
@@ -318,11 +311,11 @@ def test_published_numbers_stand_beside_ours(documents: list[dict[str, Any]], tm
         render(tmp_path, tmp_path)
 
 
-def test_a_permanent_address_leads_from_the_index_to_the_case(folder: Path) -> None:
+def test_a_permanent_address_leads_from_the_index_to_the_case(site: Path) -> None:
     browser = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if browser is None:
         pytest.skip("no Chromium is installed")
-    address = (folder / "index.html").as_uri() + "#li2024.ode@unknown/pf-ode-mixture/tv"
+    address = (site / "index.html").as_uri() + "#li2024.ode@unknown/pf-ode-mixture/tv"
     done = subprocess.run(
         [browser, "--headless", "--no-sandbox", "--disable-gpu", "--virtual-time-budget=4000", "--dump-dom", address],
         capture_output=True, text=True, check=False, timeout=90,
@@ -330,7 +323,7 @@ def test_a_permanent_address_leads_from_the_index_to_the_case(folder: Path) -> N
     assert "<title>Pf ode mixture (pf-ode-mixture) – Sharpbound</title>" in done.stdout
 
 
-def test_text_stands_out_from_its_ground_in_both_themes(folder: Path) -> None:
+def test_text_stands_out_from_its_ground_in_both_themes(site: Path) -> None:
     """The contrast that WCAG 2.2 AA asks of text: 4.5."""
 
     def luminance(colour: str) -> float:
@@ -339,7 +332,7 @@ def test_text_stands_out_from_its_ground_in_both_themes(folder: Path) -> None:
         linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in parts]
         return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
-    css = (folder / "assets" / "style.css").read_text(encoding="utf-8")
+    css = (site / "assets" / "style.css").read_text(encoding="utf-8")
     light, dark = (
         dict(re.findall(r"--([a-z-]+): #([0-9a-f]{3,6})", block)) for block in css.split(":root {")[1:3]
     )

@@ -10,7 +10,7 @@ from sharpbound.records.values import table
 from sharpbound.report.citation import cite
 from sharpbound.report.documents import Document
 from sharpbound.report.snapshot import run_id
-from sharpbound.report.tex import breakable, tex
+from sharpbound.report.tex import HYPHEN, breakable, tex
 from sharpbound.report.wording import estimate, named, number
 
 _WIDTHS = (0.175, 0.205, 0.1, 0.115, 0.15, 0.195)
@@ -26,7 +26,7 @@ def latex_table(documents: Sequence[Document]) -> str:
     lines = [
         r"% Needs \usepackage{array,booktabs,longtable} and \bibliography{references}.",
         rf"% Run {run_id(documents)}: {len(documents)} cases.",
-        r"\providecommand{\sbhyphen}{\nobreak\hspace{0pt}-\hspace{0pt}}% TeX divides no word with a bare hyphen",
+        HYPHEN,
         r"\begingroup\footnotesize\setlength{\tabcolsep}{2pt}",
         rf"\begin{{longtable}}{{@{{}}{columns}@{{}}}}",
         rf"\caption{{Predicted and measured rates (run {run_id(documents)}).}}\label{{tab:sharpbound}}\\",

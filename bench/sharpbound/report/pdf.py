@@ -23,7 +23,7 @@ from sharpbound.report.scorecard_figure import scorecard
 from sharpbound.report.snapshot import Snapshot
 from sharpbound.report.style import encode, styled
 from sharpbound.report.tables import Column, Table, cases_table
-from sharpbound.report.tex import mathematics, tex
+from sharpbound.report.tex import HYPHEN, breakable, mathematics, tex
 from sharpbound.report.wording import number, setting
 
 NAME = "report.pdf"
@@ -98,6 +98,7 @@ def latex(
         r"\usepackage[margin=1in]{geometry}",
         r"\usepackage{array,booktabs,graphicx}",
         r"\usepackage[hidelinks]{hyperref}",
+        HYPHEN,
         r"\hypersetup{pdftitle={Sharpbound: what was measured}}",
         r"\setlength{\parindent}{0pt}\setlength{\parskip}{4pt}\emergencystretch=3em",
         r"\title{Whether convergence theorems of diffusion models hold, and how sharp they are}",
@@ -130,7 +131,9 @@ def latex(
 def _spoken(sentence: str) -> str:
     """A sentence with what stands in backticks in typewriter type."""
     parts = sentence.split("`")
-    return "".join(rf"\texttt{{{tex(part)}}}" if odd % 2 else tex(part) for odd, part in enumerate(parts))
+    return "".join(
+        rf"\texttt{{{breakable(tex(part))}}}" if odd % 2 else tex(part) for odd, part in enumerate(parts)
+    )
 
 
 def _paper(paper: Paper, figures: Path) -> list[str]:

@@ -11,7 +11,7 @@ from sharpbound.records.leading import law_in_words
 from sharpbound.records.values import finite
 from sharpbound.report.documents import Document
 from sharpbound.report.findings import OUTSIDE, Finding
-from sharpbound.report.tex import breakable, tex, tex_number
+from sharpbound.report.tex import HYPHEN, breakable, tex, tex_number
 from sharpbound.report.wording import estimate, number
 
 LONGEST = 46
@@ -73,7 +73,7 @@ class Table:
         r"""A ``tabular`` in ASCII for ``\input``; it needs ``array`` and ``booktabs``."""
         lines = [
             r"% Needs \usepackage{array,booktabs}.",
-            r"\providecommand{\sbhyphen}{\nobreak\hspace{0pt}-\hspace{0pt}}% TeX divides no word with a bare hyphen",
+            HYPHEN,
             r"\begingroup\footnotesize\setlength{\tabcolsep}{3pt}%",
             rf"\begin{{tabular}}{{@{{}}{''.join(map(_preamble, self.columns))}@{{}}}}",
             r"\toprule",

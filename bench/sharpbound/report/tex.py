@@ -97,6 +97,12 @@ def tex_number(value: Any, digits: int = 4) -> str:
     return rf"\ensuremath{{{text}}}" if re.fullmatch(r"-[\d.]+", text) else tex(text)
 
 
+HYPHEN = (
+    r"\providecommand{\sbhyphen}{\nobreak\hspace{0pt}-\hspace{0pt}}% TeX divides no word with a bare hyphen"
+)
+"""What `breakable` text needs before it."""
+
+
 def breakable(text: str) -> str:
     """A line may break after a dot, comma or slash within a word, and in the parts of a long hyphenated one."""
     text = re.sub(r"(\\_|(?<!\\)[./,])(?=[A-Za-z(])", r"\1\\hspace{0pt}", text)
