@@ -38,11 +38,11 @@ def test_the_lowest_power_of_an_analytic_error(order):
 
 
 def test_a_power_that_takes_over_later():
-    """h^4 + 1e-4 h^2 at h = 12/T: as large as each other where h^2 = 1e-4, at T = 1200."""
-    found = lowest_power(points(lambda h, u: h**4 * np.cos(u) / (1 + 0.05 * h) + 1e-4 * h**2 * np.cos(u)), 4)
+    """h^4 + 3e-4 h^2 at h = 12/T: as large as each other where h^2 = 3e-4, at T = 693."""
+    found = lowest_power(points(lambda h, u: h**4 * np.cos(u) / (1 + 0.02 * h) + 3e-4 * h**2 * np.cos(u)), 4)
     assert found is not None
     assert found.order == 2
-    assert found.takes_over == pytest.approx(1200, rel=0.1)  # reckoned with the whole error at T = 384
+    assert found.takes_over == pytest.approx(693, rel=0.02)
 
 
 def test_rounding_feigns_no_power():
@@ -76,3 +76,22 @@ def test_the_quick_score_is_the_score(spec, level):
     scale = float(np.hypot(*level))
     found, expected = mixture_score(target)(scale * x, *level), target.score(scale * x, *level)
     torch.testing.assert_close(found, expected, rtol=1e-12, atol=1e-13)
+
+
+def test_an_error_with_one_component_feigns_no_lower_power():
+    """Extrapolations of a single number agree by chance, here and there; on a longer ladder they do not again.
+
+    A thousand random expansions of order 2.
+    """
+    rng, h, feigned = np.random.default_rng(7), 12 / np.array(T, dtype=float), [0, 0]
+    for _ in range(1000):
+        errors = h**2 * np.polynomial.polynomial.polyval(0.5 * h, rng.uniform(-2, 2, 7))
+        rows = [
+            Point(steps, abs(e), 1e-15, 1e-15, Probed(abs(e), 0.0, np.array([e]), np.ones(1)))
+            for steps, e in zip(T, errors, strict=True)
+        ]
+        lower = [(found := lowest_power(rows[:n], 2.0)) is not None and found.order < 2 for n in (5, 6)]
+        feigned[0] += lower[0]
+        feigned[1] += all(lower)
+    assert feigned[0] <= 10
+    assert feigned[1] == 0

@@ -83,8 +83,10 @@ def judge_view(bench: Bench, view: View, nominal: float, steps: Sequence[int] | 
     if found.verdict == "undecided" and not _usable(found.points[-1]):
         wanted = sorted({*wanted, *COARSER})
         found = _judged(bench, view, [bench.point(view, T) for T in wanted], nominal)
-    for T in FINER:
-        if found.verdict != "undecided" or not _usable(found.points[-1]):
+    hidden = 0
+    for T in FINER if quick else (STEPS[-1], *FINER):
+        hidden += found.hidden  # what the ladder does not show is to be seen on a longer one too
+        if (found.verdict != "undecided" and hidden != 1) or not _usable(found.points[-1]):
             break
         wanted.append(T)
         found = _judged(bench, view, [bench.point(view, T) for T in wanted], nominal)

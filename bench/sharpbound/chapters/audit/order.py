@@ -27,6 +27,8 @@ Array = NDArray[np.float64]
 
 CERTAIN = 8.0
 """A coefficient is there if it is this many times its doubt."""
+CARRY = 0.25
+"""Least share of the change before that a change between two extrapolations counts for."""
 LATEST = 1e6
 """A power that takes over beyond this T is none that anybody sees."""
 FEWEST = 3
@@ -50,7 +52,7 @@ def lowest_power(points: Sequence[Point], apparent: float | None) -> Power | Non
     """
     usable = [p for p in points if p.probed is not None and p.doubt is not None and p.w2 and p.w2 > p.doubt]
     sizes = {len(p.probed.errors) for p in usable if p.probed}
-    if len(usable) < FEWEST + 1 or len(sizes) != 1:
+    if len(usable) < FEWEST + 2 or len(sizes) != 1:
         return None
     last = usable[-1].probed
     assert last is not None
@@ -67,8 +69,8 @@ def lowest_power(points: Sequence[Point], apparent: float | None) -> Power | Non
             share = found / whole
             gap = max((apparent or order) - order, 0.0)
             later = T[-1]
-            if gap > 0.5 and share < 1:
-                later = T[-1] * math.exp(min(-math.log(share) / gap, 50.0))
+            if gap > 0.5 and share < 0.5:
+                later = T[-1] * math.exp(min(math.log(1 / share - 1) / gap, 50.0))
             if later <= LATEST:
                 return Power(order, float(share), float(later))
     return None
@@ -87,15 +89,21 @@ def _terms(T: Array, errors: Array, floors: Array, lowest: int) -> list[tuple[Ar
 
 
 def _present(sums: Sequence[tuple[Array, Array]], place: int, norm: Callable[[Array], float]) -> float | None:
-    """Size at the largest T of the term at ``place``, where it is beyond doubt in some window."""
+    """Size at the largest T of the term at ``place``, where it is beyond doubt in some window.
+
+    Two extrapolations of an error with one component, as that of a variance is, may agree by chance, and so the last
+    change counts for no less than CARRY of the one before.
+    """
     best: tuple[float, float] | None = None
+    before: float | None = None
     for (fewer, _), (more, floors) in itertools.pairwise(sums):
         if place > len(fewer) - 1:  # the last term of a window takes what all higher ones leave
             continue
-        size = norm(more[place])
-        doubt = norm(more[place] - fewer[place]) + floors[place]
-        if best is None or doubt < best[1]:
-            best = size, doubt
+        change = norm(more[place] - fewer[place])
+        doubt = max(change, CARRY * (change if before is None else before)) + floors[place]
+        if before is not None and (best is None or doubt < best[1]):
+            best = norm(more[place]), doubt
+        before = change
     if best is None or best[0] <= CERTAIN * best[1]:
         return None
     return best[0]
