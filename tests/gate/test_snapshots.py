@@ -111,5 +111,5 @@ def test_folders_of_another_kind_are_one_line(tmp_path: Path) -> None:
     assert "\n" not in str(caught.value)
     (tmp_path / "broken").mkdir()
     (tmp_path / "broken" / "cases.json").write_text("{")
-    with pytest.raises(InputError, match="is not JSON"):
+    with pytest.raises(InputError, match="is not readable as JSON"):
         moved(good, tmp_path / "broken")
