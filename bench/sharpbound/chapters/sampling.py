@@ -179,23 +179,31 @@ def sampling_context(case: Case) -> dict[str, Any]:
 
 
 def with_explicit_constant(case: Case, claim: Claim, rows: Sequence[Row], found: Conclusion) -> Conclusion:
-    """``found``, a verdict on a rate, with that on the bound itself where the claim states its constant.
+    """`against_bounds`, where the claim states its constant."""
+    metric = case.metrics[0]
+    if claim.constant != "explicit" or metric not in claim.metrics:
+        return found
+    curve = judged_curve(case, rows)
+    bounds = [claim.bound({"eps_score": 0.0} | _known(case, row) | row, metric) for row in curve]
+    return against_bounds(case, claim, curve, bounds, found)
+
+
+def against_bounds(
+    case: Case, claim: Claim, curve: Sequence[Row], bounds: Sequence[float], found: Conclusion
+) -> Conclusion:
+    """``found``, a verdict on a rate, with that on the ``bounds`` themselves, one for each row of ``curve``.
 
     One value beyond its bound and its floor violates the claim, whatever the rate. A bound that holds at every point is
     loose where no rate could be read: as one that says how large the error is, not how fast it falls.
     ``details.explicit`` has measured/bound at every row, the sharpness.
     """
     metric, swept = case.metrics[0], case.swept
-    if claim.constant != "explicit" or metric not in claim.metrics:
-        return found
-    curve = judged_curve(case, rows)
-    bounds = [claim.bound({"eps_score": 0.0} | _known(case, row) | row, metric) for row in curve]
     values, floors = columns.values(curve, metric), columns.floors(curve, metric)
     kind: Any = claim.kind
     judged = explicit_verdict(values.tolist(), floors.tolist(), bounds, kind)
     details = found.details | {
         "explicit": {"outcome": judged.outcome, "ratio": list(judged.ratios)},
-        "bound": bounds,
+        "bound": list(bounds),
         "ratio": list(judged.ratios),
         "constant": 1.0,
     }

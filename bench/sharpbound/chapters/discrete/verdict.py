@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from sharpbound.chapters import columns
 from sharpbound.chapters.rate_verdict import conclude_rate
-from sharpbound.chapters.sampling import judged_curve
+from sharpbound.chapters.sampling import against_bounds, judged_curve
 from sharpbound.rates import estimate_exponential, judge_bound, judge_ordering
 from sharpbound.rates.details import rate_details
 from sharpbound.records.document import Conclusion, Row
-from sharpbound.suite.explicit import explicit_verdict
 
 if TYPE_CHECKING:
     from sharpbound.suite.case import Case
@@ -48,7 +46,8 @@ def conclude(case: Case, claim: Claim, rows: Sequence[Row], values: Mapping[str,
         values=values,
     )
     if claim.constant == "explicit" and metric in claim.metrics:
-        return _explicit(claim, metric, curve, values, found)
+        bounds = [claim.bound({"eps_score": 0.0} | dict(values) | row, metric) for row in curve]
+        return against_bounds(case, claim, curve, bounds, found)
     return found
 
 
@@ -74,29 +73,3 @@ def _exponential(case: Case, claim: Claim, rows: Sequence[Row]) -> Conclusion:
     judged = judge_bound(found, predicted, "exponential")
     details = rate_details(found, x, swept, predicted, judged.reason)
     return Conclusion(judged.verdict, found.exponent, found.interval, details)
-
-
-def _explicit(
-    claim: Claim, metric: str, rows: Sequence[Row], values: Mapping[str, Any], found: Conclusion
-) -> Conclusion:
-    """``found``, a verdict on a rate, with that on the bound itself: one value beyond it violates the claim."""
-    bounds = [claim.bound({"eps_score": 0.0} | dict(values) | row, metric) for row in rows]
-    measured, floors = columns.values(rows, metric), columns.floors(rows, metric)
-    judged = explicit_verdict(measured.tolist(), floors.tolist(), bounds, claim.kind)  # type: ignore[arg-type]
-    ratios = list(judged.ratios)
-    details = found.details | {
-        "explicit": {"outcome": judged.outcome, "ratio": ratios},
-        "bound": bounds,
-        "ratio": ratios,
-        "constant": 1.0,
-    }
-    if judged.outcome == "violated" and judged.at is not None:
-        worst = rows[judged.at]
-        reason = f"{metric} = {worst[metric]:.6g} is beyond the bound {bounds[judged.at]:.6g}, whose constant is stated"
-        verdict = "refuted" if claim.kind == "equality" else "violated"
-        return replace(found, verdict=verdict, details=details | {"reason": reason})
-    told = f"with the stated constant measured/bound is {min(ratios):.4g} to {max(ratios):.4g}"
-    if claim.kind == "equality" and judged.outcome == "holds":
-        return replace(found, verdict="confirmed", details=details | {"reason": told})
-    reason = "; ".join(part for part in (str(found.details.get("reason") or ""), told) if part)
-    return replace(found, details=details | {"reason": reason})
