@@ -10,7 +10,7 @@ import numpy as np
 
 from sharpbound.chapters.audit.measuring import Bench, Point, scale_of
 from sharpbound.chapters.audit.order import Power, lowest_power
-from sharpbound.chapters.audit.verdict import APART, judge_order
+from sharpbound.chapters.audit.verdict import APART, by_interval, judge_order
 from sharpbound.chapters.audit.views import View
 from sharpbound.rates import RateEstimate, estimate
 from sharpbound.rates.details import rate_details
@@ -121,7 +121,11 @@ def _judged(bench: Bench, view: View, points: Sequence[Point], nominal: float) -
     fit = estimate(1 / T, values, doubts)
     verdict, reason = judge_order(fit, nominal)
     slope = fit.local_slopes[-1].slope if fit.local_slopes else None
-    found = Judged(view, points, WORDS[verdict], reason, fit.exponent, fit.interval, slope=slope)
+    exponent, interval = fit.exponent, fit.interval
+    if verdict != "inconclusive" and by_interval(fit, nominal) is None:  # slopes decide, and are what is told
+        ends = fit.local_slopes[-2:]
+        exponent, interval = slope, (min(end.low for end in ends), max(end.high for end in ends))
+    found = Judged(view, points, WORDS[verdict], reason, exponent, interval, slope=slope)
     power = lowest_power(points, slope)
     if power is not None:
         found = _by_power(replace(found, power=power), fit, nominal)

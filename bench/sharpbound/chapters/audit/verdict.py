@@ -37,17 +37,35 @@ def judge_order(found: RateEstimate, nominal: float) -> tuple[str, str]:
     order is not reached. loose: all of it above. Where the error gives no interval, or a wide one, the finest local
     slopes decide: see `_by_slopes`. Otherwise inconclusive.
     """
+    decided = by_interval(found, nominal) or _by_slopes(found, nominal)
+    if decided is not None:
+        return decided
     if found.interval is None or found.exponent is None:
-        return _by_slopes(found, nominal) or ("inconclusive", f"no order: {found.reason}")
+        return "inconclusive", f"no order: {found.reason}"
+    return (
+        "inconclusive",
+        f"{_numbers(found.exponent, found.interval, nominal)}: the interval does not decide",
+    )
+
+
+def _numbers(exponent: float, interval: tuple[float, float], nominal: float) -> str:
+    low, high = interval
+    return f"measured order {exponent:.3f} in [{low:.3f}, {high:.3f}], nominal {nominal:g}"
+
+
+def by_interval(found: RateEstimate, nominal: float) -> tuple[str, str] | None:
+    """What the interval says by itself, or None."""
+    if found.interval is None or found.exponent is None:
+        return None
     low, high = found.interval
-    numbers = f"measured order {found.exponent:.3f} in [{low:.3f}, {high:.3f}], nominal {nominal:g}"
+    numbers = _numbers(found.exponent, found.interval, nominal)
     if nominal - APART <= low and high <= nominal + APART:
         return "sharp", f"{numbers}: reached"
     if high < nominal - APART:
         return "violated", f"{numbers}: not reached"
     if low > nominal + APART:
         return "loose", f"{numbers}: exceeded"
-    return _by_slopes(found, nominal) or ("inconclusive", f"{numbers}: the interval does not decide")
+    return None
 
 
 def _by_slopes(found: RateEstimate, nominal: float) -> tuple[str, str] | None:
