@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from sharpbound.errors import InputError
 from sharpbound.processes.ladder import Level
 from sharpbound.scores.base import ExactScore, LineProblem, ScoreField
 from sharpbound.targets.base import Target, Target1D
@@ -22,6 +23,10 @@ class ShiftedScore(ScoreField):
 
     exact: ExactScore
     error: float
+
+    def __post_init__(self) -> None:
+        if self.error < 0:
+            raise InputError(f"must be at least 0, got {self.error:g}", key="score_error")
 
     def _shift(self, d: int, sigma: float) -> float:
         return math.sqrt(self.error / d) / sigma

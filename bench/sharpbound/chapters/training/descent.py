@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from sharpbound.chapters.training.network import Network
 from sharpbound.chapters.training.objective import Objective, curvature_at
+from sharpbound.errors import InputError
 
 Array = NDArray[np.float64]
 
@@ -33,7 +34,12 @@ class Prediction:
     @property
     def stable_step(self) -> float:
         """Steps below 2 / lambda_max do not diverge; 1 / lambda_max is the largest without overshooting."""
-        return 1 / float(self.eigenvalues[-1])
+        largest = float(self.eigenvalues[-1])
+        if not largest > 0:
+            raise InputError(
+                "this network does not learn at all: its tangent kernel is 0; widen it", key="training"
+            )
+        return 1 / largest
 
     def losses(self, step: float, iterations: Array) -> Array:
         """L_k at each k of ``iterations``."""
