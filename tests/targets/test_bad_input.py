@@ -142,3 +142,9 @@ def test_constructors_refuse_in_one_line(make: Any, message: str) -> None:
     with pytest.raises(InputError) as caught:
         make()
     assert str(caught.value).startswith(message)
+
+
+def test_a_point_without_noise_has_no_quantiles() -> None:
+    point = build({"family": "gaussian", "mean": 0.0, "std": 0})
+    with pytest.raises(InputError, match="target: has no density"):
+        point.quantile_from_log(torch.tensor(-3.0, dtype=torch.float64), 1.0, 0.0, upper=False)

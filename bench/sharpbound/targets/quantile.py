@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from sharpbound.errors import InputError
+
 if TYPE_CHECKING:
     from sharpbound.targets.base import Target1D
 
@@ -48,6 +50,8 @@ def _invert(target: Target1D, log_p: Tensor, a: float, sigma: float, upper: bool
     knots = torch.cat([marks, centre + scale * torch.sinh(far)]).sort().values
     values = sign * tail(knots, a, sigma)
     known = ~torch.isnan(values)  # x/a overflows at the farthest knots where a is tiny
+    if not bool(known.any()):
+        raise InputError(f"has no density at a = {a:g} and sigma = {sigma:g}: give it a width", key="target")
     # sign * log P(tail) rises with x; rounding may make it dip by an ulp.
     knots, values = knots[known], values[known].cummax(0).values
     right = torch.searchsorted(values, sign * log_p).clamp(1, len(knots) - 1)
