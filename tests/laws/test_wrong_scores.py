@@ -167,7 +167,6 @@ FAMILIES = {
     "low-rank-plane": {
         "family": "low-rank-mixture", "weights": [0.5, 0.5], "means": [[-1.0, 0.0], [1.0, 0.5]], "std": 0.3, "dim": 3
     },
-    "sphere": {"family": "sphere", "radius": 1.0, "dim": 2},
 }  # fmt: skip
 
 

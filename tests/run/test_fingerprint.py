@@ -48,7 +48,8 @@ KINDS_TRACED = {"sampling-rate", "score-error", "diffusion-time", "erm-failure",
 
 
 def _steps(cell: Cell) -> float:
-    return float((cell.params.get("point") or cell.params).get("T", 0))
+    steps = (cell.params.get("point") or cell.params).get("T", 0)
+    return float(max(steps) if isinstance(steps, list) else steps)
 
 
 def _entered(measure: Callable[[Cell], object], cell: Cell) -> set[source.Definition]:

@@ -40,7 +40,7 @@ def test_the_search_finds_a_known_maximum(monkeypatch):
     theory, cases = load_theory(), load_cases()
     case = worst.base_case(cases, theory["weak-error.order1-tv"])
     assert case.sampler["name"] == "pf-ode"  # the cheapest that the claim has
-    monkeypatch.setattr(worst.leading, "limit", lambda target, make, sampler, accuracy=None: _Narrow(target))
+    monkeypatch.setattr(worst.leading, "limit", lambda target, *_, **__: _Narrow(target))
     found = worst.search(case, theory[case.claim], evaluations=300)
     assert found.value == pytest.approx(1.0, abs=1e-4)
     assert sorted(found.target["stds"]) == pytest.approx([0.2, 0.4], abs=5e-3)
