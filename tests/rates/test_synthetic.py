@@ -4,8 +4,6 @@ import pytest
 
 from sharpbound.rates.synthetic import COVERED, SEEDS, Score, measure, table
 
-pytestmark = pytest.mark.xdist_group("synthetic")  # one process makes what all its tests read
-
 
 @pytest.fixture(scope="module", params=SEEDS)
 def scores(request):

@@ -21,8 +21,6 @@ from sharpbound.report.tex import mathematics, tex_number
 from sharpbound.suite import load_theory
 from sharpbound.suite.bibtex import parse
 
-pytestmark = pytest.mark.xdist_group("export")  # one process makes what all its tests read
-
 HARD = 'Ünïcode $x_1 & #2 <b>10 %</b> \\input{/etc/passwd} {brace ^~ "ü" 数学'
 
 

@@ -15,8 +15,6 @@ from sharpbound import cli
 from sharpbound.errors import InputError
 from sharpbound.report import drawings, render
 
-pytestmark = pytest.mark.xdist_group("render")  # one process makes what all its tests read
-
 RENDER = sys.modules[render.__module__]
 
 

@@ -21,8 +21,6 @@ from sharpbound.report.lessons import papers
 from sharpbound.report.site import FOLLOWS, Site
 from sharpbound.report.wording import VERDICTS
 
-pytestmark = pytest.mark.xdist_group("site")  # one process makes what all its tests read
-
 INDEX_BYTES, PAGE_BYTES = 300_000, 1_000_000
 
 

@@ -17,8 +17,6 @@ from sharpbound.report.documents import Document
 from sharpbound.report.papers import csv_table, latex_table, markdown_table
 from sharpbound.report.tex import tex
 
-pytestmark = pytest.mark.xdist_group("tables")  # one process makes what all its tests read
-
 
 def write(folder: Path, documents: list[dict[str, Any]]) -> Path:
     cases = [Document.of(d) for d in documents]

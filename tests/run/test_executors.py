@@ -20,8 +20,6 @@ from sharpbound.run.executors import named, processes, same_engine
 from sharpbound.run.fingerprint import cell_key, engine, versions
 from toy_cells import cell, measure
 
-pytestmark = pytest.mark.xdist_group("executors")  # one process makes what all its tests read
-
 HAS_DASK = importlib.util.find_spec("distributed") is not None
 needs_dask = pytest.mark.skipif(not HAS_DASK, reason="needs the extra dask")
 

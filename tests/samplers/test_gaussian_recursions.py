@@ -24,7 +24,6 @@ from scipy.stats import norm
 from sharpbound import cli
 
 Array = np.ndarray
-pytestmark = pytest.mark.xdist_group("recursions")  # one process measures all cases
 
 MEAN, STD = 0.6, 0.45
 STEPS = (7, 20)

@@ -15,8 +15,6 @@ from sharpbound.run.quantities import QUANTITIES, compute
 from sharpbound.suite import load_cases, load_theory
 from sharpbound.suite.numbers import load_numbers
 
-pytestmark = pytest.mark.xdist_group("numbers")  # one process makes what all its tests read
-
 NUMBERS = load_numbers()
 THEORY = load_theory()
 DIFFER = {

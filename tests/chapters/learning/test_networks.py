@@ -9,8 +9,6 @@ from sharpbound.chapters.learning.networks import Training, robust_distance, sco
 from sharpbound.errors import InputError
 from sharpbound.targets import build
 
-pytestmark = pytest.mark.xdist_group("networks")  # one process makes what all its tests read
-
 NORMAL = build({"family": "gaussian", "mean": 0.5, "std": 0.6})
 SMALL = Training(width=8, depth=2, steps=200)
 
