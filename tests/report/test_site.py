@@ -304,9 +304,20 @@ def test_published_numbers_stand_beside_ours(documents: list[dict[str, Any]], tm
     ):
         assert line in words
     assert "@misc{author2020" in (tmp_path / "references.bib").read_text(encoding="utf-8")
-    (tmp_path / "numbers.json").write_text('[{"id": 1}]', encoding="utf-8")
-    with pytest.raises(InputError, match=r"numbers\.json: id: input should be a valid string, got 1"):
-        render(tmp_path, tmp_path)
+    for wrong, message in (
+        ('[{"id": 1}]', r"numbers\.json: id: input should be a valid string, got 1"),
+        ("[" * 100_000, r"numbers\.json: is not readable as JSON .*; make it with: sharpbound run --all"),
+    ):
+        (tmp_path / "numbers.json").write_text(wrong, encoding="utf-8")
+        with pytest.raises(InputError, match=message):
+            render(tmp_path, tmp_path)
+
+
+def test_a_damaged_memory_of_the_site_is_no_obstacle(tmp_path: Path, documents: list[dict[str, Any]]) -> None:
+    (tmp_path / "cases.json").write_text(json.dumps(documents[:1]), encoding="utf-8")
+    (tmp_path / "site.json").write_text("[" * 100_000, encoding="utf-8")
+    assert render(tmp_path, tmp_path).is_file()
+    assert json.loads((tmp_path / "site.json").read_text(encoding="utf-8"))["files"]
 
 
 def test_a_permanent_address_leads_from_the_index_to_the_case(site: Path) -> None:

@@ -83,3 +83,27 @@ def test_nested_functions_have_their_derivatives_in_no_time() -> None:
 def test_schedules_name_the_bound(forward: dict[str, object], words: str) -> None:
     with pytest.raises(InputError, match=words.replace("+", r"\+")):
         build(forward, 64)
+
+
+@pytest.mark.parametrize(
+    ("levels", "words"),
+    [
+        ("a=np.array([1.0, 1e-80]), sigma=np.array([0.0, 1.0]), process=VP", "a = 1e-80 and sigma = 1, "),
+        ("a=np.ones(2), sigma=np.array([1.0, 1e13]), process=VE", "a = 1 and sigma = 1e+13, "),
+    ],
+)
+def test_schedules_of_ones_own_have_the_same_bound(
+    levels: str, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("levels.py").write_text(
+        "import numpy as np\nfrom sharpbound.processes import VE, VP, Ladder\n"
+        "def far(T):\n"
+        f"    levels = dict({levels})\n"
+        "    beta = np.array([0.0, 1 - (levels['a'][1] / levels['a'][0]) ** 2])\n"
+        "    return Ladder(name='far', beta=beta, stop=0, step_size=1.0, **levels)\n"
+    )
+    with pytest.raises(InputError) as refused:
+        build({"schedule": "levels:far"}, 1)
+    bound = "must have a >= 1e-70, sigma <= 1e+12 and alpha > 0"
+    assert str(refused.value).startswith(f"forward: level 1 of far, with {words}{bound}")

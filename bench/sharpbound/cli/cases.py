@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
-from sharpbound.cli.app import (
-    BAD_INPUT,
-    FAILED,
-    MEASURED,
-    tell,
-)
+import typer
+
+from sharpbound.cli.app import BAD_INPUT, FAILED, MEASURED, tell
 from sharpbound.errors import InputError, did_you_mean
 from sharpbound.run.cases import BadCases
 
@@ -110,13 +107,13 @@ def measure(
     theory: list[Path] | None = None,
     work: Work | None = None,
 ) -> Outcome:
-    """Measure, and tell on standard error what failed."""
+    """Measure, write the results to ``output`` if it is given, and tell on standard error what failed."""
     from sharpbound.places import default_folder
     from sharpbound.records.files import try_folder
     from sharpbound.run.cache import Cache
     from sharpbound.run.cases import measure_cases
     from sharpbound.run.progress import progress
-    from sharpbound.run.results import write_log
+    from sharpbound.run.results import write_log, write_results
 
     if no_cache and folder:
         raise InputError("--cache and --no-cache exclude each other: leave one out")
@@ -136,6 +133,8 @@ def measure(
         told = f" (traceback not kept: {error.strerror})"
     for id, failure in outcome.failures.items():
         tell(f"{id}: {failure.reason}" + (told if failure.trace else ""))
+    if output:
+        write_results(output, outcome.documents)
     return outcome
 
 
@@ -165,6 +164,25 @@ def show_cost(
 
 def status_of(outcome: Outcome) -> int:
     return BAD_INPUT if outcome.mistakes else FAILED if outcome.failures else MEASURED
+
+
+def show_outcome(outcome: Outcome, json: bool, output: Path | None, summaries: list[bool]) -> NoReturn:
+    """Show what was measured, and written to ``output``, and exit; ``summaries``: whether each view is a line a case,
+    or all of it.
+    """
+    from sharpbound.records.files import strict_json
+
+    if json:
+        for document in outcome.documents:
+            print(strict_json(document.as_json()))
+    else:
+        for i, summary in enumerate(summaries):
+            if i:
+                print()
+            show_documents(outcome.documents, summary)
+        if output:
+            print(f"written to {output}", file=sys.stderr)
+    raise typer.Exit(status_of(outcome))
 
 
 def show_documents(documents: list[CaseDocument], summary: bool) -> None:

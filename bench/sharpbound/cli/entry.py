@@ -8,13 +8,7 @@ from typing import Any
 
 import typer
 
-from sharpbound.cli.app import (
-    BAD_INPUT,
-    FAILED,
-    MEASURED,
-    app,
-    tell,
-)
+from sharpbound.cli.app import BAD_INPUT, FAILED, MEASURED, app, tell
 from sharpbound.errors import InputError
 from sharpbound.run.cases import BadCases
 from sharpbound.run.execute import Stopped

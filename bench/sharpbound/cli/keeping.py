@@ -7,12 +7,7 @@ from typing import Annotated
 
 import typer
 
-from sharpbound.cli.app import (
-    FAILED,
-    MEASURED,
-    CacheFolder,
-    app,
-)
+from sharpbound.cli.app import FAILED, MEASURED, CacheFolder, app
 from sharpbound.errors import InputError
 from sharpbound.run.help import examples
 

@@ -7,13 +7,8 @@ from typing import Annotated
 
 import typer
 
-from sharpbound.cli.app import (
-    app,
-)
-from sharpbound.cli.cases import (
-    suite,
-    theory_of,
-)
+from sharpbound.cli.app import app
+from sharpbound.cli.cases import suite, theory_of
 from sharpbound.errors import InputError, did_you_mean
 from sharpbound.run.help import complete_any, examples
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -28,7 +27,7 @@ from sharpbound.cli.cases import (
     find_cases,
     measure,
     show_cost,
-    show_documents,
+    show_outcome,
     status_of,
     theory_of,
 )
@@ -79,11 +78,9 @@ def run(
     ] = False,
 ) -> None:
     """Measure cases. A run that was stopped goes on where it was."""
-    from sharpbound.records.files import strict_json
     from sharpbound.records.numbers import write_reproductions
     from sharpbound.run.executors import named
     from sharpbound.run.numbers import reproduce
-    from sharpbound.run.results import write_results
     from sharpbound.suite.numbers import load_numbers
 
     if every == bool(names):
@@ -96,18 +93,9 @@ def run(
         return
     work = None if executor is Executor.processes and not scheduler else named(executor, scheduler)
     outcome = measure(cases, workers, cache, no_cache, output, theory, work)
-    if output:
-        write_results(output, outcome.documents)
     if every and output and (numbers := load_numbers()):
         write_reproductions(output, reproduce(numbers, theory_of(theory), outcome.documents))
-    if json:
-        for document in outcome.documents:
-            print(strict_json(document.as_json()))
-    else:
-        show_documents(outcome.documents, summary=every)
-        if output:
-            print(f"written to {output}", file=sys.stderr)
-    raise typer.Exit(status_of(outcome))
+    show_outcome(outcome, json, output, [every])
 
 
 @app.command(epilog=examples("verify"))
@@ -121,9 +109,6 @@ def verify(
     output: Output = None,
 ) -> None:
     """Measure every case of a claim, and print the verdicts with the numbers that decided them."""
-    from sharpbound.records.files import strict_json
-    from sharpbound.run.results import write_results
-
     known = theory_of(theory)
     if claim not in known:
         raise InputError(f"there is no claim {claim!r}{did_you_mean(claim, known)}")
@@ -131,19 +116,7 @@ def verify(
     if not cases:
         raise InputError(f"no case tests {claim}; add one to cases/")
     outcome = measure(cases, workers, cache, no_cache, output, theory)
-    if output:
-        write_results(output, outcome.documents)
-    if json:
-        for document in outcome.documents:
-            print(strict_json(document.as_json()))
-        raise typer.Exit(status_of(outcome))
-    show_documents(outcome.documents, summary=False)
-    if len(outcome.documents) > 1:
-        print()
-        show_documents(outcome.documents, summary=True)
-    if output:
-        print(f"written to {output}", file=sys.stderr)
-    raise typer.Exit(status_of(outcome))
+    show_outcome(outcome, json, output, [False, True] if len(outcome.documents) > 1 else [False])
 
 
 @app.command(epilog=examples("constant"))

@@ -9,12 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from sharpbound.cli.app import (
-    FAILED,
-    MEASURED,
-    RESULTS,
-    app,
-)
+from sharpbound.cli.app import FAILED, MEASURED, RESULTS, app
 from sharpbound.errors import InputError
 from sharpbound.run.help import examples
 

@@ -195,14 +195,14 @@ class Move:
         return y
 
 
-def push_map(move: Move, x: Array) -> Array:
-    """log q'(m(y)) = log q(y) - log m'(y), for a stage without noise."""
+def push_map(move: Move, x: Array) -> tuple[Array, Array]:
+    """log q'(x) = log q(y) - log m'(y) at x = m(y), for a stage without noise, and y."""
     y = move.preimage(x)
     for _ in range(NEWTON_STEPS):
         m, dm = move.at(y, move.M, move.DM)
         y = y + (x - m) / dm
     dm, log_q = move.at(y, move.DM, move.LOG_Q)
-    return np.where(move.source.dead_at(y), move.source.log_q.max() + SUNK, log_q - np.log(dm))
+    return np.where(move.source.dead_at(y), move.source.log_q.max() + SUNK, log_q - np.log(dm)), y
 
 
 class AtModes(NamedTuple):
@@ -244,16 +244,23 @@ class AtModes(NamedTuple):
         roughness[going] = np.inf  # no mode found: there may be several
         return cls(points, exponent, width, roughness, flat)
 
+    def summed(self, move: Move, x: Array) -> tuple[Array, Array, Array]:
+        """log q'(x), and the weights (n, nodes) of the ``points`` with their sums (n,)."""
+        top = self.exponent.max(1)
+        share = np.exp(self.exponent - top[:, None])
+        whole = share.sum(1)
+        log_q = top + np.log(whole) + np.log(self.width)
+        if self.flat.any():
+            log_q[self.flat] = push_map(move, x[self.flat])[0]
+        return log_q, share, whole
+
 
 def push_small_noise(move: Move, x: Array) -> tuple[Array, Array]:
     """log q'(x), and the `AtModes.roughness` of each x."""
     target = x.ravel()
     at = AtModes.of(move, target)
-    top = at.exponent.max(1)
-    total = top + np.log(np.exp(at.exponent - top[:, None]).sum(1)) + np.log(at.width)
-    if at.flat.any():
-        total[at.flat] = push_map(move, target[at.flat])
-    return total.reshape(x.shape), at.roughness.reshape(x.shape)
+    log_q, _, _ = at.summed(move, target)
+    return log_q.reshape(x.shape), at.roughness.reshape(x.shape)
 
 
 def push_large_noise(move: Move, x: Array) -> Array:
@@ -311,20 +318,11 @@ def push_with(
         return logs.max(0) + np.log(share.sum(0)), np.asarray(mean)
     move, target = Move(source, stage), x.ravel()
     if stage.deterministic:
-        y = move.preimage(target)
-        for _ in range(NEWTON_STEPS):
-            m, dm = move.at(y, move.M, move.DM)
-            y = y + (target - m) / dm
-        dm, log_q = move.at(y, move.DM, move.LOG_Q)
-        found = np.where(source.dead_at(y), source.log_q.max() + SUNK, log_q - np.log(dm))
-        return found.reshape(x.shape), f(y).reshape(-1, *x.shape)
+        log_q, y = push_map(move, target)
+        return log_q.reshape(x.shape), f(y).reshape(-1, *x.shape)
     at = AtModes.of(move, target)
-    top = at.exponent.max(1)
-    share = np.exp(at.exponent - top[:, None])
-    whole = share.sum(1)
-    log_q, mean = top + np.log(whole) + np.log(at.width), (share * f(at.points)).sum(2) / whole
-    if at.flat.any():
-        log_q[at.flat] = push_map(move, target[at.flat])
+    log_q, share, whole = at.summed(move, target)
+    mean = (share * f(at.points)).sum(2) / whole
     rough = at.roughness > smooth
     if rough.any():
         total, peak, carried = _summed(move, target[rough], f)
@@ -356,7 +354,7 @@ def push(source: Density, stage: Transition, smooth: float) -> tuple[LogDensity,
     move = Move(source, stage)
     error = source.error + move.error
     if stage.deterministic:
-        return lambda x, peak: push_map(move, x), error
+        return lambda x, peak: push_map(move, x)[0], error
 
     def log_density(x: Array, peak: float) -> Array:
         log_q, roughness = push_small_noise(move, x)

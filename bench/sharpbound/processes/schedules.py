@@ -249,14 +249,16 @@ def build(spec: dict[str, Any], T: int) -> Ladder:
     if isinstance(T, bool) or not isinstance(T, int) or T < 1:
         raise InputError(f"T must be an integer >= 1, got {T!r}", key="sweep.T")
     if foreign.is_foreign(name):
-        return own_ladder(str(name), spec.get(foreign.STAMP), given, T)
+        ladder = own_ladder(str(name), spec.get(foreign.STAMP), given, T)
+        _check_levels(ladder)
+        return ladder
     if not isinstance(name, str) or name not in SCHEDULES:
         raise InputError(
             f"unknown schedule {brief(name)}{did_you_mean(str(name), SCHEDULES)}", key="forward.schedule"
         )
     with np.errstate(all="ignore"):  # what comes of it is looked at
         try:
-            ladder: Ladder = made(SCHEDULES[name], given, name="forward", who=name, first=(T,))
+            ladder = made(SCHEDULES[name], given, name="forward", who=name, first=(T,))
         except ArithmeticError:
             raise InputError(
                 f"the levels of {name} are beyond float64: use parameters that are less extreme",
@@ -277,7 +279,7 @@ def _check_levels(ladder: Ladder) -> None:
         why = (
             "is noisier by less than float64 can tell"
             if inside[t]
-            else f"must have a >= {LEAST_SIGNAL:g} and alpha > 0"
+            else f"must have a >= {LEAST_SIGNAL:g}, sigma <= {MOST:g} and alpha > 0"
         )
         raise InputError(
             f"level {t} of {ladder.name}, with a = {a[t]:.3g} and sigma = {sigma[t]:.3g}, {why}: "

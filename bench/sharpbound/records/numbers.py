@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -10,11 +9,12 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict
 
 from sharpbound.errors import InputError
-from sharpbound.records.files import strict_json, write_atomically
+from sharpbound.records.files import read_json, strict_json, write_atomically
 from sharpbound.suite.numbers import Number
 from sharpbound.suite.validation import validated
 
 FILE = "numbers.json"
+REMEDY = "make it with: sharpbound run --all"
 
 Outcome = Literal["reproduced", "differs", "not computable here"]
 
@@ -84,12 +84,9 @@ def read_reproductions(folder: Path) -> list[Reproduction]:
     path = folder / FILE
     if not path.is_file():
         return []
-    try:
-        told = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise InputError(f"is not valid JSON: {error}", where=str(path)) from None
+    told = read_json(path, REMEDY)
     if not isinstance(told, list) or not all(isinstance(one, dict) for one in told):
-        raise InputError("is not a list of numbers; make it with: sharpbound run --all", where=str(path))
+        raise InputError(f"is not a list of numbers; {REMEDY}", where=str(path))
     try:
         return [validated(Reproduction, one) for one in told]
     except InputError as error:

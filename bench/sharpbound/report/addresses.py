@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from sharpbound.records.values import slug
-from sharpbound.report.claims import Claim
 from sharpbound.report.documents import Document
 
 
@@ -17,11 +16,6 @@ def claim_page(id: str) -> str:
 
 def paper_page(name: str) -> str:
     return f"papers/{slug(name)}.html"
-
-
-def paper_name(claim: Claim) -> str:
-    """The part of the claim's id before the dot: its theory file's papers share it."""
-    return claim.id.partition(".")[0]
 
 
 def permanent(document: Document, metric: str) -> str:

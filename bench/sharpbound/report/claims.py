@@ -19,6 +19,11 @@ class Claim:
     info: dict[str, Any] = field(repr=False)
     id: str
 
+    @property
+    def paper_name(self) -> str:
+        """The part of its id before the dot: the claims of a theory file share it."""
+        return self.id.partition(".")[0]
+
     @cached_property
     def paper(self) -> dict[str, Any]:
         return table(self.info.get("paper"))
@@ -111,7 +116,7 @@ class Claim:
         """What was read where: the trust in words, the place and the version."""
         version = str(self.info.get("version") or self.paper.get("version") or "")
         version = "" if version in ("", "unknown") else f"version {version}"
-        return "; ".join(part for part in (self.trust, str(self.info.get("source") or ""), version) if part)
+        return "; ".join(part for part in (self.trust, self.source, version) if part)
 
     @property
     def bibtex(self) -> str:

@@ -84,11 +84,6 @@ def column_overviews(claim: Claim, documents: Sequence[Document]) -> list[tuple[
     return found
 
 
-def declared(document: Document) -> list[dict[str, Any]]:
-    """The figures that the case declares."""
-    return [table(item) for item in entries(document.details.get("figures"))]
-
-
 def _stacked(panels: Sequence[dict[str, Any]]) -> Figure:
     """Panels with their titles above and their legends inside."""
     if not panels:

@@ -157,6 +157,11 @@ class Document:
         return LeadingTerm.of(self.leading) if self.leading.get("decides") else None
 
     @property
+    def declared(self) -> list[dict[str, Any]]:
+        """The figures that the case declares."""
+        return [table(item) for item in entries(self.details.get("figures"))]
+
+    @property
     def spec(self) -> dict[str, Any]:
         return self.record.spec
 

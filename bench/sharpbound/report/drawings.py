@@ -17,7 +17,7 @@ from joblib import Parallel, cpu_count, delayed
 from matplotlib.figure import Figure
 
 from sharpbound.errors import InputError
-from sharpbound.records.values import entries, slug, table
+from sharpbound.records.values import slug
 from sharpbound.report.documents import Document
 from sharpbound.report.generic_figure import generic_figure
 from sharpbound.report.lessons import Paper
@@ -101,12 +101,11 @@ def says(document: Document) -> str:
 
 def _case_figures(document: Document) -> Iterable[Drawn]:
     """The figure of the rate, unless the case declares its own and read no rate, then the declared ones."""
-    declared = [table(item) for item in entries(document.details.get("figures"))]
-    if "axis" in document.details or not declared:
+    if "axis" in document.details or not document.declared:
         figure = rate_figure(document)
         if figure is not None:
             yield _drawn(figure, document.anchor, "", says(document))
-    for k, spec in enumerate(declared):
+    for k, spec in enumerate(document.declared):
         try:
             figure = generic_figure(spec)
         except InputError as error:

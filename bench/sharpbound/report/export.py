@@ -26,16 +26,16 @@ from sharpbound.report.column_figure import (
     column_declared,
     column_overviews,
     column_rate,
-    declared,
     paper_style,
 )
 from sharpbound.report.documents import Document, load
 from sharpbound.report.findings import findings
+from sharpbound.report.lessons import who
 from sharpbound.report.macros import camel, macros
 from sharpbound.report.snapshot import Snapshot
 from sharpbound.report.style import encode
 from sharpbound.report.tables import Table, cases_table, findings_table, rows_table
-from sharpbound.report.tex import mathematics, tex
+from sharpbound.report.tex import file_stem, mathematics, tex
 from sharpbound.report.wording import estimate
 
 
@@ -113,7 +113,7 @@ def _items(name: str, documents: Sequence[Document], source: Path) -> Iterable[t
 
 def _names_of_paper(document: Document) -> list[str]:
     claim = document.claim
-    return [n for n in (claim.id.partition(".")[0], claim.key, str(claim.paper.get("arxiv") or "")) if n]
+    return [n for n in (claim.paper_name, claim.key, str(claim.paper.get("arxiv") or "")) if n]
 
 
 def _case(document: Document) -> tuple[Item, dict[str, bytes]]:
@@ -126,21 +126,21 @@ def _case(document: Document) -> tuple[Item, dict[str, bytes]]:
     caption = f"{document.title}: {document.metric} against {document.swept}, a test of {document.claim.id}; "
     caption += "; ".join(filter(None, rates)) + "."
     item = Item(
-        slug(document.id).replace(".", "-"), rows_table(document), caption, cite(document.claim), [document],
+        file_stem(document.id), rows_table(document), caption, cite(document.claim), [document],
         [(stem, told or document.title) for stem, (told, _) in figures.items()],
     )  # fmt: skip
     return item, {stem: content for stem, (_, content) in figures.items()}
 
 
 def _case_figures(document: Document) -> Iterable[tuple[str, tuple[str, bytes]]]:
-    stem = slug(document.id).replace(".", "-")
+    stem = file_stem(document.id)
     with paper_style():
-        if "axis" in document.details or not declared(document):
+        if "axis" in document.details or not document.declared:
             figure = column_rate(document)
             if figure is not None:
                 yield stem, ("", encode(figure, "pdf", stem))
-        for k, spec in enumerate(declared(document)):
-            each = f"{stem}-{slug(str(spec.get('name') or k + 1)).replace('.', '-')}"
+        for k, spec in enumerate(document.declared):
+            each = f"{stem}-{file_stem(str(spec.get('name') or k + 1))}"
             try:
                 figure = column_declared(spec)
             except InputError as error:
@@ -150,7 +150,7 @@ def _case_figures(document: Document) -> Iterable[tuple[str, tuple[str, bytes]]]
 
 def _claim(documents: Sequence[Document]) -> tuple[Item, dict[str, bytes]]:
     claim = documents[0].claim
-    stem = slug(claim.id).replace(".", "-")
+    stem = file_stem(claim.id)
     files: dict[str, bytes] = {}
     told = f"Error over {claim.word} of the cases of {claim.id}, scaled to touch 1; hollow points are not in the fit"
     with paper_style():
@@ -167,9 +167,8 @@ def _claim(documents: Sequence[Document]) -> tuple[Item, dict[str, bytes]]:
 
 
 def _paper(name: str, documents: Sequence[Document]) -> Item:
-    stem = slug(name).replace(".", "-")
-    authors = documents[0].claim.citation.split(", ")[0]
-    caption = f"Claims of {authors}: exponents, predicted and measured, and verdicts."
+    stem = file_stem(name)
+    caption = f"Claims of {who(documents[0].claim)}: exponents, predicted and measured, and verdicts."
     table = findings_table(findings(documents))
     return Item(stem, table, caption, cite(documents[0].claim), [], notes=table.notes)
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sharpbound.report.documents import Document
-from sharpbound.report.wording import estimate
+from sharpbound.report.wording import span
 
 OUTSIDE = "outside the hypotheses"
 """Of a verdict that the theorem does not speak of: counted apart."""
@@ -27,8 +27,7 @@ class Finding:
     @property
     def measured(self) -> str:
         """``0.998``, ``0.998 to 1.003``, or a dash."""
-        low, high = estimate(self.lowest), estimate(self.highest)
-        return low if low == high else f"{low} to {high}"
+        return span(self.lowest, self.highest)
 
 
 def findings(documents: Sequence[Document]) -> list[Finding]:

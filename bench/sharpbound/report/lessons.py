@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 from sharpbound.report.claims import Claim
 from sharpbound.report.documents import Document
-from sharpbound.report.wording import VERDICTS, estimate, number
+from sharpbound.report.wording import VERDICTS, number, span
 
 STANDINGS = {
     "contradicted": "contradicted by a case within its hypotheses",
@@ -56,7 +56,7 @@ class Paper:
     """The claims of one source."""
 
     name: str
-    """The part of its claims' ids before the dot."""
+    """`Claim.paper_name` of its claims."""
     citation: str
     title: str
     lessons: Sequence[Lesson]
@@ -94,8 +94,8 @@ def papers(documents: Iterable[Document]) -> list[Paper]:
     for document in documents:
         claims.setdefault(document.claim.id, []).append(document)
     sources: dict[str, list[Lesson]] = {}
-    for id, members in claims.items():
-        sources.setdefault(id.partition(".")[0], []).append(lesson(members))
+    for members in claims.values():
+        sources.setdefault(members[0].claim.paper_name, []).append(lesson(members))
     return [
         Paper(name, who(lessons[0].claim), lessons[0].claim.title, lessons)
         for name, lessons in sources.items()
@@ -114,7 +114,7 @@ def learnt(found: Sequence[Paper]) -> list[str]:
     documents = [d for one in lessons for d in one.documents]
     counts = Counter(one.standing for one in lessons)
     outside = sum(bool(d.outside) for d in documents)
-    sources = len({one.claim.id.partition(".")[0] for one in lessons})
+    sources = len({one.claim.paper_name for one in lessons})
     standings = ", ".join(f"{counts[s]} {s}" for s in STANDINGS if counts[s])
     sentences = [
         f"{plural(len(lessons), 'claim')} of {plural(sources, 'source')} were held to "
@@ -136,8 +136,8 @@ def learnt(found: Sequence[Paper]) -> list[str]:
     if loose_only:
         names = _list([f"`{one.claim.id}`" for one in loose_only])
         sentences.append(f"Loose in every case that was decided: {names}.")
-    controls = [d for one in every if one.claim.control for d in one.documents]
-    missed = [d.id for d in controls if d.verdict not in AGAINST]
+    controls = [one for one in every if one.claim.control]
+    missed = [d.id for one in controls for d in one.documents if d.verdict not in AGAINST]
     if controls:
         caught = "all of them are caught" if not missed else f"not caught: {_list(missed)}"
         sentences.append(f"{plural(len(controls), 'claim')} false on purpose: {caught}.")
@@ -165,9 +165,7 @@ def _told(group: Sequence[Document], with_swept: bool) -> str:
     rates = [d.exponent for d in group if d.exponent is not None and d.verdict != "inconclusive"]
     measured = ""
     if rates and first.predicted is not None and all(d.predicted == first.predicted for d in group):
-        low, high = estimate(min(rates)), estimate(max(rates))
-        range_ = low if low == high else f"{low} to {high}"
-        measured = f", {range_} measured where {number(first.predicted, 3)} is claimed"
+        measured = f", {span(min(rates), max(rates))} measured where {number(first.predicted, 3)} is claimed"
     if len(counts) > 1:
         return f"{where} {_counts(counts)} of {len(group)} cases{measured}"
     return {

@@ -24,7 +24,8 @@ def macros(documents: Iterable[Document], snapshot: Snapshot) -> str:
     seen: dict[str, str] = {}
     for document in documents:
         prefix = f"sb{camel(document.id)}"
-        if other := seen.setdefault(prefix, document.id) != document.id and seen[prefix]:
+        other = seen.setdefault(prefix, document.id)
+        if other != document.id:
             raise InputError(
                 f"the macros of {other} and {document.id} have the same names; export them apart"
             )

@@ -50,12 +50,10 @@ def arrange(documents: Sequence[Document]) -> list[Chapter]:
     chapters = []
     for title in titles:
         inside = [d for d in documents if d.chapter == title]
-        claims = sorted(
-            dict.fromkeys(d.claim.id for d in inside), key=lambda c: c.split(".")[0] not in SOURCES
-        )
+        claims = {d.claim.id: d.claim for d in inside}
         groups = []
-        for claim in claims:
-            members = [d for d in inside if d.claim.id == claim]
-            groups.append(ClaimGroup(members[0].claim, members, f"claim-{members[0].anchor}"))
+        for claim in sorted(claims.values(), key=lambda claim: claim.paper_name not in SOURCES):
+            members = [d for d in inside if d.claim.id == claim.id]
+            groups.append(ClaimGroup(claim, members, f"claim-{members[0].anchor}"))
         chapters.append(Chapter(title, title == CONTROLS, groups))
     return chapters

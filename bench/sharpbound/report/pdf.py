@@ -23,7 +23,7 @@ from sharpbound.report.scorecard_figure import scorecard
 from sharpbound.report.snapshot import Snapshot
 from sharpbound.report.style import encode, styled
 from sharpbound.report.tables import Column, Table, cases_table
-from sharpbound.report.tex import HYPHEN, breakable, mathematics, tex
+from sharpbound.report.tex import HYPHEN, breakable, file_stem, mathematics, tex
 from sharpbound.report.wording import number, setting
 
 NAME = "report.pdf"
@@ -154,7 +154,7 @@ def _claim(lesson: Lesson, figures: Path) -> list[str]:
     lines += [rf"{{\footnotesize {tex(table.notes)}}}\par"] if table.notes else []
     with paper_style():
         for k, (swept, figure) in enumerate(column_overviews(claim, lesson.documents)):
-            name = f"{slug(claim.id).replace('.', '-')}-{slug(swept)}-{k}.pdf"
+            name = f"{file_stem(claim.id)}-{slug(swept)}-{k}.pdf"
             (figures / name).write_bytes(encode(figure, "pdf", name))
             lines.append(rf"\includegraphics{{{name}}}" + ("" if k % 2 == 0 else r"\par"))
     return [*lines, r"\medskip"]

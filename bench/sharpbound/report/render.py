@@ -6,12 +6,11 @@ lies there, and files that are no longer part of the site are removed.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from sharpbound.records.files import strict_json, write_together
+from sharpbound.records.files import parse_json, strict_json, write_together
 from sharpbound.records.numbers import read_reproductions
 from sharpbound.records.values import entries, table
 from sharpbound.report.citation import bibliography
@@ -69,7 +68,7 @@ def render(input_dir: Path | str, output_dir: Path | str, track: Track = _untrac
 def _manifest(output: Path) -> dict[str, Any]:
     """What an earlier run left; nothing where there is none or it cannot be read."""
     try:
-        return table(json.loads((output / MANIFEST).read_text(encoding="utf-8")))
+        return table(parse_json((output / MANIFEST).read_text(encoding="utf-8")))
     except (OSError, ValueError):
         return {}
 

@@ -20,7 +20,7 @@ from markupsafe import Markup, escape
 from sharpbound.records.files import strict_json
 from sharpbound.records.numbers import Reproduction
 from sharpbound.records.values import entries, flatten, table
-from sharpbound.report.addresses import case_page, claim_page, paper_name, paper_page, permanent
+from sharpbound.report.addresses import case_page, claim_page, paper_page, permanent
 from sharpbound.report.citation import bibliography
 from sharpbound.report.claims import Claim
 from sharpbound.report.constants import given_away, truths
@@ -94,17 +94,20 @@ class Site:
 
     def _across(self, name: str) -> dict[str, Any]:
         """What a page across all papers shows."""
-        tests = [d for d in self.documents if not d.claim.control]
-        values: dict[str, dict[str, Any]] = {
-            "constants": {"truths": truths(tests)},
-            "numbers": {"numbers": by_paper(self.numbers)},
-            "rivals": {"contests": contests(tests)},
-            "audits": {"cases": [d for d in self.documents if d.kind == "audit"]},
-            "corrections": {},
-            "engines": {"engines": engines(self.documents)},
-            "references": {"bibliography": bibliography(self.documents, self.numbers)},
-        }
-        return values[name]
+        match name:
+            case "constants":
+                return {"truths": truths(self.tests)}
+            case "numbers":
+                return {"numbers": by_paper(self.numbers)}
+            case "rivals":
+                return {"contests": contests(self.tests)}
+            case "audits":
+                return {"cases": [d for d in self.documents if d.kind == "audit"]}
+            case "engines":
+                return {"engines": engines(self.documents)}
+            case "references":
+                return {"bibliography": bibliography(self.documents, self.numbers)}
+        return {}
 
     def _search(self) -> list[list[str]]:
         """[what it is, title, page, further words] of everything that has a page."""
@@ -148,7 +151,7 @@ class Site:
             "cell": cell, "displayed": displayed, "entries": entries, "estimate": estimate, "metric": metric_markup,
             "number": number, "prose": prose, "row_table": row_table, "setting": setting, "table": table,
             "case_page": case_page, "claim_page": claim_page, "paper_page": paper_page, "permanent": permanent,
-            "paper_name": paper_name, "says": says, "settings": settings, "metric_rows": metric_rows,
+            "says": says, "settings": settings, "metric_rows": metric_rows,
             "rerun": rerun, "counts": count_verdicts, "given_away": given_away, "agreement": agreement,
             "ours": ours, "by_hypotheses": by_hypotheses,
         }  # fmt: skip

@@ -7,6 +7,7 @@ import re
 import unicodedata
 from typing import Any
 
+from sharpbound.records.values import slug
 from sharpbound.report.wording import number
 
 _TEX = {
@@ -31,6 +32,11 @@ _LIKE_LATIN = {
     "Mu": "M", "Nu": "N", "Omicron": "O", "Rho": "P", "Tau": "T", "Chi": "X",
 }  # fmt: skip
 """Greek letters that TeX has no command for."""
+
+
+def file_stem(text: str) -> str:
+    r"""A file's name before its extension: without a dot, for ``\includegraphics`` takes what follows one for that."""
+    return slug(text).replace(".", "-")
 
 
 def tex(text: str) -> str:

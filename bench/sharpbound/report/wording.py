@@ -158,6 +158,12 @@ def estimate(exponent: float | None, interval: tuple[float, float] | None = None
     return f"{exponent:{style}}" + (f" [{interval[0]:{style}}, {interval[1]:{style}}]" if interval else "")
 
 
+def span(low: float | None, high: float | None) -> str:
+    """Exponents from ``low`` to ``high``: ``0.998``, ``0.998 to 1.003``, or a dash."""
+    ends = estimate(low), estimate(high)
+    return ends[0] if ends[0] == ends[1] else " to ".join(ends)
+
+
 def setting(value: Any) -> str:
     """A value of a case file in one line."""
     if isinstance(value, float):

@@ -79,8 +79,7 @@ class PlainSampler(Sampler):
 
     def moved(self, target: Target1D, ladder: Ladder, x: Tensor, noise: Noise | None = None) -> Tensor:
         """(n,) -> (n,), with the levels of ``ladder``; InputError where the contract is broken."""
-        levels = slice(ladder.stop, None)
-        a, sigma = (torch.from_numpy(v[levels][::-1].copy()) for v in (ladder.a, ladder.sigma))
+        a, sigma = noisiest_first(ladder)
         return self.answer(target.score, x, a, sigma, noise)
 
     def answer(self, score: Score, x: Tensor, a: Tensor, sigma: Tensor, noise: Noise | None = None) -> Tensor:
@@ -136,6 +135,13 @@ class PlainSampler(Sampler):
         if not output.is_floating_point():
             raise self.mistake(f"it must return floating-point numbers, not {output.dtype}")
         return output
+
+
+def noisiest_first(ladder: Ladder) -> tuple[Tensor, Tensor]:
+    """a and sigma of the levels that a sampler visits, (N + 1,), as the contract has them."""
+    levels = slice(ladder.stop, None)
+    a, sigma = (torch.from_numpy(v[levels][::-1].copy()) for v in (ladder.a, ladder.sigma))
+    return a, sigma
 
 
 def single(level: Any) -> float:

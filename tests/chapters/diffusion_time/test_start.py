@@ -75,6 +75,12 @@ def test_steps_are_uniform_and_end_at_half_the_time():
         ({"sweep": {"horizon": [0.1, 1]}}, "sweep.horizon: must hold increasing times above 2 delta"),
         ({"measure": {"metric": "w2"}}, "measure.metric: unknown metric 'w2'; choose from tv, kl"),
         ({"diffusion_time": {"study": "start", "steps": 3}}, "diffusion_time.steps"),
+        ({"diffusion_time": {"study": "start", "step": 0.0}}, "diffusion_time.step: must be positive"),
+        (
+            {"diffusion_time": {"study": "start", "step": 1e-9}},
+            "diffusion_time.step: makes .* at most 10000000",
+        ),
+        ({"diffusion_time": {"study": "start", "delta": 0.0}}, "diffusion_time.delta: must be positive"),
     ],
 )
 def test_mistakes_are_told(change, message):

@@ -58,6 +58,17 @@ def test_masked_rows_have_both_divergences():
     assert first.engine == "subsets"
 
 
+@pytest.mark.parametrize("order", [["tv", "kl"], ["kl", "tv"]])
+def test_a_row_has_the_kind_of_floor_of_the_metric_that_is_judged(order):
+    """Total variation of so many coordinates is an integral; the divergence adds up."""
+    kinds = {"tv": "quadrature", "kl": "closed-form"}
+    case = CASE | {"target": {"family": "product-categorical", "factors": [[0.5, 0.3, 0.2]], "dim": 40000}}
+    case = changed(changed(case, "measure", metric=order), "case", claim=f"discrete.euler-{order[0]}")
+    row = sb.measure(changed(case, "sweep", T=[8, 16]), keep=False).rows[-1]
+    assert row.columns["floor_kind"] == kinds[order[0]]
+    assert {metric: row.measured[metric].kind for metric in order} == kinds
+
+
 def test_a_random_number_of_steps_has_no_T():
     case = changed(MASKED, "sampler", name="masked-entropy-sum", threshold=1.0)
     case = changed(case, "measure", metric=["steps", "kl"])

@@ -22,6 +22,7 @@ from sharpbound.errors import InputError, NotMeasured
 from sharpbound.laws.probe import Probed, gaussian_level, probe_deterministic, probe_stochastic
 from sharpbound.processes.ladder import Ladder, Level
 from sharpbound.samplers import PlainSampler
+from sharpbound.samplers.own import noisiest_first
 from sharpbound.targets import Gaussian1D
 
 COARSE, FINE = 96, 192
@@ -132,9 +133,8 @@ def _probe(bench: Bench, ladder: Ladder, change: Change) -> Probed | None:
     def score(x: Tensor, a: float, sigma: float) -> Tensor:
         return exact(x, a, sigma) if model is None else model(exact, x, a, sigma)
 
-    levels = slice(ladder.stop, None)
-    a, sigma = (torch.from_numpy(values[levels].copy()) for values in (ladder.a, ladder.sigma))
-    if not change.reverse:
+    a, sigma = noisiest_first(ladder)
+    if change.reverse:
         a, sigma = a.flip(0), sigma.flip(0)
     top, bottom = ladder.level(ladder.T), ladder.level(ladder.stop)
     into, out = change.start(*top), change.output(*bottom)

@@ -24,7 +24,7 @@ from sharpbound.errors import InputError, NotMeasured
 from sharpbound.laws.probe import Probed, Quantiles, probe_deterministic, probe_stochastic, rounding
 from sharpbound.processes import Ladder
 from sharpbound.samplers import ExactScore, PlainSampler, Sampler
-from sharpbound.samplers.own import Score
+from sharpbound.samplers.own import Score, noisiest_first
 from sharpbound.targets import Gaussian1D, GaussianMixture1D, Target1D
 
 NODES = 601
@@ -100,8 +100,7 @@ class Bench:
         """One run from the exact law of the first level, against that of the last."""
         start, end = ladder.level(ladder.T), ladder.level(ladder.stop)
         assert isinstance(self.sampler, PlainSampler)
-        levels = slice(ladder.stop, None)
-        a, sigma = (torch.from_numpy(v[levels][::-1].copy()) for v in (ladder.a, ladder.sigma))
+        a, sigma = noisiest_first(ladder)
         call = self.sampler.answer
 
         if self.sampler.stochastic:

@@ -26,6 +26,7 @@ from sharpbound.errors import InputError, NotMeasured
 from sharpbound.processes import Ladder
 from sharpbound.samplers import PlainSampler, Sampler
 from sharpbound.samplers.base import Mixture, Past
+from sharpbound.samplers.own import noisiest_first
 from sharpbound.scores.base import ExactScore
 from sharpbound.targets import Gaussian1D
 
@@ -119,8 +120,7 @@ class Probe:
 
 def trace_function(sampler: PlainSampler, ladder: Ladder) -> Trace:
     """Of a plain function."""
-    levels = slice(ladder.stop, None)
-    a, sigma = (torch.from_numpy(v[levels][::-1].copy()) for v in (ladder.a, ladder.sigma))
+    a, sigma = noisiest_first(ladder)
     counted = Trace(0, 0)
 
     def count(x: Tensor, a: float, sigma: float) -> Tensor:

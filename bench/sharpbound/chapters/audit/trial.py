@@ -19,7 +19,7 @@ from sharpbound.laws.black_box import check_contract
 from sharpbound.laws.probe import Impulses, Tape, gaussian_level
 from sharpbound.processes import Ladder
 from sharpbound.samplers import PlainSampler
-from sharpbound.samplers.own import ARRAYS, plain_sampler
+from sharpbound.samplers.own import ARRAYS, noisiest_first, plain_sampler
 from sharpbound.targets import Gaussian1D, Target1D
 
 SHAPES = ((1,), (1, 1, 1))
@@ -106,8 +106,7 @@ def _trial(sampler: PlainSampler, target: Target1D, ladder: Ladder, first: str) 
         heard.levels.append(sigma)
         return target.score(x, a, sigma)
 
-    levels = slice(ladder.stop, None)
-    a, sigma = (torch.from_numpy(v[levels][::-1].copy()) for v in (ladder.a, ladder.sigma))
+    a, sigma = noisiest_first(ladder)
     start = torch.linspace(-1.7, 1.9, 9, dtype=torch.float64) * float(
         np.hypot(ladder.a[-1], ladder.sigma[-1])
     )
@@ -137,8 +136,7 @@ def _trial(sampler: PlainSampler, target: Target1D, ladder: Ladder, first: str) 
 def _noisy(sampler: PlainSampler, ladder: Ladder) -> bool:
     """Whether the output depends on what is drawn: by impulses, on a Gaussian."""
     gaussian = Gaussian1D(0.5, 0.5)
-    levels = slice(ladder.stop, None)
-    a, sigma = (torch.from_numpy(v[levels][::-1].copy()) for v in (ladder.a, ladder.sigma))
+    a, sigma = noisiest_first(ladder)
     mean, std = gaussian_level(gaussian, ladder.level(ladder.T))
     tape = Tape()
     sampler.answer(gaussian.score, Impulses(0).starts(std), a, sigma, tape)

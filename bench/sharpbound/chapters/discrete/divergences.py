@@ -9,6 +9,9 @@ import numpy as np
 
 from sharpbound.numerics.quadrature import Array
 
+ROUNDING = 1e-15
+"""Relative rounding of one step of a law, and of a sum of its chances."""
+
 
 def total_variation(p: Array, q: Array) -> float:
     """1/2 sum |q - p|."""

@@ -8,13 +8,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from sharpbound.chapters.discrete import divergences, products
+from sharpbound.chapters.discrete.divergences import ROUNDING
+from sharpbound.distances import second_order
 from sharpbound.distances.base import FloorKind, Measured
 from sharpbound.numerics.quadrature import Array
-
-ROUNDING = 1e-15
-"""Relative rounding of one step of a law."""
-SECOND_ORDER = ("kl", "kl-reverse", "chi2")
-"""Of second order in q - p."""
 
 
 class Pair(ABC):
@@ -72,7 +69,7 @@ def _floor(metric: str, value: float, steps: int, accuracy: float = 0.0) -> floa
     rounding = max(ROUNDING * math.sqrt(steps + 1), accuracy)
     if not math.isfinite(value):
         return 0.0
-    if metric in SECOND_ORDER:
+    if second_order(metric):
         return 2 * rounding * math.sqrt(2 * max(value, 0.0)) + rounding**2
     if metric == "path-kl":
         return steps * ROUNDING + rounding * value
@@ -126,5 +123,5 @@ class Products(Pair):
         carried = math.fsum(
             n * _floor(metric, 1.0, part.steps) for part, n in zip(self.parts, self.counts, strict=True)
         )
-        extra = 0.0 if metric in SECOND_ORDER else carried
+        extra = 0.0 if second_order(metric) else carried
         return Measured(found_here.value, found_here.floor + extra, found_here.kind)

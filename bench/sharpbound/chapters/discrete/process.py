@@ -149,6 +149,12 @@ def along(table: Array, matrix: Array, axis: int) -> Array:
     return np.asarray(np.moveaxis(np.tensordot(table, matrix, (axis, 0)), -1, axis))
 
 
+def normalised(table: Array, axis: int, instead: Array | float) -> Array:
+    """``table`` over its sum along the axis, ``instead`` where that is 0."""
+    total = table.sum(axis, keepdims=True)
+    return np.where(total > 0, table / np.where(total > 0, total, 1.0), instead)
+
+
 # -- what a [forward] table may say -----------------------------------------------------------------
 
 

@@ -16,14 +16,14 @@ import numpy as np
 from scipy.special import gammaln, xlogy
 
 from sharpbound.chapters.discrete import divergences
-from sharpbound.distances import products
+from sharpbound.chapters.discrete.divergences import ROUNDING
+from sharpbound.distances import products, second_order
 from sharpbound.distances.base import Measured
 from sharpbound.distances.products import Factor, ProductLaw
 from sharpbound.numerics.quadrature import Array
 
 MOST_COUNTS = 1 << 20
 """Counts over which total variation is summed."""
-ROUNDING = 1e-15
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Coordinate(Factor):
 
     def divergence(self, metric: str) -> Measured:
         value = divergences.OF_LAWS[metric](self.p, self.q)
-        scale = math.sqrt(2 * max(value, 0.0)) if metric in ("kl", "kl-reverse", "chi2") else 1.0
+        scale = math.sqrt(2 * max(value, 0.0)) if second_order(metric) else 1.0
         return Measured(value, 2 * ROUNDING * scale, "closed-form")
 
 

@@ -15,7 +15,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from sharpbound.chapters.discrete.process import Process, along
+from sharpbound.chapters.discrete.process import Process, along, normalised
 from sharpbound.errors import InputError
 from sharpbound.numerics.quadrature import Array
 
@@ -53,10 +53,17 @@ class Reverse:
         p, K = self.table, self.process
         for other in range(p.ndim):
             p = K.noised(p, s if other == axis else t, other)
-        total = p.sum(axis, keepdims=True)
         free = np.full(K.states, 1 / K.states)
         alone = K.noised(K.lifted(free), s).reshape([-1 if i == axis else 1 for i in range(p.ndim)])
-        return np.where(total > 0, p / np.where(total > 0, total, 1.0), alone)
+        return normalised(p, axis, alone)
+
+    def redrawn(self, t: float) -> list[Array]:
+        """For each coordinate P(X_t^i = v | X_t^j = x_j, j != i), by state: (N, S')."""
+        size, found = self.process.size, []
+        for axis in range(self.data.ndim):
+            r = np.moveaxis(self.conditional(t, t, axis), axis, -1)
+            found.append(self.by_state(np.repeat(r[..., None, :], size, axis=-2), axis))
+        return found
 
     def rates(self, t: float) -> list[Array]:
         """For each coordinate the rates from each state x to those with v in its place: (N, S'), 0 where v = x_i.
@@ -91,12 +98,9 @@ class Reverse:
         found = []
         for axis in range(self.data.ndim):
             before = np.moveaxis(self.conditional(t, s, axis), axis, -1)
-            joint = before[..., None, :] * K.T  # [x_i, v]
-            total = joint.sum(-1, keepdims=True)
             stay = np.eye(self.process.size)  # x_i itself is impossible: it stays what it is
-            found.append(
-                self.by_state(np.where(total > 0, joint / np.where(total > 0, total, 1), stay), axis)
-            )
+            law = normalised(before[..., None, :] * K.T, -1, stay)  # [x_i, v]
+            found.append(self.by_state(law, axis))
         return found
 
     def clean(self, t: float) -> list[Array]:
@@ -112,8 +116,7 @@ class Reverse:
         K = self.process.kernel(s, t).T
         states = np.unravel_index(np.arange(part.start, part.stop), self.shape)
         block = product_rows([K[at] for at in states]) * self.marginal(s).ravel()
-        total = block.sum(1, keepdims=True)
-        return block / np.where(total > 0, total, 1.0)
+        return normalised(block, 1, 0.0)
 
     def stepped(self, q: Array, t: float, s: float) -> Array:
         """The law q at time t carried to s by the true reverse kernel, axis by axis: N S d operations."""

@@ -24,6 +24,7 @@ from typing import Any, Literal
 import numpy as np
 from scipy.integrate import solve_ivp
 
+from sharpbound.chapters.discrete.process import normalised
 from sharpbound.chapters.discrete.reverse import Places, Reverse
 from sharpbound.errors import InputError
 from sharpbound.numerics.gauss import gauss_legendre
@@ -57,16 +58,13 @@ class Estimated(Reverse):
             raise InputError("ratios say nothing of what is before a time without end", key="score_error")
         inverse, size = np.linalg.inv(K), self.process.size
         found = []
-        for axis, f in enumerate(self.field):
-            at = np.unravel_index(np.arange(self.size), self.shape)[axis]
-            r = np.moveaxis(self.conditional(t, t, axis), axis, -1)
-            law = self.by_state(np.repeat(r[..., None, :], size, axis=-2), axis)
+        states = np.unravel_index(np.arange(self.size), self.shape)
+        for f, at, law in zip(self.field, states, self.redrawn(t), strict=True):
             here = law[np.arange(self.size), at][:, None]
             ratio = np.exp(self.eps * f) * law / np.where(here > 0, here, 1.0)
             ratio[np.arange(self.size), at] = 1.0
             joint = np.maximum((ratio @ inverse) * K.T[at], 0.0)
-            total = joint.sum(1, keepdims=True)
-            found.append(np.where(total > 0, joint / np.where(total > 0, total, 1.0), np.eye(size)[at]))
+            found.append(normalised(joint, 1, np.eye(size)[at]))
         return found
 
     def clean(self, t: float) -> list[Array]:
@@ -109,11 +107,7 @@ class Denoised(Estimated):
         early, step = self.process.kernel(0.0, s)[: self.process.states], self.process.kernel(s, t)
         found = []
         for at, weight in self._ends(t):
-            law = (weight @ early) * step.T[at]
-            total = law.sum(1, keepdims=True)
-            found.append(
-                np.where(total > 0, law / np.where(total > 0, total, 1.0), np.eye(self.process.size)[at])
-            )
+            found.append(normalised((weight @ early) * step.T[at], 1, np.eye(self.process.size)[at]))
         return found
 
 

@@ -138,8 +138,10 @@ class Discrete(Experiment):
 
     def rows(self, case: Case, measured: Sequence[list[Row]]) -> list[Row]:
         points = sweep_points(case.sweep, SWEEPABLE)
-        own = f"{case.metrics[0]}_floor"
-        return [point | row | {"floor": row[own]} for point, (row,) in zip(points, measured, strict=True)]
+        return [
+            point | row | _floor_of_judged(row, case.metrics)
+            for point, (row,) in zip(points, measured, strict=True)
+        ]
 
     def finish(
         self, case: Case, claim: Claim, rows: Sequence[Row], drawings: Sequence[list[Row]]
@@ -209,6 +211,14 @@ def _params(case: Case, point: Mapping[str, Any]) -> dict[str, Any]:
         "error": error,
         "budget": budget,
     }
+
+
+def _floor_of_judged(row: Row, metrics: Sequence[str]) -> Row:
+    """``floor`` and ``floor_kind`` of the first metric; ``<metric>_floor_kind`` where another's differs."""
+    kinds = {metric: row.get(f"{metric}_floor_kind", row["floor_kind"]) for metric in metrics}
+    kind = kinds[metrics[0]]
+    others = {f"{metric}_floor_kind": own for metric, own in kinds.items() if own != kind}
+    return {"floor": row[f"{metrics[0]}_floor"], "floor_kind": kind} | others
 
 
 def _problem(params: Mapping[str, Any]) -> Problem:

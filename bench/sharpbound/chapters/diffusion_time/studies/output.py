@@ -10,11 +10,11 @@ import numpy as np
 import torch
 
 from sharpbound import samplers
-from sharpbound.bounds import MAX_STEPS
 from sharpbound.chapters.base import Cell, Experiment
 from sharpbound.chapters.columns import floors
 from sharpbound.chapters.diffusion_time.auxiliary import FITS, ModelStart
 from sharpbound.chapters.diffusion_time.elbo import gap, optimal_time
+from sharpbound.chapters.diffusion_time.times import step_count, swept_times
 from sharpbound.chapters.options import line_target, read_options, sweep_points
 from sharpbound.errors import InputError
 from sharpbound.laws import NotMeasured, distance, floor_kind, output_law
@@ -71,11 +71,8 @@ class Output(Experiment):
     def validate(self, case: Case, claim: Claim) -> None:
         options = read_options(case.options, DEFAULTS, "diffusion_time")
         sweep_points(case.sweep, ("horizon",))
-        times = case.sweep["horizon"]
-        if options["step"] < 0 or not options["delta"] > 0:
-            raise InputError("must be positive (a step of 0: use steps)", key="diffusion_time.step")
-        if times != sorted(times) or min(times) <= 2 * options["delta"]:
-            raise InputError("must hold increasing times above 2 delta", key="sweep.horizon")
+        times = swept_times(case.sweep["horizon"], options)
+        _step_count(times[-1], options)
         for name in options["models"]:
             if name != "noise" and name not in FITS:
                 raise InputError(
@@ -140,14 +137,16 @@ class Output(Experiment):
 
 def _ladder(time: float, options: dict[str, Any]) -> Ladder:
     """From ``delta`` to T/2 in Ornstein-Uhlenbeck time, with steps in proportion to min(1, t)."""
-    horizon, steps = 0.5 * time, options["steps"]
-    if options["step"]:
-        clock = max(horizon - 1.0, 0.0) + math.log(min(horizon, 1.0) / options["delta"])
-        steps = clock / options["step"]
-        if not steps <= MAX_STEPS:
-            raise InputError(f"makes {steps:.3g} steps; use at most {MAX_STEPS}", key="diffusion_time.step")
-        steps = math.ceil(steps)
-    return benton(steps, horizon, options["delta"])
+    return benton(_step_count(time, options), 0.5 * time, options["delta"])
+
+
+def _step_count(time: float, options: dict[str, Any]) -> int:
+    """``steps``; where a ``step`` is given as many of it as the grid's clock has room for."""
+    if options["step"] == 0:
+        return int(options["steps"])
+    horizon = 0.5 * time
+    clock = max(horizon - 1.0, 0.0) + math.log(min(horizon, 1.0) / options["delta"])
+    return math.ceil(step_count(clock, options))
 
 
 def _minimum(time: Any, value: Any) -> tuple[float, float]:

@@ -11,6 +11,7 @@ import numpy as np
 from sharpbound import samplers
 from sharpbound.chapters.base import Cell, Experiment
 from sharpbound.chapters.diffusion_time.elbo import kl_to_noise
+from sharpbound.chapters.diffusion_time.times import step_count, swept_times
 from sharpbound.chapters.options import line_target, read_options, sweep_points
 from sharpbound.distances.gaussian import GaussianPair
 from sharpbound.distances.ratio import Ratio1D
@@ -36,7 +37,7 @@ METRICS = ("tv", "kl")
 def ladder_to(time: float, options: dict[str, Any]) -> Ladder:
     """Uniform steps from ``delta`` to T/2 in Ornstein-Uhlenbeck time."""
     horizon, delta = 0.5 * time, options["delta"]
-    return ou_uniform(max(1, round((horizon - delta) / options["step"])), horizon, delta)
+    return ou_uniform(max(1, round(step_count(horizon - delta, options))), horizon, delta)
 
 
 class Start(Experiment):
@@ -50,9 +51,8 @@ class Start(Experiment):
     def validate(self, case: Case, claim: Claim) -> None:
         options = read_options(case.options, DEFAULTS, "diffusion_time")
         sweep_points(case.sweep, ("horizon",))
-        times = case.sweep["horizon"]
-        if times != sorted(times) or min(times) <= 2 * options["delta"]:
-            raise InputError("must hold increasing times above 2 delta", key="sweep.horizon")
+        times = swept_times(case.sweep["horizon"], options)
+        step_count(0.5 * times[-1], options)
         if unknown := [metric for metric in case.metrics if metric not in METRICS]:
             raise InputError(
                 f"unknown metric {unknown[0]!r}; choose from {', '.join(METRICS)}", key="measure.metric"

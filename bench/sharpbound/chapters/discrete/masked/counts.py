@@ -14,8 +14,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import xlog1py, xlogy
 
+from sharpbound.chapters.discrete.divergences import ROUNDING
 from sharpbound.chapters.discrete.masked.profile import log_choose, log_sequence, next_is_one
-from sharpbound.chapters.discrete.pair import ROUNDING, Pair
+from sharpbound.chapters.discrete.pair import Pair
 from sharpbound.chapters.discrete.targets import Exchangeable
 from sharpbound.distances.base import Measured
 from sharpbound.numerics.quadrature import Array

@@ -82,10 +82,7 @@ def redrawn(reverse: Reverse, s: float, informed: bool) -> Kernel:
     """The kernel that draws one coordinate anew given the others."""
     size, dim = reverse.process.size, reverse.data.ndim
     here = own_states(size, dim)
-    laws = []
-    for axis in range(dim):
-        r = np.moveaxis(reverse.conditional(s, s, axis), axis, -1)
-        laws.append(reverse.by_state(np.repeat(r[..., None, :], size, axis=-2), axis))
+    laws = reverse.redrawn(s)
     own = np.stack([law[np.arange(reverse.size), at] for law, at in zip(laws, here, strict=True)])
     if informed:
         chosen = np.argmin(np.round(own, 12), axis=0)  # rounding does not order what is equal

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sharpbound.chapters.discrete.process import normalised
 from sharpbound.chapters.discrete.reverse import Reverse
 from sharpbound.chapters.discrete.samplers.base import Factorised, held
 from sharpbound.numerics.quadrature import Array
@@ -25,7 +26,6 @@ class FrozenExponential(Factorised):
     def factors(self, reverse: Reverse, t: float, s: float) -> list[Array]:
         found = []
         for i, rate in enumerate(reverse.rates(t)):
-            total = rate.sum(1, keepdims=True)
-            share = rate / np.where(total > 0, total, 1.0)
-            found.append(held(-np.expm1(-(t - s) * total) * share, reverse, i))
+            jumps = -np.expm1(-(t - s) * rate.sum(1, keepdims=True))
+            found.append(held(jumps * normalised(rate, 1, 0.0), reverse, i))
         return found
