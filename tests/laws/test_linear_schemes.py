@@ -1,185 +1,23 @@
 """Every linear scheme on correlated Gaussians in d = 1..6, from the case tables to the distances, against numpy.
 
-In the eigenbasis of the covariance each coordinate is a scalar problem whose state is a linear form in
-(1, y_T, Z_1, Z_2, ...), held as its vector of coefficients. The samplers are written out here once more, from their
-papers; the distances are the textbook formulas.
+In the eigenbasis of the covariance each coordinate is a scalar problem (`linear_oracle`); the distances are the
+textbook formulas.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 
 import numpy as np
 import pytest
 from scipy import integrate
 from scipy.special import ndtr
 
+from linear_oracle import SAMPLERS, Walk
 from sharpbound import processes, samplers, targets
 from sharpbound.laws import distance, output_law
 
 Array = np.ndarray
-
-
-class Line:
-    """One coordinate N(m, v) seen by a scheme: levels a, s, the score, and the linear form y."""
-
-    def __init__(self, a: Array, s: Array, stop: int, kind: str, m: float, v: float) -> None:
-        self.a, self.s, self.kind, self.m, self.v = a, s, kind, m, v
-        self.stop, self.T = stop, len(a) - 1
-        self.unit = np.eye(2 + 2 * (self.T - stop))
-        self.y, self.used = self.unit[1], 2
-        self.past: list[tuple[float, Array]] = []
-
-    def variance(self, a: float, s: float) -> float:
-        return a * a * self.v + s * s
-
-    def score(self, a: float, s: float, y: Array) -> Array:
-        return -(y - a * self.m * self.unit[0]) / self.variance(a, s)
-
-    def eps(self, a: float, s: float, y: Array) -> Array:
-        return -s * self.score(a, s, y)
-
-    def x0(self, a: float, s: float, y: Array) -> Array:
-        return (y - s * self.eps(a, s, y)) / a
-
-    def noise(self) -> Array:
-        self.used += 1
-        return self.unit[self.used - 1]
-
-
-def pf_ode(p: Line, t: int, a: float, s: float, b: float, c: float) -> Array:
-    return (p.y + 0.5 * (1 - (a / b) ** 2) * p.score(a, s, p.y)) * b / a
-
-
-def ddpm(p: Line, t: int, a: float, s: float, b: float, c: float) -> Array:
-    beta = 1 - (a / b) ** 2
-    return (p.y + beta * p.score(a, s, p.y) + math.sqrt(beta) * p.noise()) * b / a
-
-
-def ddpm_posterior(p: Line, t: int, a: float, s: float, b: float, c: float) -> Array:
-    beta = 1 - (a / b) ** 2
-    return (p.y + beta * p.score(a, s, p.y)) * b / a + math.sqrt(beta * (1 - b * b) / (1 - a * a)) * p.noise()
-
-
-def ddpm_covariance(p: Line, t: int, a: float, s: float, b: float, c: float) -> Array:
-    alpha = (a / b) ** 2
-    variance = (1 - alpha) / alpha * (1 - (1 - alpha) / p.variance(a, s))
-    return (p.y + (1 - alpha) * p.score(a, s, p.y)) / math.sqrt(alpha) + math.sqrt(variance) * p.noise()
-
-
-def accelerated_ddpm(p: Line, t: int, a: float, s: float, b: float, c: float) -> Array:
-    beta = 1 - (a / b) ** 2
-    y = p.y + math.sqrt(beta / 2) * p.noise()
-    return (y + beta * p.score(a, s, y) + math.sqrt(beta / 2) * p.noise()) * b / a
-
-
-def accelerated_ode(p: Line, t: int, a: float, s: float, b: float, c: float) -> Array:
-    beta, f = 1 - (a / b) ** 2, p.score(a, s, p.y)
-    drift = p.y + beta / 2 * f
-    if t < p.T:
-        up = (p.a[t + 1] / a) ** 2
-        back = math.sqrt(up) * (p.y - (1 - up) / 2 * f)
-        drift = drift + beta**2 / (4 * (1 - up)) * (f - math.sqrt(up) * p.score(p.a[t + 1], p.s[t + 1], back))
-    return drift * b / a
-
-
-def accelerated_ddpm_li2024(p: Line, t: int, a: float, s: float, b: float, c: float) -> Array:
-    beta = 1 - (a / b) ** 2
-    noise = math.sqrt(beta) * (1 - beta / 2 / p.variance(a, s)) * p.noise()
-    return (p.y + beta * p.score(a, s, p.y) + noise) * b / a
-
-
-def accelerated_ode_li2024(p: Line, t: int, a: float, s: float, b: float, c: float) -> Array:
-    beta, f = 1 - (a / b) ** 2, p.score(a, s, p.y)
-    return (p.y + beta / 2 * f + beta**2 / 8 * f / p.variance(a, s)) * b / a
-
-
-def churned(p: Line, t: int, a: float, s: float, b: float, c: float) -> Array:
-    added = (s / a) ** 2 - (c / b) ** 2
-    return b * (p.y / a + added * a * p.score(a, s, p.y) + math.sqrt(added) * p.noise())
-
-
-def ddim(p: Line, t: int, a: float, s: float, b: float, c: float) -> Array:
-    return b * p.x0(a, s, p.y) + c * p.eps(a, s, p.y)
-
-
-def euler_maruyama(p: Line, t: int, a: float, s: float, b: float, c: float) -> Array:
-    u, w = -2 * math.log(b), -2 * math.log(a)  # int beta up to either level
-    g2 = {"ve": s * s - c * c, "vp": w - u, "sub-vp": w - u + (math.exp(-2 * w) - math.exp(-2 * u)) / 2}[
-        p.kind
-    ]
-    return p.y * (1 + (w - u) / 2) + g2 * p.score(a, s, p.y) + math.sqrt(g2) * p.noise()
-
-
-def exponential_integrator(p: Line, t: int, a: float, s: float, b: float, c: float) -> Array:
-    f = p.score(a, s, p.y)
-    if p.kind == "ve":
-        return p.y + (s * s - c * c) * f + math.sqrt(s * s - c * c) * p.noise()
-    grow = b / a
-    return grow * p.y + 2 * (grow - 1) * f + math.sqrt(grow**2 - 1) * p.noise()
-
-
-def edm_heun(p: Line, t: int, a: float, s: float, b: float, c: float, churn: float = 10.0) -> Array:
-    n, n_next = s / a, c / b
-    hat = n * (1 + min(churn / (p.T - p.stop), math.sqrt(2) - 1))
-    x = p.y / a + math.sqrt(hat**2 - n**2) * (p.noise() if churn else 0 * p.y)
-    slope = p.eps(a, a * hat, a * x)
-    euler = x + (n_next - hat) * slope
-    return b * (x + (n_next - hat) / 2 * (slope + p.eps(b, c, b * euler)))
-
-
-def heun(p: Line, t: int, a: float, s: float, b: float, c: float) -> Array:
-    return edm_heun(p, t, a, s, b, c, churn=0.0)
-
-
-def dpm_2m(p: Line, t: int, a: float, s: float, b: float, c: float) -> Array:
-    return _two_step(p, a, s, b, c)
-
-
-def sde_dpm_2m(p: Line, t: int, a: float, s: float, b: float, c: float) -> Array:
-    return _two_step(p, a, s, b, c, stochastic=True)
-
-
-def _two_step(p: Line, a: float, s: float, b: float, c: float, stochastic: bool = False) -> Array:
-    h, x0 = math.log(b / c) - math.log(a / s), p.x0(a, s, p.y)
-    data = x0 + h / (2 * p.past[-1][0]) * (x0 - p.past[-1][1]) if p.past else x0
-    p.past.append((h, x0))
-    if not stochastic:
-        return c / s * p.y - b * math.expm1(-h) * data
-    fresh = 1 - math.exp(-2 * h)
-    return c / s * math.exp(-h) * p.y + b * fresh * data + c * math.sqrt(fresh) * p.noise()
-
-
-def adams_bashforth(p: Line, t: int, a: float, s: float, b: float, c: float) -> Array:
-    n, n_next, slope = s / a, c / b, p.eps(a, s, p.y)
-    change = slope
-    if p.past:
-        before, old = p.past[-1]
-        change = slope + (n_next - n) / (2 * (n - before)) * (slope - old)  # the mean over the step of a line
-    p.past.append((n, slope))
-    return b * (p.y / a + (n_next - n) * change)
-
-
-SCHEMES: dict[str, Callable[..., Array]] = {
-    "pf-ode": pf_ode,
-    "ddpm": ddpm,
-    "ddpm-posterior": ddpm_posterior,
-    "ddpm-covariance": ddpm_covariance,
-    "accelerated-ddpm": accelerated_ddpm,
-    "accelerated-ode": accelerated_ode,
-    "accelerated-ddpm-li2024": accelerated_ddpm_li2024,
-    "accelerated-ode-li2024": accelerated_ode_li2024,
-    "churned": churned,
-    "ddim": ddim,
-    "euler-maruyama": euler_maruyama,
-    "exponential-integrator": exponential_integrator,
-    "edm-heun": edm_heun,
-    "heun": heun,
-    "dpm-solver++-2m": dpm_2m,
-    "sde-dpm-solver++-2m": sde_dpm_2m,
-    "adams-bashforth": adams_bashforth,
-}
 
 
 def levels(name: str, T: int) -> tuple[dict, Array, Array, int, str]:
@@ -207,20 +45,18 @@ def output(
 ) -> tuple[float, float, float, float]:
     """Mean and variance of q, then of p, for one coordinate."""
     _, a, s, stop, kind = levels(schedule, T)
-    line = Line(a, s, stop, kind, m, v)
-    for t in range(T, stop, -1):
-        line.y = SCHEMES[name](line, t, a[t], s[t], a[t - 1], s[t - 1])
+    walk = Walk(a[stop:][::-1], s[stop:][::-1], m, math.sqrt(v), kind)
     mean_T, var_T = (
         (0.0, s[-1] ** 2 if kind == "ve" else 1.0)
         if init == "normal"
-        else (a[-1] * m, line.variance(a[-1], s[-1]))
+        else (a[-1] * m, walk.variance(a[-1], s[-1]))
     )
-    y = line.y
+    y = SAMPLERS[name](walk)
     return (
         y[0] + y[1] * mean_T,
         y[1] ** 2 * var_T + (y[2:] ** 2).sum(),
         a[stop] * m,
-        line.variance(a[stop], s[stop]),
+        walk.variance(a[stop], s[stop]),
     )
 
 
@@ -247,7 +83,7 @@ def fits(name: str) -> list[str]:
     return [schedule for kind in sorted(kinds) for schedule in by_kind[kind]]
 
 
-@pytest.mark.parametrize(("name", "schedule"), [(n, s) for n in SCHEMES for s in fits(n)])
+@pytest.mark.parametrize(("name", "schedule"), [(n, s) for n in SAMPLERS for s in fits(n)])
 def test_correlated_gaussian(name: str, schedule: str) -> None:
     rng = np.random.default_rng(sum(map(ord, name + schedule)))
     T, d = 40, int(rng.integers(2, 7))

@@ -8,7 +8,10 @@ import pytest
 import torch
 from torch import Tensor
 
+from sharpbound import processes
 from sharpbound.errors import InputError
+from sharpbound.numerics.dual import derivative
+from sharpbound.samplers import SAMPLERS, ExactScore
 from sharpbound.targets import Density1D, Gaussian1D, Laplace, Target1D, Uniform
 
 
@@ -49,6 +52,19 @@ def test_the_smoothed_law(own: Density1D, exact: Target1D, a: float, sigma: floa
         found, value = getattr(own, tail)(X, a, sigma), getattr(exact, tail)(X, a, sigma)
         keep = near & (value > -150)
         assert bool(((found - value).abs() <= 1e-12 * (1 + value.abs()))[keep].all()), tail
+
+
+@pytest.mark.parametrize("sigma", [0.03, 0.001])
+def test_a_step_that_takes_third_derivatives_keeps_its_digits(sigma: float) -> None:
+    """They lose sigma^-3 and the map's slope, of order 4, sigma^-4; their factor in (27) is at most sigma^4/8."""
+    delta = sigma**2 / 2
+    ladder = processes.build({"schedule": "ou-uniform", "horizon": 2 * delta, "delta": delta}, 1)
+    found = []
+    for target in (Normal(), Gaussian1D(0.0, 1.0)):
+        [(_, (stage,))] = SAMPLERS["accelerated-ode-li2024"].path(ladder, ExactScore(target, ladder))
+        found.append(derivative(stage.mean, X[:, None], torch.ones_like(X[:, None])))
+    for own, exact in zip(*found, strict=True):
+        torch.testing.assert_close(own, exact, rtol=1e-12, atol=1e-12)
 
 
 @pytest.mark.parametrize(("own", "exact"), PAIRS, ids=["normal", "laplace", "uniform"])

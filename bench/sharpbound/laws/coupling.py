@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -9,6 +11,7 @@ from sharpbound.distances.ratio import Ratio1D
 from sharpbound.laws.pushforward import ROUNDING, Density
 from sharpbound.marginals.panels import log_density, mass_outside, tensor
 from sharpbound.numerics.quadrature import Array, Panels
+from sharpbound.numerics.tails import beyond
 from sharpbound.processes.ladder import Level
 from sharpbound.targets.base import Target1D
 
@@ -24,10 +27,10 @@ def against(target: Target1D, level: Level, density: Density) -> Ratio1D:
     Where p has a gap the coupling jumps inside a mode of q: panels are halved until that too is resolved.
     """
     panels, log_q, dead = density.panels, density.log_q, density.dead
-    outside = [_beyond(panels, log_q, end) for end in (0, -1)]
+    outside, unsure = zip(*(_beyond(panels, np.exp(log_q), end) for end in (0, -1)), strict=True)
     below = outside[0] + panels.cumulative(np.exp(log_q))[0]
     above = outside[1] + panels.cumulative_from_right(np.exp(log_q))[0]
-    error = density.error + panels.integrate(np.exp(log_q) * panels.tails(log_q)[:, None])
+    error = density.error + sum(unsure) + panels.integrate(np.exp(log_q) * panels.tails(log_q)[:, None])
     partner = coupled(target, level, panels.nodes, below, above)
     log_p = log_density(target, panels.nodes, *level)
     for _ in range(FINAL_ROUNDS):
@@ -45,13 +48,11 @@ def against(target: Target1D, level: Level, density: Density) -> Ratio1D:
     return Ratio1D(panels, panels.nodes, partner, log_p, log_ratio, outside_p, sum(outside), error)
 
 
-def _beyond(panels: Panels, log_q: Array, end: int) -> float:
-    """q's mass beyond the first (0) or last (-1) panel, where q goes on like a power of the distance."""
-    inner, outer = (0, -1) if end else (-1, 0)
-    fall = log_q[end, inner] - log_q[end, outer]
-    y = panels.nodes[end] - panels.nodes[len(panels) // 2, 0]
-    k = fall / np.log(np.abs(y[outer] / y[inner]))
-    return float(np.exp(log_q[end, outer]) * abs(y[outer]) / (k - 1)) if k > 1 else 0.0
+def _beyond(panels: Panels, q: Array, end: int) -> tuple[float, float]:
+    """q's mass beyond the first (0) or last (-1) panel, and the error of that."""
+    left, unsure = beyond(panels, q, end, centre=float(panels.nodes[len(panels) // 2, 0]))
+    # a density that does not fall off there is the rounding of one that is spent
+    return (left, unsure) if math.isfinite(left) else (0.0, 0.0)
 
 
 def coupled(target: Target1D, level: Level, y: Array, below: Array, above: Array) -> Array:

@@ -37,8 +37,8 @@ class Density1D(Target1D):
 
     A subclass sets ``knots`` and writes ``log_p0``. The law is the one cut off at the outer knots, so put them
     where the mass beyond, and in what the tails of the smoothed law come from, is negligible. Accurate to some
-    1e-14 within 20 sigma of the support; derivatives of order k lose 1e-14 sigma^-k, which orders 3 and 4
-    (asked for by few samplers) feel at sigma below 0.01.
+    1e-14 within 20 sigma of the support; derivatives of order k lose some 1e-13 sigma^-k. That is no loss to a step,
+    which multiplies order k by a step in sigma^2 to the power of k/2 or more.
 
     Raises InputError where 4096 panels of 16 nodes do not resolve p0: it then needs a knot at each point where
     it is not smooth.
