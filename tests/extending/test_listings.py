@@ -53,8 +53,10 @@ def documents(wheel: Path, where: Path, *arguments: str) -> dict[str, dict[str, 
     return {document["case"]: document for document in map(json.loads, done.stdout.splitlines())}
 
 
-def test_the_cases_of_the_page(wheel: Path, folder: Path) -> None:
-    """Each case gives the order that it has, in its own folder, where ./theory is found."""
+def test_the_cases_of_the_page(wheel: Path, folder: Path, tmp_path: Path) -> None:
+    """Each case gives the order that it has, in its own folder, where ./theory is found; and the same rows elsewhere,
+    whatever the number of processes.
+    """
     plane = folder / "plane.toml"
     plane.write_text(plane.read_text().replace("T = [32, 64, 128, 256]", "T = [4, 8]"))  # it takes its time
     found = documents(
@@ -62,6 +64,7 @@ def test_the_cases_of_the_page(wheel: Path, folder: Path) -> None:
         folder,
         *("order.toml", "function.toml", "error.toml", "fixed-w1.toml", "plane.toml", "kernel.toml"),
     )
+    here = found["my-order"]["rows"]
     coarse, fine = (row["tv"] for row in found.pop("my-plane")["rows"])  # type: ignore[attr-defined]
     assert 1.5 < coarse / fine < 2.1
     orders = {"my-order": 1, "my-function": 2, "my-error": 1, "my-fixed-w1": 1, "my-kernel": 1}
@@ -69,26 +72,11 @@ def test_the_cases_of_the_page(wheel: Path, folder: Path) -> None:
     for id, order in orders.items():
         low, high = found[id]["interval"]  # type: ignore[misc]
         assert low <= order <= high, id
-
-
-def test_results_depend_on_no_folder_and_no_number_of_processes(wheel: Path, folder: Path) -> None:
-    order = folder / "order.toml"
-    order.write_text(order.read_text().replace("T = [16, 32, 64, 128]", "T = [8, 16]"))
-    here = documents(wheel, folder, "order.toml", "--no-cache", "--workers", "1")["my-order"]
-    elsewhere = folder.parent / "elsewhere"
-    folder.rename(folder.parent / "moved")
+    moved, elsewhere = tmp_path / "moved", tmp_path / "elsewhere"
+    folder.rename(moved)
     elsewhere.mkdir()
-    there = documents(
-        wheel,
-        elsewhere,
-        "../moved/order.toml",
-        "--theory",
-        "../moved/theory",
-        "--no-cache",
-        "--workers",
-        "2",
-    )["my-order"]
-    assert here["rows"] == there["rows"]
+    options = ("--theory", "../moved/theory", "--no-cache", "--workers", "2")
+    assert documents(wheel, elsewhere, "../moved/order.toml", *options)["my-order"]["rows"] == here
 
 
 def test_the_other_commands_of_the_page(wheel: Path, folder: Path) -> None:

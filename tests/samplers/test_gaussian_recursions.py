@@ -20,6 +20,8 @@ from scipy.stats import norm
 
 import linear_oracle as oracle
 from sharpbound import cli
+from sharpbound.errors import NotMeasured
+from sharpbound.laws import leading
 
 Array = np.ndarray
 
@@ -126,6 +128,10 @@ CASES = [
 ]
 
 
+def _no_limit(*arguments: object, **options: object) -> None:
+    raise NotMeasured("is not asked for")
+
+
 @pytest.fixture(scope="module")
 def measured(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[dict[str, float]]]:
     """Rows by case, of one ``sharpbound run FILES --json``."""
@@ -136,6 +142,7 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[dict[st
         (folder / f"{id}.toml").write_text(text)
     out = io.StringIO()
     with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(out):
+        patch.setattr(leading, "limit", _no_limit)  # of no use to the rows, and most of the work
         patch.setattr(
             sys, "argv", ["sharpbound", "run", str(folder), "--json", "--no-cache", "--workers", "1"]
         )

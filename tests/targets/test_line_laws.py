@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 import torch
-from scipy import integrate, stats
+from scipy import stats
 from torch import Tensor
 from torch.autograd import forward_ad
 
@@ -116,18 +117,22 @@ def test_density_integrates_to_the_cdf(law: Target1D, a: float, sigma: float) ->
     marks = law.landmarks(a, sigma)
     assert bool((marks[1:] > marks[:-1]).all())
 
-    def density(x: float) -> float:
-        return float(law.derivative(torch.tensor(x, dtype=torch.float64), a, sigma, 0).exp())
-
     for low, high, p, q in zip(edges[:-1], edges[1:], probabilities[:-1], probabilities[1:], strict=True):
-        breaks = [m for m in marks.tolist() if low < m < high]
-        panels = [low, *breaks, high]
+        panels = itertools.pairwise([low, *(m for m in marks.tolist() if low < m < high), high])
         mass = sum(
-            integrate.quad(density, *panel, epsabs=1e-13, epsrel=1e-11, limit=200)[0]
-            for panel in itertools.pairwise(panels)
+            double_exponential(lambda x: law.derivative(x, a, sigma, 0).exp(), *ends) for ends in panels
         )
-        # quad's own accuracy; the quantile's rounding moves mass by less.
-        assert mass == pytest.approx(float(q - p), abs=2e-10)
+        # with half its nodes the rule moves by 1e-14; the quantile's rounding moves mass by 1e-15 |x| p(x)
+        assert mass == pytest.approx(float(q - p), abs=1e-13)
+
+
+def double_exponential(f: Callable[[Tensor], Tensor], low: float, high: float) -> float:
+    """int f over an interval by Takahasi and Mori's rule, whose nodes crowd at the ends, where landmarks are."""
+    t = torch.linspace(-3.4, 3.4, 681, dtype=torch.float64)
+    inner = 0.5 * math.pi * torch.sinh(t)
+    weight = 0.5 * math.pi * torch.cosh(t) / torch.cosh(inner) ** 2 * (t[1] - t[0])
+    half = 0.5 * (high - low)
+    return float(half * (weight * f(low + half * (1 + torch.tanh(inner)))).sum())
 
 
 @pytest.mark.parametrize(("a", "sigma"), NOISES)

@@ -12,5 +12,5 @@ ROWS = [{"values": list(range(1000))}]
 
 
 def write_often(folder: Path) -> None:
-    for _ in range(200):
+    for _ in range(60):
         Cache(folder).put(CELL, Entry(ROWS, 0.0))

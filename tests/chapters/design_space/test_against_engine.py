@@ -34,7 +34,13 @@ LADDERS = {
 }
 
 
-SLOW = {("uniform", "li2024"), ("atoms", "li2024"), ("mixture", "exponential")}  # tested by their like
+SLOW = {
+    ("uniform", "li2024"),
+    ("atoms", "li2024"),
+    ("mixture", "exponential"),
+    ("uniform", "edm"),
+    ("atoms", "exponential"),
+}  # tested by their like
 
 
 def shifted(target, ladder):
@@ -121,7 +127,7 @@ score_error = {error}
 [measure]
 metric = ["kl"]
 [sweep]
-T = [8, 10]
+T = [8]
 {sweep}
 """
         path = tmp_path / "case.toml"

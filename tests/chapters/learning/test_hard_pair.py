@@ -26,10 +26,10 @@ def test_the_l2_gap_agrees_with_high_precision_quadrature():
         return mpmath.exp(-(x**2) / 2) / mpmath.sqrt(2 * mpmath.pi)
 
     def integrand(x):
-        p1 = (1 - eta) * phi(x) + eta * phi(x + R)
-        p2 = (1 - eta) * phi(x) + eta * phi(x - R)
-        s1 = -(x * (1 - eta) * phi(x) + (x + R) * eta * phi(x + R)) / p1
-        s2 = -(x * (1 - eta) * phi(x) + (x - R) * eta * phi(x - R)) / p2
+        bulk, left, right = (1 - eta) * phi(x), eta * phi(x + R), eta * phi(x - R)
+        p1, p2 = bulk + left, bulk + right
+        s1 = -(x * bulk + (x + R) * left) / p1
+        s2 = -(x * bulk + (x - R) * right) / p2
         return p1 * (s1 - s2) ** 2
 
     expected = mpmath.quad(integrand, [-14, -8, -6, -4, -3, -2, 0, 2, 3, 4, 6, 10])

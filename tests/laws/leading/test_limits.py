@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import math
+from functools import cache
 
 import numpy as np
 import pytest
@@ -20,15 +22,26 @@ PHI_1 = math.exp(-0.5) / math.sqrt(2 * math.pi)
 
 
 def limit(target, forward, **sampler):
+    return _limit(json.dumps([target, forward, sampler]))
+
+
+@cache
+def _limit(problem):
+    target, forward, sampler = json.loads(problem)
     return leading.limit(
         targets.build(target), lambda T: processes.build(forward, T), samplers.build(sampler)
     )
 
 
 def exact(target, forward, T, metric, **sampler):
+    return _law(json.dumps([target, forward, sampler]), T).distance(metric).value
+
+
+@cache
+def _law(problem, T):
+    target, forward, sampler = json.loads(problem)
     law, ladder = targets.build(target), processes.build(forward, T)
-    found = laws.output_law(law, ladder, samplers.build(sampler), ExactScore(law, ladder), "exact")
-    return found.distance(metric).value
+    return laws.output_law(law, ladder, samplers.build(sampler), ExactScore(law, ladder), "exact")
 
 
 # -- fixed ends ---------------------------------------------------------------------------------------

@@ -6,7 +6,9 @@ with nu^2 E[s'^2]/4.
 
 from __future__ import annotations
 
+import json
 import math
+from functools import cache
 
 import numpy as np
 import pytest
@@ -24,6 +26,12 @@ FIXED = {"schedule": "ou-uniform", "horizon": 1.0, "delta": 0.05}
 
 
 def limit(target, forward, **sampler):
+    return _limit(json.dumps([target, forward, sampler]))
+
+
+@cache
+def _limit(problem):
+    target, forward, sampler = json.loads(problem)
     return leading.limit(
         targets.build(target),
         lambda T: processes.build(forward, T),
