@@ -48,8 +48,7 @@ def test_pndm_is_plms() -> None:
         e = -S[t] * score(t, y)
         past = [e, *past]
         if len(past) == 1:
-            there = A[t - 1] * (y / A[t] + (n[t - 1] - n[t]) * e)
-            mean = (e - S[t - 1] * score(t - 1, there)) / 2
+            mean = e
         elif len(past) == 2:
             mean = (3 * past[0] - past[1]) / 2
         elif len(past) == 3:

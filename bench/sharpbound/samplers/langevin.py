@@ -26,10 +26,12 @@ class Langevin(Sampler):
     title = "Langevin dynamics (ULA)"
     deterministic = False
     nfe = 1
+    order = 0
     source = (
         "Roberts & Tweedie, Bernoulli 2 (1996), Section 1.4; as compared with diffusion in arXiv:2603.11319"
     )
     kinds = frozenset({"vp", "sub-vp", "ve"})
+    descends = False
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.strength) and self.strength > 0):

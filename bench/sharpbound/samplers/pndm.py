@@ -22,32 +22,25 @@ class PNDM(Multistep):
     Y_{t-1}/a_{t-1} = Y_t/a_t + (n_{t-1} - n_t) (55 eps_t - 59 eps_{t+1} + 37 eps_{t+2} - 9 eps_{t+3})/24, n = sigma/a.
 
     The weights are right on steps that are even in n. On others smooth in t they leave a local error of third order.
-    The first step averages eps_t and the eps that DDIM's step leads to; the next two have fewer values.
+    The first steps have fewer values, DDIM's first of all.
     """
 
     name = "pndm"
     title = "PNDM (PLMS)"
     deterministic = True
     order = 2
-    source = "Liu et al., arXiv:2202.09778 (PLMS); first steps as in the latent-diffusion code"
+    source = "Liu et al., arXiv:2202.09778 (PLMS, without its Runge-Kutta start)"
     kinds = frozenset({"vp", "sub-vp", "ve"})
 
     def stages(self, step: Step) -> Sequence[PastStage]:
         dn = step.sigma_next / step.a_next - step.sigma / step.a
-
-        def transfer(y: Tensor, eps: Tensor) -> Tensor:
-            return step.a_next * (y / step.a + dn * eps)
 
         def advance(y: Tensor, past: Past) -> tuple[Tensor, Past]:
             past = recalled(past, step.t, step.noise(y), len(WEIGHTS))
             predictions = [eps for _, eps in past]
             if len(past) < len(WEIGHTS) and self.start == "third-order":
                 return third_order(NoiseForm(step), y, predictions[0]), past
-            if len(past) == 1 and not step.to_data:
-                reached = transfer(y, predictions[0])
-                after = -step.sigma_next * step.score(step.t - 1, reached)
-                return transfer(y, 0.5 * (predictions[0] + after)), past
             mean = sum(w * eps for w, eps in zip(WEIGHTS[len(past) - 1], predictions, strict=True))
-            return transfer(y, mean), past
+            return step.a_next * (y / step.a + dn * mean), past
 
         return [PastStage(advance)]
