@@ -15,9 +15,15 @@ REMEDY = "make it with: sharpbound run --all"
 
 
 def write_untested(folder: Path, claims: Iterable[Claim]) -> None:
-    """Write ``untested.json``, whole or not at all: of the ``claims`` those that say why no case tests them."""
+    """Write ``untested.json``, whole or not at all: of the ``claims`` those that say why no case tests them.
+
+    Where there is none there is no file, nor one of an earlier run.
+    """
     told = {claim.id: claim.describe() for claim in claims if claim.untested}
-    write_atomically(folder / FILE, strict_json(told, indent=1) + "\n")
+    if told:
+        write_atomically(folder / FILE, strict_json(told, indent=1) + "\n")
+    else:
+        (folder / FILE).unlink(missing_ok=True)
 
 
 def read_untested(folder: Path) -> dict[str, dict[str, Any]]:
