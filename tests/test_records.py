@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from sharpbound.errors import InputError
 from sharpbound.records.document import CaseDocument, Quantity
+from sharpbound.records.untested import read_untested, write_untested
+from sharpbound.suite import load_theory
 
 ROW = {
     "T": 64, "d": 2, "tv": 0.1, "tv_floor": 1e-9, "kl": None, "kl_floor": None, "floor": 1e-9, "note": "tv: why",
@@ -46,3 +50,14 @@ def test_a_wrong_type_is_one_line_with_case_and_key() -> None:
     with pytest.raises(InputError, match=r"^case 'a', details: .*dictionary") as caught:
         CaseDocument.read(DATA | {"details": [1]})
     assert "\n" not in str(caught.value)
+
+
+def test_claims_without_a_case_are_told_and_told_no_more(tmp_path: Path) -> None:
+    theory = load_theory()
+    wanted = {id for id, claim in theory.items() if claim.untested}
+    write_untested(tmp_path, theory.values())
+    told = read_untested(tmp_path)
+    assert told.keys() == wanted
+    assert all(told[id] == theory[id].describe() for id in wanted)
+    write_untested(tmp_path, [theory["li2024.ode"]])
+    assert not any(tmp_path.iterdir()) and read_untested(tmp_path) == {}

@@ -43,6 +43,7 @@ def test_every_case_claim_and_paper_has_a_page(
         "numbers.html",
         "references.html",
         "rivals.html",
+        "untested.html",
     }
     assert set(pages) == wanted | across
 
@@ -272,6 +273,27 @@ def test_a_claim_says_what_was_read_and_which_cases_meet_its_hypotheses(
         "not met: density: second",
     ):
         assert line in words
+
+
+def test_claims_without_a_case_have_a_page_that_says_why(
+    documents: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    (tmp_path / "cases.json").write_text(json.dumps(documents[:1]), encoding="utf-8")
+    tested = documents[0]["claim"]
+    told = {
+        "li2025.unread": documents[0]["claim_info"]
+        | {"id": "li2025.unread", "untested": "its rule was not read"},
+        tested: documents[0]["claim_info"] | {"id": tested, "untested": "not so"},  # has a case in this run
+    }
+    (tmp_path / "untested.json").write_text(json.dumps(told), encoding="utf-8")
+    render(tmp_path, tmp_path)
+    assert "its rule was not read" in Page(tmp_path / "untested.html").words
+    page = Page(tmp_path / "claims/li2025.unread.html").words
+    assert "Not measured its rule was not read." in page and "a ball of radius" in page
+    assert "not so" not in (tmp_path / "untested.html").read_text(encoding="utf-8")
+    (tmp_path / "untested.json").write_text("[]", encoding="utf-8")
+    with pytest.raises(InputError, match=r"untested\.json: is not a table of claims; make it with"):
+        render(tmp_path, tmp_path)
 
 
 def test_published_numbers_stand_beside_ours(documents: list[dict[str, Any]], tmp_path: Path) -> None:

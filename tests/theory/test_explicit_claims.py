@@ -168,3 +168,46 @@ def test_one_step_on_half_the_dimension_is_measured_as_in_closed_form():
     kl = 0.5 * (d // 2) * sum(1 / r - 1 + math.log(r) for r in (without, unit))
     assert law.distance("kl").value == pytest.approx(kl, rel=1e-9)
     assert law.distance("tv").value >= one_step_tv(without, d // 2)
+
+
+def brosse(d: float, a: float, b: float) -> float:
+    return THEORY["brosse2026.step"].bound({"d": d, "sigma_max": a, "sigma_min": b})
+
+
+@pytest.mark.parametrize(("a", "b"), [(1.0, 0.5), (80.0, 60.0), (0.3, 0.002)])
+def test_the_step_of_brosse_and_dalalyan_is_an_integral_of_log(a, b):
+    """int_b^a of int_s^a dr/r ds times 4 sqrt(d) (d + 3): what a slope of eps of at most that over sigma leaves."""
+    integral = quad(lambda s: math.log(a / s), b, a, epsabs=0, epsrel=1e-12)[0]
+    assert brosse(7, a, b) == pytest.approx(4 * math.sqrt(7) * 10 * integral, rel=1e-11)
+
+
+@pytest.mark.parametrize("lam", [0.0, 1e-3, 0.25, 1.0, 100.0])
+@pytest.mark.parametrize(("a", "b"), [(1.0, 0.5), (10.0, 0.1), (0.3, 0.29)])
+def test_brosse_and_dalalyan_on_gaussians(lam, a, b):
+    """On N(0, lam) the flow is x sqrt((lam + b^2)/(lam + a^2)), and Euler's step x (1 - (a - b) a/(lam + a^2))."""
+    start = math.sqrt(lam + a * a)
+    error = abs(math.sqrt(lam + b * b) - start * (1 - (a - b) * a / start**2))
+    for d in (1, 64):
+        assert math.sqrt(d) * error <= brosse(d, a, b)
+
+
+def test_the_engine_takes_the_step_of_brosse_and_dalalyan():
+    ladder = processes.build({"schedule": "ve-exponential", "sigma_min": 0.5, "sigma_max": 1.0}, 1)
+    target = targets.build({"family": "gaussian", "mean": 0.7, "std": 0.4})
+    law = output_law(target, ladder, samplers.build({"name": "ddim"}), init="exact")
+    start = math.sqrt(0.16 + 1)
+    error = abs(math.sqrt(0.16 + 0.25) - start * (1 - 0.5 / start**2))
+    assert law.distance("w2").value == pytest.approx(error, rel=1e-10)
+
+
+def test_the_sum_of_local_bounds_is_least_at_rho_2():
+    """Levels uniform in sigma^(1/rho), from 80 to .002 as in EDM: leading order is int (d sigma)^2/sigma."""
+    T = 4000
+
+    def total(rho: float) -> float:
+        u = np.linspace(80 ** (1 / rho), 0.002 ** (1 / rho), T + 1) ** rho
+        return float(np.sum(u[:-1] - u[1:] - u[1:] * np.log(u[:-1] / u[1:])))
+
+    best = min(np.linspace(1.2, 8, 69), key=total)
+    assert best == pytest.approx(2.0, abs=0.05)
+    assert total(7.0) > 1.5 * total(2.0)

@@ -93,6 +93,19 @@ def test_the_ends_of_schedules_in_both_precisions(found):
     assert found["lin2024.linear-snr"].ours == pytest.approx(linear / (1 - linear), rel=1e-11)
 
 
+def test_the_levels_of_stable_diffusion_by_the_product_of_alphas(found):
+    """sigma^2 = (1 - abar)/abar, abar multiplied out one factor at a time."""
+    abar, levels = 1.0, []
+    for root in np.linspace(math.sqrt(0.00085), math.sqrt(0.012), 1000):
+        abar *= 1 - root**2
+        levels.append(math.sqrt((1 - abar) / abar))
+    ours = {id: one for id, one in found.items() if id.startswith("sabour2024.sd1-level-")}
+    assert len(ours) == 11
+    for id, one in ours.items():
+        assert one.ours == pytest.approx(levels[int(id.rpartition("-")[2])], rel=1e-11)
+        assert one.agreeing == one.digits >= 9
+
+
 def test_the_levels_of_iddpm_by_the_recursion_of_edm(found):
     """u_M = 0 and u_{j-1}^2 + 1 = (u_j^2 + 1)/max(abar_{j-1}/abar_j, C1), abar_j = sin^2(pi j/(2 M (1 + C2)))."""
     M, C1, C2 = 1000, 0.001, 0.008

@@ -19,6 +19,13 @@ OF_THEOREM = {
     "li2024provably.ddpm-score": "accelerated-ddpm",
     "chewi2026.steps": "ancestral-euler",
     "reeves2025.geometric": "ancestral-euler",
+    "brosse2026.step": "ddim",
+    "zhou2025lagrange.order2": "lagrange",
+    "zhou2025lagrange.order3": "lagrange",
+    "liu2022pndm.order2": "pndm",
+    "xue2023.stochastic": "sa-solver",
+    "xue2023.predictor2": "sa-solver",
+    "xue2023.corrector2": "sa-solver",
 }
 
 

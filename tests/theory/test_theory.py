@@ -8,7 +8,7 @@ from matplotlib.mathtext import MathTextParser
 
 from sharpbound.formulas.expression import VARIABLES
 from sharpbound.places import default_directory
-from sharpbound.suite import bibtex, load_theory
+from sharpbound.suite import bibtex, load_cases, load_theory
 
 THEORY = load_theory()
 CLAIMS = list(THEORY.values())
@@ -97,14 +97,28 @@ def test_rates(id, rate):
         ("gupta2024midpoint.midpoint", lambda d, L, eps: L ** (5 / 3) * d ** (5 / 12) / eps),
         ("lijiao2025.midpoint", lambda d, L, eps: L * d ** (1 / 3) * eps ** (-2 / 3)),
         ("gaozhu2025.ode", lambda d, L, eps: math.sqrt(d) / eps),
-        ("zhou2025lagrange.order2", lambda d, L, eps: d**2 * eps**-0.5),
-        ("zhou2025lagrange.order3", lambda d, L, eps: d ** (5 / 3) * eps ** (-1 / 3)),
+        (
+            "jiao2024.instance",
+            lambda d, L, eps: min(d, d ** (2 / 3) * L ** (1 / 3), d ** (1 / 3) * L) * eps ** (-2 / 3),
+        ),
     ],
 )
 def test_numbers_of_steps_are_inverted_rightly(id, steps):
     for d, L, eps in [(3, 2.0, 0.01), (50, 7.0, 1e-4)]:
         n = steps(d, L, eps)
-        assert THEORY[id].predict({"d": d, "L": L, "T": n, "N": n}) == pytest.approx(eps, rel=1e-12)
+        assert THEORY[id].predict({"d": d, "L": L, "T": n}) == pytest.approx(eps, rel=1e-12)
+
+
+@pytest.mark.parametrize("K", [2, 3])
+def test_lagrange_in_levels_is_lagrange_in_evaluations(K):
+    """(17) of 2506.24042 in T against (18): d^(1 + 2/K)/eps^(1/K) evaluations but for logarithms."""
+    claim = THEORY[f"zhou2025lagrange.order{K}"]
+    for d in (3, 50):
+        powers = {
+            T: claim.predict({"d": d, "T": T}) / math.log(T) ** (2 * K + 2) for T in (d**2, 10**6 * d**2)
+        }
+        for T, eps in powers.items():
+            assert d ** (1 + 2 / K) / eps ** (1 / K) == pytest.approx(T, rel=1e-12)
 
 
 def test_theorems_of_li_et_al_are_those_of_the_paper():
@@ -171,10 +185,15 @@ def test_what_no_source_states_is_not_called_verified():
 
 def test_lagrange_orders_are_instances_of_the_general_claim():
     for K in (2, 3):
-        values = {"d": 5, "N": 40, "K": K}
-        assert THEORY[f"zhou2025lagrange.order{K}"].predict(values) == THEORY[
-            "zhou2025lagrange.order"
-        ].predict(values)
+        values = {"d": 5, "T": 400, "K": K}
+        general = THEORY["zhou2025lagrange.order"].predict(values)
+        assert THEORY[f"zhou2025lagrange.order{K}"].predict(values) == pytest.approx(general, rel=1e-13)
+
+
+def test_a_claim_has_a_case_or_says_why_it_has_none():
+    tested = {case.claim for case in load_cases()}
+    for claim in CLAIMS:
+        assert (claim.id in tested) != bool(claim.untested), claim.id
 
 
 def test_benton_steps_is_benton_at_its_schedule():

@@ -79,6 +79,7 @@ def run(
 ) -> None:
     """Measure cases. A run that was stopped goes on where it was."""
     from sharpbound.records.numbers import write_reproductions
+    from sharpbound.records.untested import write_untested
     from sharpbound.run.executors import named
     from sharpbound.run.numbers import reproduce
     from sharpbound.suite.numbers import load_numbers
@@ -93,8 +94,10 @@ def run(
         return
     work = None if executor is Executor.processes and not scheduler else named(executor, scheduler)
     outcome = measure(cases, workers, cache, no_cache, output, theory, work)
-    if every and output and (numbers := load_numbers()):
-        write_reproductions(output, reproduce(numbers, theory_of(theory), outcome.documents))
+    if every and output:
+        write_untested(output, theory_of(theory).values())
+        if numbers := load_numbers():
+            write_reproductions(output, reproduce(numbers, theory_of(theory), outcome.documents))
     show_outcome(outcome, json, output, [every])
 
 
@@ -114,7 +117,8 @@ def verify(
         raise InputError(f"there is no claim {claim!r}{did_you_mean(claim, known)}")
     cases = [case for case in every_case() if case.claim == claim]
     if not cases:
-        raise InputError(f"no case tests {claim}; add one to cases/")
+        why = known[claim].untested
+        raise InputError(f"no case tests {claim}" + (f": {why}" if why else "; add one to cases/"))
     outcome = measure(cases, workers, cache, no_cache, output, theory)
     show_outcome(outcome, json, output, [False, True] if len(outcome.documents) > 1 else [False])
 

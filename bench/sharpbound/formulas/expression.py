@@ -52,6 +52,7 @@ VARIABLES: dict[str, Variable] = {
     "m2": Variable("root second moment of the data", r"m_2"),
     "R": Variable("radius of the data, or distance between modes", "R"),
     "sigma": Variable("noise level, or standard deviation of the data", r"\sigma", "0"),
+    "alpha": Variable("smoothness of the data, a Hölder exponent", r"\alpha"),
     "fisher": Variable("Fisher information of the data relative to N(0, I)", r"I(p\,|\,\gamma)"),
     "kl0": Variable("KL divergence of the data from N(0, I)", r"\mathrm{KL}_0"),
     # data on finite spaces, information in nats

@@ -78,6 +78,11 @@ class Claim:
         return [table(version) for version in entries(self.paper.get("versions"))]
 
     @property
+    def assumptions(self) -> list[str]:
+        """The text of each."""
+        return [str(table(one).get("text") or "") for one in entries(self.info.get("assumptions"))]
+
+    @property
     def paper_note(self) -> str:
         return str(self.paper.get("note") or "")
 
@@ -110,6 +115,11 @@ class Claim:
     def why_unverified(self) -> str:
         """What of its wording was not read; empty for one that is verified."""
         return str(self.info.get("unverified") or self.trust) if self.unverified else ""
+
+    @property
+    def untested(self) -> str:
+        """Why no case tests it; empty for one that has cases."""
+        return str(self.info.get("untested") or "")
 
     @property
     def read(self) -> str:

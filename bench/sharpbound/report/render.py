@@ -12,8 +12,10 @@ from typing import Any
 
 from sharpbound.records.files import parse_json, strict_json, write_together
 from sharpbound.records.numbers import read_reproductions
+from sharpbound.records.untested import read_untested
 from sharpbound.records.values import entries, table
 from sharpbound.report.citation import bibliography
+from sharpbound.report.claims import Claim
 from sharpbound.report.documents import load
 from sharpbound.report.drawings import Drawn, Subject, Track, draw_all, draw_scorecard
 from sharpbound.report.lessons import papers
@@ -47,7 +49,9 @@ def render(input_dir: Path | str, output_dir: Path | str, track: Track = _untrac
     drawn = draw_all(subjects, lambda anchor, key: _kept(output, before, anchor, key), track)
     card = draw_scorecard(found, dict(count_verdicts(ordered)))
     figures = {anchor: drawings for anchor, (_, drawings) in drawn.items()}
-    site = Site(found, ordered, environment, figures, card, numbers)
+    tested = {d.claim.id for d in ordered}
+    untested = [Claim(info, id) for id, info in read_untested(Path(input_dir)).items() if id not in tested]
+    site = Site(found, ordered, environment, figures, card, numbers, untested)
     files: dict[str, str | bytes] = dict(site.files())
     files |= {
         "table.tex": latex_table(ordered),

@@ -42,6 +42,7 @@ PAGES = {
     "rivals": "Theorems compared",
     "audits": "Audits",
     "corrections": "Versions and wording",
+    "untested": "Claims without a case",
     "engines": "Engines and floors",
     "references": "References",
 }
@@ -68,6 +69,8 @@ class Site:
     scorecard: Drawn
     numbers: Sequence[Reproduction] = ()
     """Published ones beside ours."""
+    untested: Sequence[Claim] = ()
+    """Claims that no case of the run tests, each with the reason."""
 
     def files(self) -> dict[str, str]:
         """Every page, style sheet and script, by its path."""
@@ -79,6 +82,9 @@ class Site:
             found[claim_page(lesson.claim.id)] = self._page("claim", "../", paper=paper, lesson=lesson)
             for document in lesson.documents:
                 found[case_page(document)] = self._page("case", "../", paper=paper, case=document)
+        found |= {
+            claim_page(claim.id): self._page("unmeasured", "../", claim=claim) for claim in self.untested
+        }
         templates = Path(__file__).parent / "templates"
         for asset in ("style.css", "page.js"):
             found[f"assets/{asset}"] = (templates / asset).read_text(encoding="utf-8")
@@ -117,6 +123,10 @@ class Site:
                 ["claim", one.claim.id, claim_page(one.claim.id), f"{one.claim.statement} {one.standing}"]
                 for one in paper.lessons
             ]
+        found += [
+            ["claim", claim.id, claim_page(claim.id), f"{claim.statement} untested"]
+            for claim in self.untested
+        ]
         for d in self.documents:
             found.append(["case", d.title, case_page(d), f"{d.id} {d.claim.id} {d.metric} {d.verdict}"])
         return found + [["page", title, f"{name}.html", ""] for name, title in PAGES.items()]

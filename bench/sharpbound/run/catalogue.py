@@ -151,7 +151,7 @@ def show_claim(claim: Claim, cases: Sequence[Case]) -> None:
         "unverified": claim.unverified or "",
         "constant": CONSTANT[claim.constant],
         "note": claim.note or "",
-        "cases": ", ".join(case.id for case in cases) or "none",
+        "cases": ", ".join(case.id for case in cases) or f"none: {claim.untested or 'add one to cases/'}",
     }
     _facts(console, claim.id, facts)
     for version in paper.versions:

@@ -28,8 +28,22 @@ def end_of_linear_betas(
     """a_T ("signal") or a_T^2/(1 - a_T^2) ("snr") of the DDPM schedule beta_t^(1/power) linear from ``first`` to
     ``last``: Ho, Jain & Abbeel (2006.11239) with power 1, Stable Diffusion with power 2.
     """
+    return _end(_log_abar_of_linear_betas(T, T, first, last, power), of)
+
+
+def linear_betas_noise_level(
+    t: int, T: int = 1000, first: float = 1e-4, last: float = 0.02, power: float = 1.0
+) -> float:
+    """sigma_t/a_t of the same schedule after the beta of index ``t``, counted from 0 as its authors' code does."""
+    if not 0 <= t < T:
+        raise InputError(f"must be an index from 0 to {T - 1}, got {t}", key="options.t")
+    return math.sqrt(math.expm1(-_log_abar_of_linear_betas(t + 1, T, first, last, power)))
+
+
+def _log_abar_of_linear_betas(count: int, T: int, first: float, last: float, power: float) -> float:
+    """log of the product of the first ``count`` of T factors 1 - beta_t."""
     beta = np.linspace(first ** (1 / power), last ** (1 / power), T) ** power
-    return _end(float(np.sum(np.log1p(-beta))), of)
+    return float(np.sum(np.log1p(-beta[:count])))
 
 
 def end_of_cosine(of: Literal["signal", "snr"], T: int = 1000) -> float:
@@ -73,6 +87,7 @@ def clones_at_speciation() -> float:
 
 QUANTITIES: dict[str, Callable[..., float]] = {
     "end-of-linear-betas": end_of_linear_betas,
+    "linear-betas-noise-level": linear_betas_noise_level,
     "end-of-cosine": end_of_cosine,
     "cosine-noise-level": cosine_noise_level,
     "euler-std-ratio": euler_std_ratio,

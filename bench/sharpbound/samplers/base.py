@@ -190,6 +190,8 @@ class Sampler(ABC):
     kinds: ClassVar[frozenset[str]] = frozenset({"vp"})
     """Names of the forward processes that its formula is written for: "vp", "sub-vp", "ve". A formula in alpha_t
     and beta_t alone is one for "vp", and on others would be wrong without a sign of it."""
+    descends: ClassVar[bool] = True
+    """Whether its step takes the law of a level to that of the next, up to an error that vanishes with the step."""
     counts_steps: ClassVar[bool] = False
     """Whether a step depends on the number of steps, besides its levels."""
     history: ClassVar[bool] = False

@@ -151,6 +151,8 @@ class Claim(Table):
     status: Status
     unverified: Line | None = None
     """Of "unverified-wording": why, as what was read and what was not."""
+    untested: Line | None = None
+    """Why no case tests it; of a claim that has none."""
     constant: Constant = "hidden"
     hidden_logs: bool = False
     """The claim is stated up to factors of log T that it does not name (O-tilde)."""

@@ -46,6 +46,22 @@ def test_the_flow_keeps_the_distance_of_the_start(horizon):
     assert found["tv"] == pytest.approx(2 * norm.cdf(math.exp(-horizon / 2) * 0.35) - 1, rel=1e-9)
 
 
+@pytest.mark.parametrize(("name", "gain"), [("ode", 1), ("sde", 2)])
+def test_a_gaussian_start_in_continuous_time(name, gain):
+    """Var: the reverse flow multiplies N(0, 1) by sigma^2/v_T; the diffusion shrinks 1 - v_T by (a sigma^2/v_T)^2."""
+    case = CASES[f"time-start-gaussian-{name}"]
+    sigma, a = case.target["std"], math.exp(-1.0)
+    v = a**2 * sigma**2 + 1 - a**2
+    variance = sigma**2 / v if gain == 1 else sigma**2 + (a * sigma**2 / v) ** 2 * (1 - v)
+    options = {"study": "start", "step": 0.01, "delta": 1e-6}
+    params = {"target": case.target, "sampler": case.sampler, "options": options, "metrics": ["w2"]}
+    (found,) = Start().measure(Cell("diffusion-time", params | {"horizon": 2.0}))
+    assert found["w2"] == pytest.approx(abs(math.sqrt(variance) - sigma), rel=2e-4)  # 100 steps of order 2
+    assert Start().conclude(case, THEORY[case.claim], [found]).verdict == "confirmed"
+    doubled = Start().conclude(case, THEORY[case.claim], [{**found, "w2": 2 * found["w2"]}])
+    assert doubled.verdict == "refuted"
+
+
 def test_the_constant_on_a_mixture():
     """a^2/a_end E|m (X - a_end m)|/2 with X the law at the end, up to O(a) and the steps."""
     horizon, a_end = 8.0, math.exp(-0.1)

@@ -14,7 +14,9 @@ PRESERVING = {"schedule": "ou-uniform", "horizon": 1.0, "delta": 0.05}
 EXPLODING = {"schedule": "ve-exponential", "sigma_min": 0.1, "sigma_max": 5.0}
 NONE = {
     "ddpm-covariance": "exact",
+    "langevin": "stays at one level",
     "predictor-corrector-kinetic": "keeps predictions",
+    "sa-solver": "keeps predictions",
     "sde-dpm-solver++-2m": "keeps predictions",
     "randomized-midpoint": "not Gaussian",
 }

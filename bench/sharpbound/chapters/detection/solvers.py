@@ -11,6 +11,7 @@ import math
 from torch import Tensor
 
 from sharpbound.chapters.detection.making import Mutant, formula, mutant, noise_times
+from sharpbound.samplers.adams_bashforth import AdamsBashforth
 from sharpbound.samplers.base import Stage, Step
 from sharpbound.samplers.ddim import DDIM
 from sharpbound.samplers.dpm_solver_multistep import (
@@ -119,6 +120,26 @@ SOLVERS: tuple[Mutant, ...] = (
         "predictor-corrector-snr",
         "forgotten factor 2",
         "Langevin noise sqrt(e) instead of sqrt(2e)",
+        program=HALF_THE_VARIANCE,
+    ),
+    mutant(
+        "pndm",
+        "forgotten past",
+        "a line through two values instead of the weights of four",
+        program=formula(AdamsBashforth(order=2).stages),
+    ),
+    mutant(
+        "sa-solver",
+        "missing correction",
+        "the corrector's step is left out",
+        program=lambda step, made: made[:1],
+        corrector=2,
+        tau=0.0,
+    ),
+    mutant(
+        "langevin",
+        "forgotten factor 2",
+        "noise sqrt(e) instead of sqrt(2e)",
         program=HALF_THE_VARIANCE,
     ),
 )

@@ -210,6 +210,8 @@ def _limit(
     accuracy: float | None,
 ) -> Limit:
     """``clean``: lambda where Li's ladders end; ``lasting``: whether defects may not die out there."""
+    if not sampler.descends:
+        raise NotMeasured(f"{sampler.name} stays at one level, and has no error of its steps down")
     ladder = make(64)
     if ladder.name == "li2024":
         _check_even(sampler, False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from sharpbound.chapters.base import Cell, Experiment
 from sharpbound.chapters.diffusion_time.elbo import kl_to_noise
 from sharpbound.chapters.diffusion_time.times import step_count, swept_times
 from sharpbound.chapters.options import line_target, read_options, sweep_points
+from sharpbound.chapters.value_verdict import conclude_values
 from sharpbound.distances.gaussian import GaussianPair
 from sharpbound.distances.ratio import Ratio1D
 from sharpbound.errors import InputError
@@ -23,7 +25,7 @@ from sharpbound.processes.schedules import ou_uniform
 from sharpbound.rates import estimate_exponential, judge_bound
 from sharpbound.rates.details import rate_details
 from sharpbound.records.document import Conclusion, Row
-from sharpbound.records.figures import axis, lines, series
+from sharpbound.records.figures import Figure, axis, lines, series
 
 if TYPE_CHECKING:
     from sharpbound.suite.case import Case
@@ -32,6 +34,9 @@ if TYPE_CHECKING:
 DEFAULTS: dict[str, Any] = {"study": "start", "step": 0.05, "delta": 0.05}
 """[diffusion_time]: step and stopping time, both in Ornstein-Uhlenbeck time."""
 METRICS = ("tv", "kl")
+OF_GAUSSIANS = (*METRICS, "w2")
+TOLERANCE = 1e-3
+"""Of an equality, which speaks of infinitely many steps: what the steps may change in what the start leaves."""
 
 
 def ladder_to(time: float, options: dict[str, Any]) -> Ladder:
@@ -53,13 +58,18 @@ class Start(Experiment):
         sweep_points(case.sweep, ("horizon",))
         times = swept_times(case.sweep["horizon"], options)
         step_count(0.5 * times[-1], options)
-        if unknown := [metric for metric in case.metrics if metric not in METRICS]:
+        target = line_target(case.target)
+        allowed = OF_GAUSSIANS if target.facts().gaussian else METRICS
+        if unknown := [metric for metric in case.metrics if metric not in allowed]:
             raise InputError(
-                f"unknown metric {unknown[0]!r}; choose from {', '.join(METRICS)}", key="measure.metric"
+                f"unknown metric {unknown[0]!r}; choose from {', '.join(allowed)}", key="measure.metric"
             )
-        if claim.kind != "exponential":
-            raise InputError("goes with a claim of an exponential rate", key="case.claim")
-        line_target(case.target)
+        if claim.kind not in ("exponential", "equality"):
+            raise InputError(
+                "goes with a claim of an exponential rate, or with an equality", key="case.claim"
+            )
+        if claim.kind == "equality" and not target.facts().gaussian:
+            raise InputError("the equality is of Gaussian data; use a gaussian target", key="target.family")
         samplers.build(case.sampler).check(ladder_to(times[0], options))
         claim.transfer(case.metrics[0])
 
@@ -89,6 +99,8 @@ class Start(Experiment):
 
     def conclude(self, case: Case, claim: Claim, rows: Sequence[Row]) -> Conclusion:
         metric = case.metrics[0]
+        if claim.kind == "equality":
+            return self._against_values(case, claim, rows)
         x, values, floors = (
             np.array([row[key] for row in rows], dtype=float) for key in ("horizon", metric, "floor")
         )
@@ -98,24 +110,40 @@ class Start(Experiment):
         )
         judged = judge_bound(found, predicted, "exponential")
         details = rate_details(found, x, "horizon", predicted, judged.reason)
-        curves = [series("left by the start in the output", x, values)]
-        if metric == "tv":
-            curves.append(series("√(KL[p_T | noise]/2)", x, [row["bound"] for row in rows], "dashed"))
+        bound = [row["bound"] for row in rows] if metric == "tv" else None
         return Conclusion(
             judged.verdict,
             found.exponent,
             found.interval,
             details,
-            lambda: {
-                "figures": [
-                    lines(
-                        "start",
-                        case.title,
-                        axis("diffusion time T"),
-                        axis("total variation" if metric == "tv" else "KL divergence (nats)", "log"),
-                        curves,
-                        "Between the outputs of one sampler from N(0, 1) and from p_T.",
-                    )
-                ]
-            },
+            lambda: {"figures": [_figure(case, rows, "√(KL[p_T | noise]/2)", bound)]},
         )
+
+    @staticmethod
+    def _against_values(case: Case, claim: Claim, rows: Sequence[Row]) -> Conclusion:
+        """An equality, whose horizon is Ornstein-Uhlenbeck time as in a [forward] table, row by row."""
+        metric, moments = case.metrics[0], line_target(case.target).moments()
+        fixed = {"d": 1.0, "sigma": math.sqrt(float(moments.cov))}
+        in_time = [{**row, "horizon": 0.5 * row["horizon"]} for row in rows]
+        found = conclude_values(claim, in_time, metric, TOLERANCE, **fixed)
+        predicted = [claim.predict({**fixed, **row}, metric) for row in in_time]
+        return replace(
+            found, draw=lambda: {"figures": [_figure(case, rows, "in continuous time", predicted)]}
+        )
+
+
+def _figure(case: Case, rows: Sequence[Row], name: str, beside: Sequence[float] | None) -> Figure:
+    """What the start leaves against the diffusion time, and dashed what it is held to."""
+    metric, x = case.metrics[0], [row["horizon"] for row in rows]
+    curves = [series("left by the start in the output", x, [row[metric] for row in rows])]
+    if beside is not None:
+        curves.append(series(name, x, beside, "dashed"))
+    titles = {"tv": "total variation", "kl": "KL divergence (nats)", "w2": "W2"}
+    return lines(
+        "start",
+        case.title,
+        axis("diffusion time T"),
+        axis(titles[metric], "log"),
+        curves,
+        "Between the outputs of one sampler from N(0, 1) and from p_T.",
+    )
