@@ -131,9 +131,10 @@ class Panels:
         return (coefficients @ legendre_derivative(self.n).T) / self.half[:, None]
 
     def interpolate(self, f: Array, x: Array) -> Array:
-        """Values at x of the function with node values f."""
+        """Values at x of the functions with node values f, (..., P, n): (..., *x.shape)."""
         index, local = self.locate(x)
-        return np.einsum("...k,...k->...", legendre.legvander(local, self.n - 1), self.coefficients(f)[index])
+        basis = legendre.legvander(local, self.n - 1)
+        return np.einsum("...k,...k->...", basis, self.coefficients(f)[..., index, :])
 
     def tails(self, f: Array) -> Array:
         """Size of the two last Legendre coefficients on each panel: zero to rounding where f is resolved."""

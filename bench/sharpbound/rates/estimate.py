@@ -8,11 +8,26 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
-from sharpbound.rates.fits import MIN_ROWS, best, best_with_log, candidates
-from sharpbound.rates.ladder import Z95, LocalSlope, after_last_dip, first_smooth, local_slopes, read_rows
+from sharpbound.rates.fits import MIN_ROWS, WIDEST, best, best_with_log, candidates
+from sharpbound.rates.ladder import (
+    Z95,
+    LocalSlope,
+    Rows,
+    after_last_dip,
+    first_smooth,
+    local_slopes,
+    read_rows,
+)
 
 MAX_LOG_H = 600.0
 """exp(-600) is still a float; a faster decay than that over one ladder is below every floor."""
+
+PLATEAU, FALL = 0.05, 0.2
+"""An exponent below the first, after a local slope above the second, is the end of the errors' fall, not a law."""
+FAR = 1e3
+"""Unless floors were told and are this many times smaller: then what is left is not rounding."""
+OVERSHOOT = 0.02
+"""An exponent further than this beyond every local slope, where they turn, may continue a wave."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +103,15 @@ def estimate(
     if found is None:
         return inconclusive("the local slopes do not settle: not asymptotic, or a slowly varying factor")
 
+    if slow is None:  # where a factor may be, the interval spans all that it does
+        found = replace(found, spread=found.spread + rows.turn_short_of(found.exponent, OVERSHOOT))
+        if found.half_width > WIDEST:
+            return inconclusive("the local slopes turn and do not settle")
     p, half = found.exponent, found.half_width
+    if p < PLATEAU and not _floors_far_below(rows, floor):
+        fell = max(s.slope for s in slopes) > FALL
+        if fell or (floor is None and p > -PLATEAU):
+            return inconclusive(f"exponent {p:.3f}: the errors stand on a floor that was not told")
     excluded += [(int(i), "coarser than the fitted window") for i in rows.index[: found.first]]
     excluded += [(int(i), "floor or noise would widen the interval") for i in rows.index[found.last + 1 :]]
     law = "a power law times A log + B" if found.log_share else "a power law"
@@ -104,6 +127,11 @@ def estimate(
         reason=f"{law} with {found.corrections} corrections over {found.last - found.first + 1} rows gives "
         f"{p:.4f} +- {half:.4f} (" + ", ".join(f"{name} {size:.1e}" for name, size in parts) + ")",
     )
+
+
+def _floors_far_below(rows: Rows, floor: ArrayLike | None) -> bool:
+    """Whether floors were told, and even floors that were told `FAR` times too small would not reach an error."""
+    return floor is not None and bool(rows.floor.max() < 1 / FAR)
 
 
 def estimate_exponential(

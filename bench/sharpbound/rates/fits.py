@@ -31,10 +31,14 @@ CARRY = 0.125
 """Two extrapolations may agree by chance: the spread is never less than this share of the last one's."""
 TRUSTED_ORDER = 0.85
 """Corrections must shrink like h (observed order 1); a logarithm is seen at order 2/log(1/h) < 0.5."""
+STILL = 1e-4
+"""A slope that changes less per unit of log h has settled; h (1 + h^.1) still changes its by 2e-3 at h = 1e-3."""
 LOG_SAFETY = 2.5
 """Times drift/order bounds the drift left; for (log 1/h)^g, whose slope is p - g/log(1/h), 2 is exact."""
 LOG_SPREAD = 2.0
 """Times the largest step to a neighbouring fit: the search for the factor leaves few rows to judge by."""
+LOG_SPAN = 1.5
+"""The least log T_last / log T_first over which a factor A log T + B may narrow anything: over less it is a power."""
 LOG_NONE = 0.02
 """A logarithm with a smaller share of the factor is none; a fit that asks for less than -LOG_NONE is no fit:
 corrections that the powers of h do not describe feign shares near -0.07."""
@@ -106,18 +110,31 @@ def drift_left(rows: Rows) -> float:
     """How far the finest local slope may still move beyond what powers of h explain; inf if unbounded.
 
     0 when the change of slope is below resolution, or shrinks as h does, or (a first correction that
-    nearly cancels) the once extrapolated slope changes as h^2. A slope that turns, or changes ever
-    faster, bounds nothing. In between, a slowly varying factor is at work: LOG_SAFETY drift/order.
+    nearly cancels) the once extrapolated slope changes as h^2. A slope that changes ever faster bounds
+    nothing, nor one that turns by more than RESOLUTION. In between, a slowly varying factor is at work:
+    LOG_SAFETY drift/order.
     """
     change, doubt, order = _drift(rows, 0)
-    if abs(change[1]) <= doubt or np.abs(change).max() <= max(doubt, RESOLUTION):
+    if abs(change[1]) <= doubt or np.abs(change).max() <= max(doubt, STILL):
         return 0.0
     turns = change[0] * change[1] < 0
     if order >= TRUSTED_ORDER and not turns:
         return 0.0
     if len(rows) > MIN_ROWS and _drift(rows, 1)[2] >= 1 + TRUSTED_ORDER:
         return 0.0
+    if turns and np.abs(change).max() <= RESOLUTION:
+        return LOG_SAFETY * float(np.abs(change).max())
     return np.inf if turns or order <= 0 else LOG_SAFETY * abs(float(change[1])) / order
+
+
+def _ever_faster(rows: Rows) -> bool:
+    """Whether the local slope changes more and more over the last rows: what neither powers of h nor A > 0 does."""
+    middle = (rows.log_h[1:] + rows.log_h[:-1]) / 2
+    step = -np.diff(middle)
+    bend = (np.diff(rows.slopes) / step)[-4:]
+    doubt = ((rows.slope_doubt[1:] + rows.slope_doubt[:-1]) / step)[-4:]
+    grows = np.diff(np.sign(bend[-1]) * bend) > doubt[1:] + doubt[:-1]
+    return bool(bend[0] * bend[-1] > 0 and grows.all())
 
 
 def _fine_ends(rows: Rows) -> Iterator[int]:
@@ -175,7 +192,8 @@ def best_with_log(rows: Rows, log: Array) -> Candidate | None:
     may do to a slope.
     """
     power = best(candidates(rows))
-    logarithmic = best(log_candidates(rows, log)) if len(rows) >= MIN_ROWS_LOG else None
+    told = len(rows) >= MIN_ROWS_LOG and log[-1] >= LOG_SPAN * log[0] and not _ever_faster(rows)
+    logarithmic = best(log_candidates(rows, log)) if told else None
     if power is None or (logarithmic is not None and logarithmic.half_width < power.half_width):
         return logarithmic
     if logarithmic is None:
@@ -203,8 +221,18 @@ def log_candidates(rows: Rows, log: Array) -> Iterator[Candidate]:
             near = [fits[i + a, k + b][0] for a in (-1, 0, 1) for b in (-1, 0, 1) if (i + a, k + b) in fits]
             spread = LOG_SPREAD * max(abs(p - other) for other in near) if len(near) > 1 else np.inf
             reach = abs(rows.slopes[i] - p) - rows.slope_doubt[i]
-            if spread <= MAX_SPREAD and reach <= MAX_CORRECTION:
-                yield Candidate(p, spread, noise, floor, i, n - 1, k, share if share > LOG_NONE else 0.0)
+            if spread > MAX_SPREAD or reach > MAX_CORRECTION:
+                continue
+            bare = _without_factor(rows[i:n], log[i:n], share)
+            left = drift_left(bare)
+            if left > 0:
+                p, spread = float(bare.slopes[-1]), max(spread, left)
+            yield Candidate(p, spread, noise, floor, i, n - 1, k, share if share > LOG_NONE else 0.0)
+
+
+def _without_factor(rows: Rows, log: Array, share: float) -> Rows:
+    """The rows divided by 1 + s (log/log_max - 1)."""
+    return replace(rows, log_e=rows.log_e - np.log1p(share * (log / log[-1] - 1)))
 
 
 def _largest_share(log: Array) -> float:

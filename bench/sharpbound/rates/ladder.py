@@ -67,6 +67,18 @@ class Rows:
         step = -np.diff(self.log_h)
         return (self.floor[:-1] + self.floor[1:] + Z95 * np.hypot(self.noise[:-1], self.noise[1:])) / step
 
+    def turn_short_of(self, exponent: float, margin: float) -> float:
+        """How far the farthest local slope is from ``exponent``, where the slopes rise and fall and end short of it.
+
+        0 where they do not turn, or one of them comes within ``margin`` of the exponent or beyond it.
+        """
+        slope, doubt = self.slopes, self.slope_doubt
+        change, unsure = np.diff(slope), doubt[1:] + doubt[:-1]
+        turn = (change > unsure).any() and (change < -unsure).any()
+        if turn and not (slope - doubt).min() - margin <= exponent <= (slope + doubt).max() + margin:
+            return float(np.abs(slope - exponent).max())
+        return 0.0
+
 
 def read_rows(
     h: ArrayLike, error: ArrayLike, floor: ArrayLike | None = None, noise: ArrayLike | None = None

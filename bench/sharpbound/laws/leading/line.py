@@ -92,16 +92,20 @@ class _Quantiles:
         return found
 
 
-def transported(problem: Problem, panels: Panels, stop: Level) -> Iterator[LineResponse]:
+def transported(
+    problem: Problem, panels: Panels, stop: Level, peak: float | None = None
+) -> Iterator[LineResponse]:
     """What each step of a deterministic sampler adds to the leading term, t = T, ..., stop + 1, from the exact start.
 
     It is given at the quantile coordinates that the nodes of ``panels`` have at the level ``stop``.
+    peak : the maximum of log p there, where these are but some of the panels that carry p.
     """
     target, ladder = problem.target, problem.ladder
     assert isinstance(target, Target1D)
     everywhere = target.derivative(tensor(panels.nodes), *stop, 0)
     log_tail = torch.minimum(*(tail(tensor(panels.nodes), *stop) for tail in (target.log_cdf, target.log_sf)))
-    seen = (everywhere > everywhere.max() + UNSEEN) & (log_tail - everywhere < math.log(CROWDED * stop[1]))
+    highest = float(everywhere.max()) if peak is None else peak
+    seen = (everywhere > highest + UNSEEN) & (log_tail - everywhere < math.log(CROWDED * stop[1]))
     xi, log_p = tensor(panels.nodes)[seen], everywhere[seen]
     inside = seen.ravel().nonzero()
     if not len(inside):
@@ -172,8 +176,7 @@ def _carried(source: Density, stage: Transition, x: Array, relative: Array) -> t
     ends = panels.lo[0], panels.hi[-1]
 
     def at(y: Array) -> Array:
-        inside = np.clip(y, *ends)
-        return np.stack([panels.interpolate(one, inside) for one in relative])
+        return panels.interpolate(relative, np.clip(y, *ends))
 
     return push_with(source, stage, x, at, SMOOTH)
 

@@ -23,7 +23,8 @@ from sharpbound.laws.leading.line import pulled_back, transported
 from sharpbound.laws.leading.path import step_divergences
 from sharpbound.laws.leading.response import Field, LineResponse
 from sharpbound.marginals.expectation import density_panels
-from sharpbound.numerics.quadrature import Panels
+from sharpbound.marginals.panels import log_density
+from sharpbound.numerics.quadrature import Array, Panels
 from sharpbound.processes.ladder import Ladder, Level
 from sharpbound.samplers.base import Sampler
 from sharpbound.scores.base import ExactScore
@@ -216,21 +217,28 @@ class FlowPasses(Passes):
 
     @classmethod
     def of(cls, target: Target1D, sampler: Sampler, density: StepDensity) -> FlowPasses:
-        """With panels of p, cut where they do not resolve what a coarse pass gives."""
+        """With panels of p, cut where they do not resolve what a coarse pass gives, which is had node by node."""
         level = density.process.level_at(density.breaks[-1])
-        passes = cls(target, sampler, density, level, density_panels(target, *level, RESOLVED))
+        panels = density_panels(target, *level, RESOLVED)
+        peak = float(log_density(target, panels.nodes, *level).max())
+        passes = cls(target, sampler, density, level, panels)
+        p, r = passes._coarse(panels, peak)
         for _ in range(ROUNDS):
-            found = passes.summed(COARSE, 0)
-            assert isinstance(found, LineResponse)
-            flagged = np.zeros(len(passes.panels), dtype=bool)
-            for f in (found.density * found.relative, found.density * found.relative**2):
-                flagged |= passes.panels.half * passes.panels.tails(f) > RESOLVED * passes.panels.integrate(
-                    np.abs(f)
-                )
+            flagged = np.zeros(len(panels), dtype=bool)
+            for f in (p * r, p * r**2):
+                flagged |= panels.half * panels.tails(f) > RESOLVED * panels.integrate(np.abs(f))
             if not flagged.any():
                 break
-            passes = replace(passes, panels=passes.panels.halved(flagged).panels)
-        return passes
+            cut = panels.halved(flagged)
+            pieces = passes._coarse(cut.panels.only(cut.new), peak)
+            panels, (p, r) = cut.panels, cut.merged(np.stack([p, r]), np.stack(pieces))
+        return replace(passes, panels=panels)
+
+    def _coarse(self, panels: Panels, peak: float) -> tuple[Array, Array]:
+        """p, and R of a coarse pass, at the nodes of some panels; ``peak``: the maximum of log p over all of them."""
+        problem = self.problem(self.density.ladder(COARSE)[0])
+        steps = list(transported(problem, panels, self.level, peak))
+        return steps[0].density, weighted(steps, [1.0] * len(steps)).relative
 
 
 @dataclass(frozen=True)
