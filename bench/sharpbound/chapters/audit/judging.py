@@ -25,7 +25,7 @@ WORDS = {"sharp": "reached", "loose": "exceeded", "violated": "not reached", "in
 """The verdicts of an audit, of those of a bound C/T^nominal."""
 STATUS = {
     "reached": 0, "exceeded": 0, "exact": 0, "same": 0,
-    "not reached": 1, "failed": 1, "parts": 1,
+    "not reached": 1, "failed": 1, "broken": 1, "parts": 1,
     "undecided": 3,
 }  # fmt: skip
 """Exit status of each verdict, those of a comparison among them."""
