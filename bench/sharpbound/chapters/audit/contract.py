@@ -241,8 +241,9 @@ def _step(trial: Trial) -> float:
 
 def _first(trial: Trial) -> Found:
     used, _, high, _ = _ends(trial)
-    if trial.asked[0] > trial.size and trial.size > 1:
-        return BROKEN, f"timestep {trial.asked[0]:g} is beyond the {trial.size:g} of training"
+    most = trial.size if trial.table is None or trial.flow else trial.size - 1
+    if trial.asked[0] > most + HALF and trial.size > 1:
+        return BROKEN, f"timestep {trial.asked[0]:g} is beyond the last of training, {most:g}"
     if used < high - _step(trial):
         return (
             BROKEN,
