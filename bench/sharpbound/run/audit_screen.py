@@ -41,6 +41,8 @@ def show_audit(found: dict[str, Any]) -> None:
 
 def _where(view: dict[str, Any]) -> str:
     low, high = view["range"]
+    if low is None:
+        return "levels that are not known"
     top = "infinity" if high is None else f"{high:.3g}"
     return f"sigma/a from {top} to {low:.3g}, {view['ladder']} steps"
 

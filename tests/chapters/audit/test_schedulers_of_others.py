@@ -58,6 +58,7 @@ def test_a_case_names_a_scheduler_beside_it(tmp_path, capsys, monkeypatch):
         (["schedules:Flow", "--order", "1", "--options", 'fault="twice"', "--allow", "declared,last"], 0, "reached"),
         (["schedules:Sigmas", "--order", "1"], 0, "reached"),
         (["schedules:Tabled", "--order", "1", "--options", "fault='raises'"], 1, "broken"),
+        (["schedules:Tabled", "--order", "1", "--options", "fault='always raises'"], 1, "failed"),
     ],
 )  # fmt: skip
 def test_the_status_is_that_of_order_and_schedule(monkeypatch, capsys, words, status, verdict):

@@ -24,6 +24,7 @@ from sharpbound.laws.probe import Quantiles, Tape
 
 STEPS = (10, 20, 40, 80, 160)
 """Numbers of steps that divide the 5120 levels of a table uniform in log-SNR."""
+FEW = 8
 OURS = "diffusers:"
 REFUSED = ("arrays", "ladder", "same_as", "at")
 """Options of functions alone."""
@@ -70,13 +71,20 @@ def audit_scheduler(named: str, found: Any, asked: Asked, nominal: float) -> dic
 
 def _law(loop: Loop, asked: Asked) -> tuple[Quantiles, bool]:
     """The law it should have, and whether it draws noise: tried with few steps."""
-    scheduler, tape = loop.fresh(8), Tape()
-    with working(8):
-        target = asked.target_for(True)
-        loop.run(scheduler, target, torch.linspace(-1, 1, 3, dtype=torch.float64), tape)
-    stochastic = not tape.silent
+    stochastic = _draws(loop, asked)
     target, guided = asked.target_for(not stochastic), asked.guided(not stochastic)
     return (Quantiles(target) if guided is None else GuidedQuantiles(guided)), stochastic
+
+
+def _draws(loop: Loop, asked: Asked) -> bool:
+    tape = Tape()
+    try:
+        scheduler = loop.fresh(FEW)
+        with working(FEW):
+            loop.run(scheduler, asked.target_for(True), torch.linspace(-1, 1, 3, dtype=torch.float64), tape)
+    except NotMeasured:  # every row will tell
+        return False
+    return not tape.silent
 
 
 def _row(quantiles: Quantiles, loop: Loop, T: int, stochastic: bool) -> dict[str, Any]:
@@ -89,8 +97,11 @@ def _row(quantiles: Quantiles, loop: Loop, T: int, stochastic: bool) -> dict[str
 
 
 def _range(loop: Loop) -> list[float | None]:
-    """Smallest and largest sigma/a of the states with the first number of steps; None where they are infinite."""
-    levels = loop.convention(loop.fresh(STEPS[0])).levels()
+    """Smallest and largest sigma/a of the states with few steps; None where infinite, or not known."""
+    try:
+        levels = loop.convention(loop.fresh(STEPS[0])).levels()
+    except NotMeasured:
+        return [None, None]
     found = [sigma / a if a > 0 else math.inf for a, sigma in levels if sigma > 0]
     return [end if math.isfinite(end) else None for end in (min(found), max(found))]
 

@@ -18,7 +18,7 @@ class Tabled:
         self.N, self.fault, self.index, self.before = N, fault, 0, None
 
     def set_timesteps(self, T):
-        if self.fault == "raises" and T == 30:
+        if self.fault == "always raises" or (self.fault == "raises" and T == 30):
             raise IndexError("index 1000 is out of bounds")
         spacing = self.spacing
         if spacing == "linspace":
