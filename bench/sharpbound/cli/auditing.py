@@ -62,6 +62,10 @@ def audit(
     junit: Annotated[
         Path | None, typer.Option("--junit", metavar="FILE", help="Write the outcome as JUnit XML.")
     ] = None,
+    badge: Annotated[
+        Path | None,
+        typer.Option("--badge", metavar="FILE", help="Write a badge, .json for shields.io or .svg."),
+    ] = None,
     traceback: Annotated[bool, typer.Option("--traceback", help="Where it raises, all of it.")] = False,
     json: Annotated[bool, typer.Option("--json", help="A JSON document on standard output.")] = False,
 ) -> None:
@@ -69,6 +73,7 @@ def audit(
     from sharpbound.chapters.audit.command import STATUS, Asked, audit_user
     from sharpbound.records.files import strict_json
     from sharpbound.run.audit_screen import show_audit, write_junit
+    from sharpbound.run.badge import check_badge, write_badge
 
     asked = Asked(
         order,
@@ -85,6 +90,8 @@ def audit(
         options,
         allow,
     )
+    if badge is not None:
+        check_badge(badge)
     try:
         found = audit_user(sampler, asked)
     except InputError as mistake:
@@ -99,6 +106,8 @@ def audit(
         show_audit(found)
     if junit is not None:
         write_junit(junit, found, STATUS[found["verdict"]])
+    if badge is not None:
+        write_badge(badge, found, STATUS[found["verdict"]])
     raise typer.Exit(STATUS[found["verdict"]])
 
 
