@@ -17,7 +17,7 @@ import torch
 
 from problems import problem
 from sharpbound import laws
-from sharpbound.chapters.audit import diffusers_run
+from sharpbound.chapters.audit import schedulers
 from sharpbound.samplers import ExactScore
 from sharpbound.samplers.base import run
 
@@ -83,14 +83,14 @@ def test_sampling_loop(benchmark: Any, loop: str) -> None:
     x = torch.randn(PARTICLES, 1, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     score = ExactScore(target, ladder)
     if loop == "diffusers":
-        if not diffusers_run.available():
+        if not schedulers.available():
             pytest.skip("needs the extra: audit")
-        scheduler = diffusers_run.build_scheduler("DDIMScheduler", "uniform-log-snr", {"clip_sample": False})
-        convention = diffusers_run.CONVENTIONS["DDIMScheduler"](scheduler)
+        scheduler = schedulers.build_scheduler("DDIMScheduler", "uniform-log-snr", {"clip_sample": False})
+        convention = schedulers.CONVENTIONS["DDIMScheduler"](scheduler)
 
         def sample() -> None:
             scheduler.set_timesteps(T)
-            diffusers_run._loop(scheduler, convention, target, x[:, 0], T, {})
+            schedulers._loop(scheduler, convention, target, x[:, 0], T, {})
 
     else:
 

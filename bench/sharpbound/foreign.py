@@ -28,7 +28,13 @@ from sharpbound.errors import InputError
 
 STAMP = "@source"
 """Key of a table: which source the module that it names has."""
-NAMES = {"target": "family", "forward": "schedule", "sampler": "name", "score_error": "field"}
+NAMES = {
+    "target": "family",
+    "forward": "schedule",
+    "sampler": "name",
+    "score_error": "field",
+    "audit": "scheduler",
+}
 """Tables of a case file that may name a module's object, and the key that does."""
 
 _folders: list[Path] = []

@@ -14,7 +14,9 @@ from sharpbound.run.help import examples
 
 @app.command(epilog=examples("audit"))
 def audit(
-    sampler: Annotated[str, typer.Argument(metavar="MODULE:OBJECT", help="A function, object or class.")],
+    sampler: Annotated[
+        str, typer.Argument(metavar="MODULE:OBJECT", help="A function, object, class or scheduler.")
+    ],
     order: Annotated[float | None, typer.Option("--order", help="The order that it should have.")] = None,
     convention: Annotated[
         str,
@@ -45,8 +47,24 @@ def audit(
     at: Annotated[
         int | None, typer.Option("--at", metavar="N", help="W2 at N steps beside the library's methods.")
     ] = None,
+    guidance: Annotated[
+        float | None, typer.Option("--guidance", metavar="W", help="With guidance of this scale.")
+    ] = None,
+    unconditional: Annotated[
+        str | None, typer.Option("--unconditional", help="The law that guidance leads away from.")
+    ] = None,
+    options: Annotated[
+        str | None, typer.Option("--options", metavar="KEY=VALUE,...", help="Of a scheduler's constructor.")
+    ] = None,
+    allow: Annotated[
+        str | None, typer.Option("--allow", metavar="NAME,...", help="Checks of a schedule that may break.")
+    ] = None,
     junit: Annotated[
         Path | None, typer.Option("--junit", metavar="FILE", help="Write the outcome as JUnit XML.")
+    ] = None,
+    badge: Annotated[
+        Path | None,
+        typer.Option("--badge", metavar="FILE", help="Write a badge, .json for shields.io or .svg."),
     ] = None,
     traceback: Annotated[bool, typer.Option("--traceback", help="Where it raises, all of it.")] = False,
     json: Annotated[bool, typer.Option("--json", help="A JSON document on standard output.")] = False,
@@ -55,8 +73,25 @@ def audit(
     from sharpbound.chapters.audit.command import STATUS, Asked, audit_user
     from sharpbound.records.files import strict_json
     from sharpbound.run.audit_screen import show_audit, write_junit
+    from sharpbound.run.badge import check_badge, write_badge
 
-    asked = Asked(order, arrays, schedule, convention, ladder, steps, target, same_as, at)
+    asked = Asked(
+        order,
+        arrays,
+        schedule,
+        convention,
+        ladder,
+        steps,
+        target,
+        same_as,
+        at,
+        guidance,
+        unconditional,
+        options,
+        allow,
+    )
+    if badge is not None:
+        check_badge(badge)
     try:
         found = audit_user(sampler, asked)
     except InputError as mistake:
@@ -71,6 +106,8 @@ def audit(
         show_audit(found)
     if junit is not None:
         write_junit(junit, found, STATUS[found["verdict"]])
+    if badge is not None:
+        write_badge(badge, found, STATUS[found["verdict"]])
     raise typer.Exit(STATUS[found["verdict"]])
 
 

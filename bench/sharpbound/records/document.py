@@ -106,6 +106,9 @@ class CaseDocument(BaseModel):
     """The leading term as T -> oo: error ~ ``constant`` (log T)^``log_power`` / T^``power``, with
     ``constant_interval``, and ``ratio`` = measured/leading at each row; or a ``note`` why there is none. ``decides``
     says whether the verdict is its, and ``reason`` why not."""
+    contract: list[dict[str, Any]] = Field(default_factory=list)
+    """Of an audited scheduler, the checks of its schedule: ``name``, ``verdict`` (kept, broken or undecided), what was
+    ``seen``, and at which ``T``."""
     spec: dict[str, Any] = Field(default_factory=dict)
     """The case file's tables."""
     claim_info: dict[str, Any] = Field(default_factory=dict)
@@ -206,8 +209,8 @@ def document(
     except Exception as error:  # a picture is never worth its numbers
         note = " ".join(f"not drawn, {type(error).__name__}: {error}".split())
         details = conclusion.details | {"figures_note": note}
-    leading = details.get("leading")
-    details = {key: value for key, value in details.items() if key != "leading"}
+    leading, contract = details.get("leading"), details.get("contract")
+    details = {key: value for key, value in details.items() if key not in ("leading", "contract")}
     if checked:
         details = details | {"assumptions": [asdict(assumption) for assumption in checked]}
     file = relative(case.file)
@@ -231,6 +234,7 @@ def document(
                 "swept": case.swept,
                 "details": details,
                 "leading": leading,
+                "contract": contract,
                 "spec": case.spec,
                 "claim_info": claim.describe(),
                 "file": file,

@@ -23,11 +23,8 @@ def show_audit(found: dict[str, Any]) -> None:
         _show_comparison(found)
         return
     out = screen()
-    out.print(
-        escape(
-            f"convention {found['convention']}, target {found['target']}, computes in {found['precision']}"
-        )
-    )
+    how = f"convention {found['convention']}, target {found['target']}, computes in {found['precision']}"
+    out.print(escape(how + (f", guidance {found['guidance']:g}" if "guidance" in found else "")))
     for remark in found["remarks"]:
         out.print(escape(remark))
     for view in found["views"]:
@@ -44,7 +41,10 @@ def show_audit(found: dict[str, Any]) -> None:
 
 def _where(view: dict[str, Any]) -> str:
     low, high = view["range"]
-    return f"sigma/a from {high:.3g} to {low:.3g}, {view['ladder']} steps"
+    if low is None:
+        return "levels that are not known"
+    top = "infinity" if high is None else f"{high:.3g}"
+    return f"sigma/a from {top} to {low:.3g}, {view['ladder']} steps"
 
 
 def _show_comparison(found: dict[str, Any]) -> None:

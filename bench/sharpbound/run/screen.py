@@ -20,7 +20,7 @@ COLOURS = {
     "sharp": "green", "confirmed": "green", "loose": "cyan", "violated": "red", "refuted": "red",
     "failed": "red", "inconclusive": "yellow",
     "reached": "green", "exceeded": "green", "not reached": "red", "undecided": "yellow",
-    "exact": "green", "same": "green", "parts": "red",
+    "kept": "green", "broken": "red", "exact": "green", "same": "green", "parts": "red",
 }  # fmt: skip
 
 
@@ -31,7 +31,7 @@ def screen() -> Console:
 
 def show_document(document: CaseDocument) -> None:
     """Title, rows with floors and local slopes, and the verdict with what decided it."""
-    screen().print(Group(_title(document), _rows(document), _verdict(document)))
+    screen().print(Group(_title(document), _rows(document), _verdict(document), *_contract(document)))
 
 
 def _title(document: CaseDocument) -> str:
@@ -98,6 +98,20 @@ def _verdict(document: CaseDocument) -> Text:
     for item in details.get("excluded") or []:
         text.append(f"\nnot fitted: {document.swept} = {_number(item['x'], 6)}, {item['reason']}")
     return text
+
+
+def _contract(document: CaseDocument) -> list[Text]:
+    """The checks of an audited schedule, one line each."""
+    width = max((len(check["name"]) for check in document.contract), default=0)
+    return [
+        Text.assemble(
+            f"{check['name']:{width}}  ",
+            (check["verdict"], COLOURS[check["verdict"]]),
+            f"  {check['seen']}" if check["seen"] else "",
+            f" (T = {', '.join(map(str, check['T']))})" if check["verdict"] != "kept" and check["T"] else "",
+        )
+        for check in document.contract
+    ]
 
 
 def _leading(document: CaseDocument) -> str:

@@ -185,7 +185,7 @@ class Case(Table):
     @property
     def home(self) -> str | None:
         """The folder of the case file, where it names modules of the user's; else None."""
-        tables = [self.target, self.forward, self.sampler, self.score_error]
+        tables = [self.target, self.forward, self.sampler, self.score_error, self.audit]
         return str(self.file.resolve().parent) if any(True for _ in foreign.stamps(tables)) else None
 
     @property

@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 
 from sharpbound import chapters, laws, samplers, targets
-from sharpbound.chapters.audit import diffusers_run
-from sharpbound.chapters.audit.diffusers_run import CONVENTIONS, build_scheduler, measure
+from sharpbound.chapters.audit import schedulers
+from sharpbound.chapters.audit.drive import Loop
+from sharpbound.chapters.audit.networks import CONVENTIONS
+from sharpbound.chapters.audit.schedulers import build_scheduler
 from sharpbound.chapters.base import Cell
 from sharpbound.errors import InputError, NotMeasured
 from sharpbound.laws.probe import Quantiles
@@ -29,7 +31,12 @@ CASES = Path(__file__).parents[3] / "cases" / "audit"
 DDIM_CASE = sorted((CASES / "orders").glob("*ddim*.toml"))[0]
 DDIM = {"clip_sample": False, "set_alpha_to_one": False}
 
-with_diffusers = pytest.mark.skipif(not diffusers_run.available(), reason="needs the extra: audit")
+with_diffusers = pytest.mark.skipif(not schedulers.available(), reason="needs the extra: audit")
+
+
+def measure(quantiles, name, T, schedule="uniform-log-snr", options=None, step=None, stochastic=False) -> Any:
+    loop = Loop(build_scheduler(name, schedule, options or {}), step or {})
+    return schedulers.measure(quantiles, loop, T, stochastic=stochastic)
 
 
 def own_ladder(T: int) -> Ladder:
@@ -150,7 +157,7 @@ def test_what_cannot_be_driven_is_told(name: str, options: dict[str, Any], messa
 
 
 def test_without_the_extra_the_kind_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(diffusers_run, "available", lambda: False)
+    monkeypatch.setattr(schedulers, "available", lambda: False)
     assert "pip install 'sharpbound[audit]'" in str(chapters.get("audit").unavailable())
     with pytest.raises(InputError, match=r"pip install 'sharpbound\[audit\]'"):
         build_scheduler("DDIMScheduler", "linear", {})
@@ -161,7 +168,7 @@ def test_a_scheduler_that_breaks_at_every_T_fails(monkeypatch: pytest.MonkeyPatc
     def breaks(*_: Any, **__: Any) -> Any:
         raise NotMeasured("ValueError at T = 20: no")
 
-    monkeypatch.setattr(diffusers_run, "measure", breaks)
+    monkeypatch.setattr(schedulers, "measure", breaks)
     outcome = measure_cases([load_case(DDIM_CASE)], load_theory(), Cache(None), workers=1)
     ((id, failed),) = outcome.failures.items()
     assert (failed.reason, failed.trace) == ("nothing could be measured: ValueError at T = 20: no", "")

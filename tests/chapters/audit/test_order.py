@@ -8,8 +8,9 @@ import torch
 
 from sharpbound import processes
 from sharpbound.chapters.audit.asked import MIXTURE
-from sharpbound.chapters.audit.measuring import Point, mixture_score
+from sharpbound.chapters.audit.measuring import Point
 from sharpbound.chapters.audit.order import lowest_power
+from sharpbound.chapters.audit.quick import mixture_score
 from sharpbound.chapters.audit.views import HIGH, View, default_views, moved
 from sharpbound.laws.probe import Probed
 from sharpbound.targets import build

@@ -10,6 +10,7 @@ from typing import Any
 
 from sharpbound import foreign, samplers
 from sharpbound.audit import adapt
+from sharpbound.chapters.audit.guided import Guided
 from sharpbound.chapters.audit.views import View, default_views, given_views
 from sharpbound.errors import InputError, did_you_mean
 from sharpbound.samplers import Sampler
@@ -17,7 +18,13 @@ from sharpbound.targets import Gaussian1D, Target1D, build
 
 MIXTURE = {"family": "gaussian-mixture", "weights": [0.4, 0.6], "means": [-1.0, 1.2], "stds": [0.35, 0.5]}
 GAUSSIAN = {"family": "gaussian", "mean": 0.5, "std": 0.5}
-"""Targets of deterministic and of stochastic samplers, by name "mixture" and "gaussian"."""
+CLOSE = {"family": "gaussian-mixture", "weights": [0.5, 0.5], "means": [-0.3, 0.8], "stds": [0.6, 0.45]}
+NAMED: dict[str, dict[str, Any]] = {"mixture": MIXTURE, "gaussian": GAUSSIAN, "close": CLOSE}
+"""Targets of deterministic samplers, of stochastic ones, and with guidance, which drives modes apart: a gap between
+them is crossed by a part of the mass that goes like the error, and W2 like its square root."""
+WIDE = {"family": "gaussian", "mean": 0.0, "std": 1.5}
+"""The unconditional law of guidance."""
+MOST_GUIDED = 100.0
 
 
 @dataclass(frozen=True)
@@ -33,6 +40,9 @@ class Asked:
     target : a case file, or a family with parameters after a colon.
     same_as : a sampler of the library, with parameters after a colon, to compare with instead.
     at : a number of steps at which W2 is put beside that of the library's methods.
+    guidance : scale of guidance, from the law ``unconditional`` to the target (`sharpbound.chapters.audit.guided`).
+    unconditional : a case file, or a family with parameters after a colon.
+    options, allow : of a scheduler, keywords of its constructor, and checks of its schedule that need not be kept.
     """
 
     order: float | None = None
@@ -44,6 +54,10 @@ class Asked:
     target: str | None = None
     same_as: str | None = None
     at: int | None = None
+    guidance: float | None = None
+    unconditional: str | None = None
+    options: str | None = None
+    allow: str | None = None
 
     def check(self) -> None:
         """InputError for a convention that there is not, and for options that exclude each other."""
@@ -55,8 +69,14 @@ class Asked:
             )
         if self.at is not None and self.at < 2:
             raise InputError(f"must be 2 steps or more, not {self.at}", key="--at")
+        if self.guidance is None and self.unconditional is not None:
+            raise InputError("goes with --guidance", key="--unconditional")
+        if self.guidance is not None and self.at is not None:
+            raise InputError(
+                "the library's methods are measured without guidance: leave out --at", key="--guidance"
+            )
         if self.same_as is not None:
-            for key in ("order", "steps", "at", "target"):
+            for key in ("order", "steps", "at", "target", "guidance"):
                 if getattr(self, key) is not None:
                     raise InputError(f"--same-as compares coefficients: leave out --{key}", key="--same-as")
 
@@ -67,16 +87,7 @@ class Asked:
 
     def target_for(self, deterministic: bool) -> Target1D:
         """InputError at --target for one on which such a sampler cannot be measured."""
-        if self.target is None:
-            spec = MIXTURE if deterministic else GAUSSIAN
-        else:
-            spec = _target_spec(self.target)
-        try:
-            found = build(spec)
-        except InputError as mistake:
-            raise InputError(mistake.message, key="--target") from None
-        if not isinstance(found, Target1D):
-            raise InputError("an audit needs a target on the line", key="--target")
+        found = _law(self.target, NAMED[self._default(deterministic)], "--target")
         if not deterministic and not isinstance(found, Gaussian1D):
             raise InputError(
                 "the sampler draws noise: it is measured on a Gaussian, as gaussian:mean=0.5,std=0.5",
@@ -84,8 +95,25 @@ class Asked:
             )
         return found
 
+    def guided(self, deterministic: bool) -> Guided | None:
+        """The guided law, if there is guidance; InputError at --guidance for a sampler that draws noise."""
+        if self.guidance is None or self.guidance == 1:
+            return None
+        if not deterministic:
+            raise InputError(
+                "the sampler draws noise; a guided ODE has a law, a guided SDE none", key="--guidance"
+            )
+        if not abs(self.guidance) <= MOST_GUIDED:
+            raise InputError(f"must be at most {MOST_GUIDED:g}, not {self.guidance:g}", key="--guidance")
+        free = _law(self.unconditional, WIDE, "--unconditional")
+        return Guided(self.target_for(True), free, self.guidance)
+
     def target_words(self, deterministic: bool) -> str:
-        return self.target or ("mixture" if deterministic else "gaussian")
+        return self.target or self._default(deterministic)
+
+    def _default(self, deterministic: bool) -> str:
+        guided = self.guidance not in (None, 1)
+        return ("close" if guided else "mixture") if deterministic else "gaussian"
 
     def numbers(self) -> Sequence[int] | None:
         """The numbers of steps asked for."""
@@ -126,18 +154,28 @@ def read_spec(text: str, key: str, option: str) -> dict[str, Any]:
     return spec
 
 
-def _target_spec(text: str) -> dict[str, Any]:
-    if text in ("mixture", "gaussian"):
-        return MIXTURE if text == "mixture" else GAUSSIAN
+def _law(text: str | None, default: dict[str, Any], key: str) -> Target1D:
+    try:
+        found = build(default if text is None else _target_spec(text, key))
+    except InputError as mistake:
+        raise InputError(mistake.message, key=key) from None
+    if not isinstance(found, Target1D):
+        raise InputError("an audit needs a law on the line", key=key)
+    return found
+
+
+def _target_spec(text: str, key: str) -> dict[str, Any]:
+    if text in NAMED:
+        return NAMED[text]
     if not text.endswith(".toml"):
-        return read_spec(text, "family", "--target")
+        return read_spec(text, "family", key)
     try:
         table = tomllib.loads(Path(text).read_text())
     except OSError as error:
-        raise InputError(f"{text}: {error.strerror}", key="--target") from None
+        raise InputError(f"{text}: {error.strerror}", key=key) from None
     except tomllib.TOMLDecodeError as error:
-        raise InputError(f"{text}: {error}", key="--target") from None
+        raise InputError(f"{text}: {error}", key=key) from None
     if not isinstance(table.get("target"), dict):
-        raise InputError(f"{text} has no [target]", key="--target")
+        raise InputError(f"{text} has no [target]", key=key)
     foreign.remember(str(Path(text).resolve().parent))
     return foreign.stamped(table["target"], "family", Path(text).resolve().parent)

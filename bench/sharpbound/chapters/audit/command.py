@@ -16,6 +16,8 @@ from sharpbound.chapters.audit.ends import blamed
 from sharpbound.chapters.audit.judging import LEGITIMATE, STATUS, STEPS, Judged, judge_view, worst
 from sharpbound.chapters.audit.measuring import Bench, scale_of
 from sharpbound.chapters.audit.same_as import compared
+from sharpbound.chapters.audit.scheduler_command import OURS, audit_scheduler, is_scheduler, plain_name
+from sharpbound.chapters.audit.schedulers import class_of
 from sharpbound.chapters.audit.trial import Trial, tried
 from sharpbound.chapters.audit.views import View
 from sharpbound.errors import InputError
@@ -29,8 +31,14 @@ INSIDE = 1e-8
 def audit_user(named: str, asked: Asked) -> dict[str, Any]:
     """The user's sampler ``named`` = MODULE:OBJECT measured, or compared, as a JSON document."""
     asked.check()
+    ours = named.startswith(OURS)
+    found = class_of(plain_name(named)) if ours else foreign.load(named)
+    if ours or is_scheduler(found):
+        return audit_scheduler(named, found, asked, _nominal(asked.order, named))
+    for option in ("options", "allow"):
+        if getattr(asked, option) is not None:
+            raise InputError("is for schedulers; leave it out", key=f"--{option}")
     views, steps = asked.views(), asked.numbers()
-    found = foreign.load(named)
     if asked.convention != "score":
         found = callable_of(found, named)
     if asked.same_as is not None:
@@ -63,10 +71,14 @@ def _bench(
 ) -> tuple[Bench, Trial | None]:
     """The sampler on its target: a mixture, or a Gaussian if it draws noise."""
     if _is_sampler(found):
+        if asked.guidance is not None:
+            raise InputError("a Sampler is measured by its exact law, without guidance", key="--guidance")
         sampler = as_sampler(found, named)
         return Bench(sampler, asked.target_for(sampler.deterministic)), None
     trial = _tried(found, named, asked, views[0], steps)
-    return Bench(trial.sampler, asked.target_for(trial.sampler.deterministic), trial.unit), trial
+    deterministic = trial.sampler.deterministic
+    target, guided = asked.target_for(deterministic), asked.guided(deterministic)
+    return Bench(trial.sampler, target, trial.unit, guided=guided), trial
 
 
 def _tried(found: Any, named: str, asked: Asked, view: View, steps: Sequence[int] | None) -> Trial:
@@ -110,6 +122,7 @@ def _document(
         "exponent": deciding.exponent,
         "interval": deciding.interval,
         "target": asked.target_words(bench.sampler.deterministic),
+        **({} if bench.guided is None else {"guidance": bench.guided.scale}),
         "schedule": deciding.view.schedule,
         "range": list(deciding.view.range),
         "ladder": deciding.view.steps,

@@ -14,10 +14,11 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from sharpbound.chapters.audit.guided import Guided, GuidedQuantiles
+from sharpbound.chapters.audit.quick import quick_score
 from sharpbound.chapters.audit.views import View, moved
 from sharpbound.chapters.sampling import measured_row
 from sharpbound.errors import InputError, NotMeasured
@@ -25,7 +26,7 @@ from sharpbound.laws.probe import Probed, Quantiles, probe_deterministic, probe_
 from sharpbound.processes import Ladder
 from sharpbound.samplers import ExactScore, PlainSampler, Sampler
 from sharpbound.samplers.own import Score, noisiest_first
-from sharpbound.targets import Gaussian1D, GaussianMixture1D, Target1D
+from sharpbound.targets import Target1D
 
 NODES = 601
 """Quantiles; the W2 of an error that is smooth in them is then good to some 1e-9 of itself."""
@@ -65,10 +66,14 @@ class Bench:
     target: Target1D
     unit: float = 2.0**-53
     score_of: Callable[..., Tensor] | None = None
+    guided: Guided | None = None
+    """With guidance: its score and its law in the place of the target's."""
     known: dict[tuple[View, int], Point] = field(default_factory=dict)
 
     @cached_property
     def quantiles(self) -> Quantiles:
+        if self.guided is not None:
+            return GuidedQuantiles(self.guided, NODES)
         return Quantiles(self.target, NODES)
 
     def point(self, view: View, T: int) -> Point:
@@ -111,9 +116,7 @@ class Bench:
 
     @cached_property
     def score(self) -> Score:
-        exact: Score = self.target.score
-        if isinstance(self.target, (Gaussian1D, GaussianMixture1D)):
-            exact = mixture_score(self.target)
+        exact: Score = quick_score(self.target) if self.guided is None else self.guided.score
         if self.score_of is None:
             return exact
         of = self.score_of
@@ -130,24 +133,3 @@ def scale_of(bench: Bench, view: View) -> float:
     ladder = view.ladder(4)
     truth: NDArray[np.float64] = bench.quantiles.at(ladder.level(ladder.stop))
     return math.sqrt(float(bench.quantiles.weights @ truth**2))
-
-
-def mixture_score(target: Gaussian1D | GaussianMixture1D) -> Score:
-    """``target.score`` in a few numpy operations: an audit asks for it ten thousand times, at some hundred points."""
-    if isinstance(target, GaussianMixture1D):
-        parts = target.log_weights, target.means, target.variances
-    else:
-        moments = target.moments()
-        parts = torch.zeros(1), moments.mean, moments.cov[0]
-    log_weights, means, variances = (values.double().numpy()[:, None] for values in parts)
-
-    def score(x: Tensor, a: float, sigma: float) -> Tensor:
-        at = x.numpy().reshape(-1)
-        v = a * a * variances + sigma * sigma
-        distance = at - a * means
-        slopes = distance / v
-        log_p = log_weights - 0.5 * np.log(v) - 0.5 * distance * slopes
-        p = np.exp(log_p - log_p.max(0))
-        return torch.from_numpy(-(p * slopes).sum(0) / p.sum(0)).reshape(x.shape)
-
-    return score

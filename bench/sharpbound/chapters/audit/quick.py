@@ -1,0 +1,39 @@
+"""Scores of normals and their mixtures in a few numpy operations.
+
+An audit asks for them ten thousand times, at some hundred points.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from sharpbound.samplers.own import Score
+from sharpbound.targets import Gaussian1D, GaussianMixture1D, Target1D
+
+
+def quick_score(target: Target1D) -> Score:
+    """``target.score``, the same up to rounding."""
+    return mixture_score(target) if isinstance(target, (Gaussian1D, GaussianMixture1D)) else target.score
+
+
+def mixture_score(target: Gaussian1D | GaussianMixture1D) -> Score:
+    """Of a normal, or of a mixture of them."""
+    if isinstance(target, GaussianMixture1D):
+        parts = target.log_weights, target.means, target.variances
+    else:
+        moments = target.moments()
+        parts = torch.zeros(1), moments.mean, moments.cov[0]
+    log_weights, means, variances = (values.double().numpy()[:, None] for values in parts)
+
+    def score(x: Tensor, a: float, sigma: float) -> Tensor:
+        at = x.numpy().reshape(-1)
+        v = a * a * variances + sigma * sigma
+        distance = at - a * means
+        slopes = distance / v
+        log_p = log_weights - 0.5 * np.log(v) - 0.5 * distance * slopes
+        p = np.exp(log_p - log_p.max(0))
+        return torch.from_numpy(-(p * slopes).sum(0) / p.sum(0)).reshape(x.shape)
+
+    return score
