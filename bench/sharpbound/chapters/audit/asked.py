@@ -70,7 +70,7 @@ class Asked:
         if self.target is None:
             spec = MIXTURE if deterministic else GAUSSIAN
         else:
-            spec = _target_spec(self.target)
+            spec = target_spec(self.target)
         try:
             found = build(spec)
         except InputError as mistake:
@@ -126,7 +126,8 @@ def read_spec(text: str, key: str, option: str) -> dict[str, Any]:
     return spec
 
 
-def _target_spec(text: str) -> dict[str, Any]:
+def target_spec(text: str) -> dict[str, Any]:
+    """The [target] table of --target: of a case file, or a family with parameters after a colon."""
     if text in ("mixture", "gaussian"):
         return MIXTURE if text == "mixture" else GAUSSIAN
     if not text.endswith(".toml"):

@@ -54,7 +54,7 @@ class Problem:
         if self.masked:
             return self._unmasking().solve(self.target, self.T)
         chains, counts = self._chains()
-        found = tuple(map(_tables, chains))
+        found = tuple(map(tables, chains))
         return Products(found, tuple(counts)) if counts else found[0]
 
     def check(self) -> None:
@@ -120,7 +120,8 @@ class Problem:
         return Chain(reverse, samplers.build(self.sampler), self.T, init, wrong)
 
 
-def _tables(chain: Chain) -> Tables:
+def tables(chain: Chain) -> Tables:
+    """The law of the output of ``chain`` beside the truth."""
     others: dict[str, Callable[[], float]] = {"path-kl": chain.path_kl}
     if isinstance(chain.sampler, Uniformisation):
         others["steps"] = chain.poisson_steps
