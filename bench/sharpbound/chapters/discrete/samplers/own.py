@@ -43,6 +43,8 @@ class OwnKernel(Factorised):
 
     title = "a kernel of one's own"
     source = "the user's"
+    most_states: ClassVar[int] = 1 << 16
+    most_states_of_paths: ClassVar[int] = 1 << 16
     by_coordinate: ClassVar[bool] = False  # what it does with one coordinate may depend on the others
 
     @property
