@@ -19,7 +19,7 @@ from sharpbound.errors import InputError, brief
 from sharpbound.numerics.quadrature import Array
 
 FOUND_BY = {
-    "chain": "finite state spaces, continuous time: a law pushed through the kernel of each step, in two halves of coordinates",
+    "chain": "finite state spaces, continuous time: a law pushed through each step, in two halves of coordinates",
     "product": "independent coordinates on finite spaces, any number of them: the law of each by itself",
     "subsets": "masked diffusion: a sum over all orders of unmasking, by dynamic programming over subsets of tokens",
     "counts": "masked diffusion of binary exchangeable laws of any length: the law of the number of ones",
@@ -67,8 +67,10 @@ class Problem:
         else:
             self._chains()
 
-    def check_metric(self, metric: str) -> None:
-        """InputError for a metric that so many states do not have."""
+    def check_metric(self, metric: str, judged: bool = True) -> None:
+        """InputError for a metric that so many states do not have; what is not ``judged`` may be left out of rows."""
+        if self.masked and judged:
+            self._unmasking().check_law(self.target, self.T, metric)
         chains, counts = ([], []) if self.masked else self._chains()
         if metric == "hamming-w1" and not counts:
             size = self.target.states if self.masked else chains[0].reverse.process.size

@@ -35,10 +35,7 @@ def random_sizes(marginals: Marginals, T: int) -> Array:
     """The law of the output where every token draws its step, one of T, by itself."""
     L = marginals.length
     if L > MOST_TOKENS_OF_RANDOM_SIZES:
-        raise InputError(
-            f"{L} tokens; random sizes of blocks take at most {MOST_TOKENS_OF_RANDOM_SIZES}",
-            key="target.length",
-        )
+        raise too_long(L)
     levels: dict[int, Array] = {0: np.ones((1, 1))}
     for t in range(T):
         now = 1 / (T - t)
@@ -51,6 +48,14 @@ def random_sizes(marginals: Marginals, T: int) -> Array:
                     after[k + b] = after[k + b] + more if k + b in after else more
         levels = after
     return levels[L].reshape((marginals.states,) * L)
+
+
+def too_long(length: int) -> InputError:
+    """What is told of too many tokens for random sizes of blocks."""
+    return InputError(
+        f"{length} tokens; random sizes of blocks take at most {MOST_TOKENS_OF_RANDOM_SIZES}",
+        key="target.length",
+    )
 
 
 def by_confidence(marginals: Marginals, sizes: Sequence[int], by: Literal["confidence", "entropy"]) -> Array:
