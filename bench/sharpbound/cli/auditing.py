@@ -71,6 +71,7 @@ def audit(
 ) -> None:
     """Measure the order of accuracy of your own sampler, without noise; see docs/audit.md."""
     from sharpbound.chapters.audit.command import STATUS, Asked, audit_user
+    from sharpbound.cli.kernels import audit_of_kernel, is_named_kernel
     from sharpbound.records.files import strict_json
     from sharpbound.run.audit_screen import show_audit, write_junit
     from sharpbound.run.badge import check_badge, write_badge
@@ -93,7 +94,7 @@ def audit(
     if badge is not None:
         check_badge(badge)
     try:
-        found = audit_user(sampler, asked)
+        found = (audit_of_kernel if is_named_kernel(sampler) else audit_user)(sampler, asked)
     except InputError as mistake:
         if traceback and mistake.__cause__ is not None:
             import traceback as of

@@ -30,7 +30,7 @@ def show_audit(found: dict[str, Any]) -> None:
     for view in found["views"]:
         order = "" if view["exponent"] is None else f", order {view['exponent']:.3f}"
         out.print(Text(f"{_where(view)}: {view['verdict']}{order}", style=COLOURS[view["verdict"]]))
-    claim = {"kind": "upper-bound", "metric": "w2", "formula": f"1/T**{found['nominal']:g}"}
+    claim = {"kind": "upper-bound", "metric": found["metric"], "formula": f"1/T**{found['nominal']:g}"}
     title = f"{found['sampler']}, {_where(found)}"
     show_document(
         CaseDocument.read(found | {"title": title, "claim": "order of accuracy", "claim_info": claim})
@@ -40,6 +40,8 @@ def show_audit(found: dict[str, Any]) -> None:
 
 
 def _where(view: dict[str, Any]) -> str:
+    if "where" in view:
+        return str(view["where"])
     low, high = view["range"]
     if low is None:
         return "levels that are not known"

@@ -14,6 +14,7 @@ from sharpbound.chapters.discrete import chain, divergences, process, samplers, 
 from sharpbound.chapters.discrete.masked import law, profile
 from sharpbound.chapters.discrete.masked.marginals import Marginals, entropy
 from sharpbound.chapters.discrete.reverse import Reverse
+from sharpbound.chapters.discrete.samplers import base
 
 RNG = np.random.default_rng(7)
 
@@ -104,7 +105,7 @@ def test_euler_by_hand(states, dim):
 def test_blocks_of_states_make_no_difference(monkeypatch):
     found = made(random_table(3, 3), "euler-ctmc", 1.0, 0.2, 4, "uniform")
     whole = found.output_law(), found.path_kl()
-    monkeypatch.setattr(chain, "BLOCK", 100)
+    monkeypatch.setattr(base, "BLOCK", 100)
     np.testing.assert_allclose(found.output_law(), whole[0], rtol=1e-13)
     assert found.path_kl() == pytest.approx(whole[1], rel=1e-13)
 

@@ -59,16 +59,19 @@ def test_profiles_in_closed_form(target):
     assert found.total == pytest.approx(table[-1], rel=1e-13)
 
 
-@pytest.mark.parametrize("sizes", [[1, 2, 1], [3, 1], [1, 3], [2, 2]])
-def test_blocks_of_any_sizes_over_all_orders(sizes):
+@pytest.mark.parametrize(
+    ("states", "sizes"), [(2, [1, 2, 1]), (2, [3, 1]), (2, [1, 3]), (2, [2, 2]), (3, [1, 2])]
+)
+def test_blocks_of_any_sizes_over_all_orders(states, sizes):
     """Law and averaged KL, every order by itself, in rational arithmetic."""
-    weights = RNG.integers(1, 9, (2,) * 4)
-    p = {x: Fraction(int(weights[x]), int(weights.sum())) for x in itertools.product(range(2), repeat=4)}
+    L = sum(sizes)
+    weights = RNG.integers(1, 9, (states,) * L)
+    p = {x: Fraction(int(weights[x]), int(weights.sum())) for x in itertools.product(range(states), repeat=L)}
 
     def prob(fixed):
         return sum(v for x, v in p.items() if all(x[i] == s for i, s in fixed.items()))
 
-    orders = list(itertools.permutations(range(4)))
+    orders = list(itertools.permutations(range(L)))
     expected, averaged = dict.fromkeys(p, Fraction(0)), 0.0
     ends = np.cumsum([0, *sizes])
     for order in orders:

@@ -317,7 +317,7 @@ def test_gibbs_by_hand():
     """Half of the time the first coordinate is drawn anew, half of the time the second."""
     reverse = reverse_of(random_table(2, 2))
     p = reverse.marginal(0.3)
-    kernel = samplers.corrector.redrawn(reverse, 0.3, False)(slice(0, 4))
+    kernel = samplers.corrector.Redrawn.at(reverse, 0.3, False)(slice(0, 4))
     for n, (a, b) in enumerate(itertools.product(range(2), repeat=2)):
         expected = np.zeros((2, 2))
         expected[:, b] += 0.5 * p[:, b] / p[:, b].sum()

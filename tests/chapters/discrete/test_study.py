@@ -92,7 +92,18 @@ def test_sizes_of_the_target_are_swept():
         (changed(CASE, "target", family="markov-chian"), "target.family: unknown discrete family"),
         (changed(CASE, "target", stay=1.5), "target.stay: must lie between 0 and 1"),
         (changed(CASE, "target", length=30), "states; at most 1048576 fit"),
-        (changed(CASE, "target", length=9), "19683 states; a step of this sampler takes at most 4096"),
+        (
+            CASE | {"target": {"family": "categorical", "probabilities": [1.0]}},
+            "must have two states or more, not 1",
+        ),
+        (
+            changed(changed(MASKED, "target", length=20), "measure", metric=["kl", "kl-averaged"]),
+            "target.length: 20 tokens; sums over subsets take at most 16",
+        ),
+        (
+            changed(CASE, "target", length=12),
+            r"3\^12 = 531441 states; .* with euler-ctmc takes at most 262144",
+        ),
         (
             CASE | {"target": {"family": "categorical", "probabilities": [0.5, 0.6]}},
             "must sum to 1, they sum to 1.1",

@@ -156,7 +156,7 @@ def read_spec(text: str, key: str, option: str) -> dict[str, Any]:
 
 def _law(text: str | None, default: dict[str, Any], key: str) -> Target1D:
     try:
-        found = build(default if text is None else _target_spec(text, key))
+        found = build(default if text is None else target_spec(text, key))
     except InputError as mistake:
         raise InputError(mistake.message, key=key) from None
     if not isinstance(found, Target1D):
@@ -164,7 +164,8 @@ def _law(text: str | None, default: dict[str, Any], key: str) -> Target1D:
     return found
 
 
-def _target_spec(text: str, key: str) -> dict[str, Any]:
+def target_spec(text: str, key: str = "--target") -> dict[str, Any]:
+    """The [target] table of an option: of a case file, a name of `NAMED`, or a family with parameters after a colon."""
     if text in NAMED:
         return NAMED[text]
     if not text.endswith(".toml"):

@@ -1,7 +1,7 @@
 """Engine ``chain``: the law of a sampler's output, pushed exactly through the kernel of every step.
 
-N states cost N^2 time a step and N memory: rows of a kernel are made in blocks. The true reverse kernel goes axis by
-axis, in N S d.
+N states cost N^2 time a step, in one product of matrices, and N memory. The true reverse kernel, corrector steps that
+draw one coordinate and the divergence of paths go axis by axis, in N S d.
 """
 
 from __future__ import annotations
@@ -11,16 +11,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sharpbound.chapters.discrete.divergences import kl, rows_kl
+from sharpbound.chapters.discrete.divergences import kl
+from sharpbound.chapters.discrete.paths import step_kl
 from sharpbound.chapters.discrete.reverse import Reverse
 from sharpbound.chapters.discrete.samplers import Sampler
-from sharpbound.chapters.discrete.samplers.exact import ExactReverse, Uniformisation
+from sharpbound.chapters.discrete.samplers.exact import Uniformisation
 from sharpbound.chapters.discrete.score_error import Estimated, continuous_law, score_entropy
 from sharpbound.errors import InputError
 from sharpbound.numerics.quadrature import Array
 
-BLOCK = 1 << 21
-"""Transitions that are held at a time."""
 INITS = ("exact", "uniform", "stationary")
 """Laws a sampler may start from: of X at the horizon, equal chances for all states, the limit of the process."""
 
@@ -41,14 +40,19 @@ class Chain:
         return self.reverse if self.wrong is None else self.wrong
 
     def __post_init__(self) -> None:
-        if self.reverse.size > self.sampler.most_states:
-            raise InputError(
-                f"{self.reverse.size} states; a step of this sampler takes at most {self.sampler.most_states}",
-                key="target",
-            )
+        self.check_size("a step", max(self.sampler.most_states, self.sampler.most_states_of_paths))
         if self.wrong is not None and self.sampler.exact and not isinstance(self.sampler, Uniformisation):
             raise InputError(
                 "the true kernel has no score to be wrong; use uniformization", key="sampler.name"
+            )
+
+    def check_size(self, what: str, most: int) -> None:
+        """InputError where there are more states than ``what`` takes with this sampler."""
+        size, dim = self.reverse.process.size, self.reverse.data.ndim
+        if self.reverse.size > most:
+            raise InputError(
+                f"{size}^{dim} = {self.reverse.size} states; {what} with {self.sampler.name} takes at most {most}",
+                key="target",
             )
 
     @property
@@ -83,19 +87,9 @@ class Chain:
         if self.wrong is not None and isinstance(self.sampler, Uniformisation):
             return continuous_law(self.wrong, q, float(self.times[0]), float(self.times[-1]))
         for t, s in self.steps:
-            if isinstance(self.sampler, ExactReverse):
-                q = self.reverse.stepped(q, t, s)
-                continue
             for kernel in self.sampler.kernels(self.estimated, t, s):
-                flat = q.ravel()
-                q = np.sum([flat[part] @ kernel(part) for part in self.blocks()], axis=0).reshape(q.shape)
+                q = kernel.push(q)
         return q
-
-    def blocks(self) -> list[slice]:
-        """The states in blocks."""
-        N = self.reverse.size
-        rows = max(1, BLOCK // (N * self.sampler.fan_out(N)))
-        return [slice(first, min(first + rows, N)) for first in range(0, N, rows)]
 
     def path_kl(self) -> float:
         """KL of the true reverse chain on the time grid against the sampler's: of the start, and of each step given
@@ -104,15 +98,10 @@ class Chain:
         total = kl(self.reverse.marginal(float(self.times[0])), self.start())
         if isinstance(self.sampler, Uniformisation):  # of the paths in continuous time
             return total + self.score_entropy()
+        if self.sampler.exact:
+            return total
         for t, s in self.steps:
-            p = self.reverse.marginal(t).ravel()
-            first, *later = self.sampler.kernels(self.estimated, t, s)
-            whole = [np.concatenate([kernel(part) for part in self.blocks()]) for kernel in later]
-            for part in self.blocks():
-                block = first(part)
-                for kernel in whole:
-                    block = block @ kernel
-                total += float(p[part] @ rows_kl(self.reverse.true_rows(part, t, s), block))
+            total += step_kl(self.reverse, list(self.sampler.kernels(self.estimated, t, s)), t, s)
         return total
 
     def score_entropy(self) -> float:

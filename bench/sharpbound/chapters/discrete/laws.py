@@ -10,7 +10,8 @@ from typing import Any
 from sharpbound.chapters.discrete import divergences, process, samplers, score_error
 from sharpbound.chapters.discrete.chain import INITS, Chain
 from sharpbound.chapters.discrete.masked import samplers as masked_samplers
-from sharpbound.chapters.discrete.pair import Pair, Products, Tables
+from sharpbound.chapters.discrete.pair import Averages, Pair, Products, Tables
+from sharpbound.chapters.discrete.paths import ALL_PAIRS
 from sharpbound.chapters.discrete.reverse import Reverse
 from sharpbound.chapters.discrete.samplers.exact import Uniformisation
 from sharpbound.chapters.discrete.targets import Product, Target
@@ -18,15 +19,15 @@ from sharpbound.errors import InputError, brief
 from sharpbound.numerics.quadrature import Array
 
 FOUND_BY = {
-    "chain": "finite state spaces, continuous time: a law pushed through the kernel of each step, by blocks of states",
+    "chain": "finite state spaces, continuous time: a law pushed through each step, in two halves of coordinates",
     "product": "independent coordinates on finite spaces, any number of them: the law of each by itself",
     "subsets": "masked diffusion: a sum over all orders of unmasking, by dynamic programming over subsets of tokens",
     "counts": "masked diffusion of binary exchangeable laws of any length: the law of the number of ones",
     "profile": "masked diffusion, averaged over orders, from the mean entropies of k tokens: chains of any length",
 }
 """What finds a law, in a line."""
-MOST_STATES = {"hamming-w1": 512, "path-kl": 4096}
-"""Metrics that look at all pairs of states."""
+MOST_STATES_OF_PLANS = 512
+"""For hamming-w1, which looks at all pairs of states."""
 SOLVER = 1e-10
 """Total variation by which a law in continuous time may be off: an adaptive solver, at a tolerance of 1e-11."""
 
@@ -54,8 +55,10 @@ class Problem:
         if self.masked:
             return self._unmasking().solve(self.target, self.T)
         chains, counts = self._chains()
-        found = tuple(map(_tables, chains))
-        return Products(found, tuple(counts)) if counts else found[0]
+        if counts:
+            return Products(tuple(map(tables, chains)), tuple(counts))
+        (chain,) = chains
+        return tables(chain) if chain.reverse.size <= chain.sampler.most_states else paths_alone(chain)
 
     def check(self) -> None:
         """InputError, naming the key, for what `solve` cannot do as far as it is seen without computing."""
@@ -64,16 +67,23 @@ class Problem:
         else:
             self._chains()
 
-    def check_metric(self, metric: str) -> None:
-        """InputError for a metric that so many states do not have."""
-        if metric not in MOST_STATES or (not self.masked and len(self._chains()[1])):
-            return
-        size = self.target.states if self.masked else process.build(self.forward, self.target.states).size
-        if size**self.target.dim > MOST_STATES[metric]:
-            raise InputError(
-                f"{metric} takes at most {MOST_STATES[metric]} states, not {size}^{self.target.dim}",
-                key="measure.metric",
-            )
+    def check_metric(self, metric: str, judged: bool = True) -> None:
+        """InputError for a metric that so many states do not have; what is not ``judged`` may be left out of rows."""
+        if self.masked and judged:
+            self._unmasking().check_law(self.target, self.T, metric)
+        chains, counts = ([], []) if self.masked else self._chains()
+        if metric == "hamming-w1" and not counts:
+            size = self.target.states if self.masked else chains[0].reverse.process.size
+            if size**self.target.dim > MOST_STATES_OF_PLANS:
+                raise InputError(
+                    f"{metric} takes at most {MOST_STATES_OF_PLANS} states, not {size}^{self.target.dim}",
+                    key="measure.metric",
+                )
+        for chain in chains:
+            if metric == "path-kl":
+                chain.check_size(metric, chain.sampler.most_states_of_paths)
+            elif metric != "steps":
+                chain.check_size(metric, chain.sampler.most_states)
 
     def check_steps(self) -> None:
         """InputError where a step is too long for the sampler, or rates divide by zero."""
@@ -120,7 +130,13 @@ class Problem:
         return Chain(reverse, samplers.build(self.sampler), self.T, init, wrong)
 
 
-def _tables(chain: Chain) -> Tables:
+def paths_alone(chain: Chain) -> Averages:
+    """The divergence of paths of a ``chain`` whose output has too many states."""
+    return Averages("chain", {"path-kl": chain.path_kl}, chain.T * math.log(chain.reverse.size), {})
+
+
+def tables(chain: Chain) -> Tables:
+    """The law of the output of ``chain`` beside the truth."""
     others: dict[str, Callable[[], float]] = {"path-kl": chain.path_kl}
     if isinstance(chain.sampler, Uniformisation):
         others["steps"] = chain.poisson_steps
@@ -130,4 +146,5 @@ def _tables(chain: Chain) -> Tables:
         known = {"score_entropy": loss, "eps_score": math.sqrt(max(loss, 0.0))}
     solved = chain.wrong is not None and isinstance(chain.sampler, Uniformisation)
     accuracy = SOLVER if solved else 0.0
-    return Tables("chain", chain.truth(), chain.output_law(), chain.T, others, known, accuracy)
+    scale = 4 * math.log(chain.reverse.size) if chain.reverse.size > ALL_PAIRS else 1.0
+    return Tables("chain", chain.truth(), chain.output_law(), chain.T, others, known, accuracy, scale)

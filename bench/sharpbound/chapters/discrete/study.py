@@ -77,7 +77,7 @@ class Discrete(Experiment):
             problem = _problem(_params(case, point))
             problem.check()
             for metric in case.metrics:
-                problem.check_metric(metric)
+                problem.check_metric(metric, judged=metric == case.metrics[0])
 
     def check(self, case: Case) -> None:
         points = sweep_points(case.sweep, SWEEPABLE)

@@ -160,6 +160,7 @@ def categorical(probabilities: Any, states: int | None = None, dim: int | None =
         raise InputError(
             f"must have equally many states along each axis, not {table.shape}", key="target.probabilities"
         )
+    _two_states(table.shape[0], "target.probabilities")
     return Table(_probabilities(table, "target.probabilities"))
 
 
@@ -182,6 +183,7 @@ def product_of_categoricals(factors: Any, dim: int | None = None) -> Product:
     rows = _rows(factors, "target.factors")
     if len({len(row) for row in rows}) != 1:
         raise InputError("must have equally many states in each coordinate", key="target.factors")
+    _two_states(len(rows[0]), "target.factors")
     if dim is not None:
         _at_least(1, "dim", dim)
     distinct: dict[bytes, int] = {}
@@ -207,6 +209,7 @@ def exchangeable(weights: Any, components: Any, length: int) -> Exchangeable:
     share, rows = _row(weights, "target.weights"), _rows(components, "target.components")
     if len(share) != len(rows) or len({len(row) for row in rows}) != 1:
         raise InputError("must be one list of the same length for each weight", key="target.components")
+    _two_states(len(rows[0]), "target.components")
     return Exchangeable(share, np.array(rows), length)
 
 
@@ -293,6 +296,11 @@ def _probabilities(table: Array, key: str) -> Array:
 def _at_least(least: int, key: str, value: int) -> None:
     if value < least:
         raise InputError(f"must be at least {least}, got {value}", key=f"target.{key}")
+
+
+def _two_states(states: int, key: str) -> None:
+    if states < 2:
+        raise InputError(f"must have two states or more, not {states}", key=key)
 
 
 def _check_size(states: int, dim: int) -> None:

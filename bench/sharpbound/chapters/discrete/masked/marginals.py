@@ -52,16 +52,22 @@ class Marginals:
         return self.entries[tuple(slice(0, -1) if i in kept else -1 for i in range(self.length))]
 
     def conditional(self, i: int, seen: tuple[int, ...]) -> Array:
-        """What x_i is drawn from, p(x_i | x_seen) of i not among seen: (S,) * |seen| + (S,), x_i last.
-
-        Equal chances where x_seen never occurs: no path to a sequence that p can be comes there.
-        """
+        """What x_i is drawn from, p(x_i | x_seen) of i not among seen: (S,) * |seen| + (S,), x_i last."""
         kept = {*seen, i}
         joint = self.entries[tuple(slice(0, -1) if j in kept else -1 for j in range(self.length))]
         joint = np.moveaxis(joint, sorted(kept).index(i), -1)
-        total = self.of_tokens(seen)[..., None]
+        return self.drawn(joint, -1)
+
+    def drawn(self, joint: Array, axis: int) -> Array:
+        """What a token is drawn from given the others, of a law of both, ``joint``, with its values along an axis.
+
+        Equal chances where the others never occur: no path to a sequence that p can be comes there.
+        """
+        total = joint.sum(axis, keepdims=True)
         law = np.where(total > 0, joint / np.where(total > 0, total, 1.0), 1 / self.states)
-        return law if self.bits is None else raced(law, self.bits)
+        return (
+            law if self.bits is None else np.moveaxis(raced(np.moveaxis(law, axis, -1), self.bits), -1, axis)
+        )
 
     def entropies(self) -> Array:
         """h_k, the mean entropy of k tokens over all choices of them, k = 0 ... L."""

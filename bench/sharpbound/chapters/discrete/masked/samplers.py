@@ -34,6 +34,10 @@ class MaskedSampler(ABC):
     def check(self, target: Target, T: int) -> None:
         """InputError for what it cannot do, tokens that would stay masked included."""
 
+    def check_law(self, target: Target, T: int, metric: str) -> None:
+        """InputError for a ``metric`` of the law of the output where that has too many values."""
+        check_size(target.dim, target.states)
+
     @abstractmethod
     def solve(self, target: Target, T: int) -> Pair:
         """The law of the output beside the target."""
@@ -64,6 +68,19 @@ class MaskedBlocks(MaskedSampler):
             check_size(target.dim, target.states)
         self.sizes(target, T)
 
+    def check_law(self, target: Target, T: int, metric: str) -> None:
+        sizes = self.sizes(target, T)
+        if metric == "kl-averaged" or self._counted(target, sizes):
+            return
+        check_size(target.dim, target.states)
+        if sizes is None and target.dim > law.MOST_TOKENS_OF_RANDOM_SIZES:
+            raise law.too_long(target.dim)
+
+    def _counted(self, target: Target, sizes: list[int] | None) -> bool:
+        """Whether the number of ones says all."""
+        binary = isinstance(target, Exchangeable) and target.states == 2
+        return sizes is not None and binary and target.dim > SHORT
+
     def solve(self, target: Target, T: int) -> Pair:
         sizes, known = self.sizes(target, T), profile.profile_of(target)
         others = {
@@ -71,12 +88,7 @@ class MaskedBlocks(MaskedSampler):
                 profile.averaged_kl_random(known, T) if sizes is None else profile.averaged_kl(known, sizes)
             )
         }
-        if (
-            sizes is not None
-            and isinstance(target, Exchangeable)
-            and target.states == 2
-            and target.dim > SHORT
-        ):
+        if sizes is not None and isinstance(target, Exchangeable) and self._counted(target, sizes):
             p, q = counts.true_counts(target), counts.output_counts(target, sizes)
             return counts.Counts(p, q, others, known.facts())
         if not fits(target.dim, target.states) or (
@@ -172,6 +184,9 @@ class FirstHitting(MaskedSampler):
             raise InputError(f"one token at a time takes {target.dim} steps, not {T}", key="sweep.T")
         if self.precision != "exact":
             check_size(target.dim, target.states)
+
+    def check_law(self, target: Target, T: int, metric: str) -> None:
+        MaskedBlocks().check_law(target, T, metric)
 
     def solve(self, target: Target, T: int) -> Pair:
         if self.precision == "exact":

@@ -1,13 +1,18 @@
 """What a sampler of a reverse chain is: the kernel of each step, a law of the next state for every state x.
 
-Almost all are *factorised*: given x every coordinate moves by itself, so that a kernel is d arrays (N, S'). Laws are
-pushed through it by blocks of states, never by a matrix of all of them.
+Almost all are *factorised*: given x every coordinate moves by itself, so that a kernel is d arrays (N, S'). A law is
+pushed through the coordinates in two halves,
+
+    q'(y) = sum_x q(x) prod_{i in first half} K_i(y_i | x) prod_{i in second half} K_i(y_i | x),
+
+which is one product of a matrix (sqrt N, N) and a matrix (N, sqrt N), N^2 multiplications and no (N, N) array.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -15,8 +20,32 @@ import numpy as np
 from sharpbound.chapters.discrete.reverse import Places, Reverse, product_rows
 from sharpbound.numerics.quadrature import Array
 
-Kernel = Callable[[slice], Array]
-"""A block of the states before -> its transition probabilities (n, N) to all states after."""
+BLOCK = 1 << 21
+"""Numbers that are held at a time."""
+
+
+class Kernel(ABC):
+    """Transition probabilities P(y | x) between all N states."""
+
+    @abstractmethod
+    def __call__(self, part: slice) -> Array:
+        """Those from a block of states x, (n, N)."""
+
+    def push(self, q: Array) -> Array:
+        """sum_x q(x) P(y | x), of the shape of q."""
+        flat = q.ravel()
+        each = [flat[part] @ self(part) for part in blocks(flat.size, self.numbers(flat.size))]
+        return np.asarray(np.sum(each, axis=0).reshape(q.shape))
+
+    def numbers(self, N: int) -> int:
+        """Numbers held for each row."""
+        return N
+
+
+def blocks(N: int, numbers: int) -> list[slice]:
+    """N states in blocks, of each of which so many numbers are held."""
+    rows = max(1, BLOCK // numbers)
+    return [slice(first, min(first + rows, N)) for first in range(0, N, rows)]
 
 
 class Sampler(ABC):
@@ -25,8 +54,10 @@ class Sampler(ABC):
     name: ClassVar[str]
     title: ClassVar[str]
     source: ClassVar[str]
-    most_states: ClassVar[int] = 4096
-    """Every state may be reached from every other in one step: N^2 transitions."""
+    most_states: ClassVar[int]
+    """For the law of its output."""
+    most_states_of_paths: ClassVar[int]
+    """For the divergence of its paths."""
     by_coordinate: ClassVar[bool] = True
     """Whether on a product of laws every coordinate moves by itself, as if it were alone."""
 
@@ -34,10 +65,6 @@ class Sampler(ABC):
     """Whether its steps pull the law towards the marginal, whatever came before."""
     exact: ClassVar[bool] = False
     """Whether it takes the true kernel, and no score."""
-
-    def fan_out(self, N: int) -> int:
-        """Numbers held for each transition of a row."""
-        return 1
 
     @abstractmethod
     def kernels(self, reverse: Reverse, t: float, s: float) -> Sequence[Kernel]:
@@ -47,17 +74,34 @@ class Sampler(ABC):
 class Factorised(Sampler):
     """Coordinates that move independently given the state."""
 
+    most_states: ClassVar[int] = 1 << 18
+    most_states_of_paths: ClassVar[int] = 1 << 20
+
     @abstractmethod
     def factors(self, reverse: Reverse, t: float, s: float) -> list[Array]:
         """For each coordinate its law at s given the state at t, (N, S')."""
 
     def kernels(self, reverse: Reverse, t: float, s: float) -> Sequence[Kernel]:
-        return [factorised(self.factors(reverse, t, s))]
+        return [Apart(self.factors(reverse, t, s))]
 
 
-def factorised(factors: Sequence[Array]) -> Kernel:
-    """The kernel of independent coordinates."""
-    return lambda part: product_rows([factor[part] for factor in factors])
+@dataclass(frozen=True)
+class Apart(Kernel):
+    """Coordinates that move apart from each other: ``factors[i]`` (N, S') is the law of coordinate i after the step."""
+
+    factors: Sequence[Array]
+
+    def __call__(self, part: slice) -> Array:
+        return product_rows([factor[part] for factor in self.factors])
+
+    def push(self, q: Array) -> Array:
+        flat, half = q.ravel()[:, None], len(self.factors) // 2
+        widest = self.factors[0].shape[1] ** (len(self.factors) - half)
+        total: Array | float = 0.0
+        for part in blocks(flat.size, widest):
+            first = product_rows([factor[part] for factor in (flat, *self.factors[:half])])
+            total = total + first.T @ product_rows([factor[part] for factor in self.factors[half:]])
+        return np.asarray(total).reshape(q.shape)
 
 
 def own_states(size: int, dim: int) -> list[Places]:

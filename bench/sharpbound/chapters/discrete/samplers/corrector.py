@@ -15,14 +15,14 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from sharpbound.chapters.discrete.reverse import Reverse
-from sharpbound.chapters.discrete.samplers.base import Kernel, Sampler, factorised, held, own_states
+from sharpbound.chapters.discrete.reverse import Places, Reverse
+from sharpbound.chapters.discrete.samplers.base import Apart, Kernel, Sampler, held, own_states
 from sharpbound.chapters.discrete.samplers.euler import jump_chances
 from sharpbound.errors import InputError
 from sharpbound.numerics.quadrature import Array
 
 Corrector = Literal["forward-backward", "gibbs", "informed"]
-MOST_STATES = 1024
+MOST_STATES_OF_PATHS = 1024
 """Divergences of paths ask for products of kernels, in N^3."""
 
 
@@ -51,10 +51,11 @@ class Corrected(Sampler):
 
     @property
     def most_states(self) -> int:  # type: ignore[override]
-        return min(MOST_STATES, self.predictor.most_states)
+        return self.predictor.most_states
 
-    def fan_out(self, N: int) -> int:
-        return self.predictor.fan_out(N)
+    @property
+    def most_states_of_paths(self) -> int:  # type: ignore[override]
+        return min(MOST_STATES_OF_PATHS, self.predictor.most_states_of_paths)
 
     @property
     def by_coordinate(self) -> bool:  # type: ignore[override]
@@ -66,9 +67,9 @@ class Corrected(Sampler):
 
     def kernels(self, reverse: Reverse, t: float, s: float) -> Sequence[Kernel]:
         if self.corrector == "forward-backward":
-            again = factorised(self._both_ways(reverse, s, self.size * (t - s)))
+            again: Kernel = Apart(self._both_ways(reverse, s, self.size * (t - s)))
         else:
-            again = redrawn(reverse, s, self.corrector == "informed")
+            again = Redrawn.at(reverse, s, self.corrector == "informed")
         return [*self.predictor.kernels(reverse, t, s), *[again] * self.steps]
 
     def _both_ways(self, reverse: Reverse, s: float, h: float) -> list[Array]:
@@ -78,25 +79,39 @@ class Corrected(Sampler):
         return [held(jumps, reverse, i) for i, jumps in enumerate(jump_chances(rates, h))]
 
 
-def redrawn(reverse: Reverse, s: float, informed: bool) -> Kernel:
-    """The kernel that draws one coordinate anew given the others."""
-    size, dim = reverse.process.size, reverse.data.ndim
-    here = own_states(size, dim)
-    laws = reverse.redrawn(s)
-    own = np.stack([law[np.arange(reverse.size), at] for law, at in zip(laws, here, strict=True)])
-    if informed:
-        chosen = np.argmin(np.round(own, 12), axis=0)  # rounding does not order what is equal
-        chance = [(chosen == axis).astype(float) for axis in range(dim)]
-    else:
-        chance = [np.full(reverse.size, 1 / dim)] * dim
+@dataclass(frozen=True)
+class Redrawn(Kernel):
+    """One coordinate is drawn anew given the others.
 
-    def rows(part: slice) -> Array:
-        states = np.arange(part.start, part.stop)
-        out = np.zeros((len(states), reverse.size))
-        for axis in range(dim):
-            stride = size ** (dim - 1 - axis)
-            to = (states - here[axis][part] * stride)[:, None] + stride * np.arange(size)
-            out[np.arange(len(states))[:, None], to] += chance[axis][part, None] * laws[axis][part]
+    laws : for each coordinate P(X_i = v | x_-i), (N, S').  chance : that it is the one, (N,), by the state x.
+    """
+
+    here: Sequence[Places]
+    laws: Sequence[Array]
+    chance: Sequence[Array]
+
+    @classmethod
+    def at(cls, reverse: Reverse, s: float, informed: bool) -> Redrawn:
+        """By the law at time s: the coordinate that is least likely as it is, or any."""
+        here, laws = own_states(reverse.process.size, reverse.data.ndim), reverse.redrawn(s)
+        if not informed:
+            return cls(here, laws, [np.full(reverse.size, 1 / len(laws))] * len(laws))
+        own = np.stack([law[np.arange(reverse.size), at] for law, at in zip(laws, here, strict=True)])
+        chosen = np.argmin(np.round(own, 12), axis=0)  # rounding does not order what is equal
+        return cls(here, laws, [(chosen == axis).astype(float) for axis in range(len(laws))])
+
+    def __call__(self, part: slice) -> Array:
+        states, (N, size) = np.arange(part.start, part.stop), self.laws[0].shape
+        out = np.zeros((len(states), N))
+        for axis, (at, law, chance) in enumerate(zip(self.here, self.laws, self.chance, strict=True)):
+            stride = size ** (len(self.laws) - 1 - axis)
+            to = (states - at[part] * stride)[:, None] + stride * np.arange(size)
+            out[np.arange(len(states))[:, None], to] += chance[part, None] * law[part]
         return out
 
-    return rows
+    def push(self, q: Array) -> Array:
+        out = np.zeros(q.shape)
+        for axis, (at, law, chance) in enumerate(zip(self.here, self.laws, self.chance, strict=True)):
+            others = (q.ravel() * chance).reshape(q.shape).sum(axis, keepdims=True)
+            out += others * law[np.arange(q.size), at].reshape(q.shape)  # P(x_i | x_-i)
+        return out

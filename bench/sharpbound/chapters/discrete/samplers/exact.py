@@ -4,11 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import ClassVar
 
 from sharpbound.chapters.discrete.reverse import Reverse
 from sharpbound.chapters.discrete.samplers.base import Kernel, Sampler
+from sharpbound.numerics.quadrature import Array
+
+
+@dataclass(frozen=True)
+class TrueKernel(Kernel):
+    """P(X_s = y | X_t = x)."""
+
+    reverse: Reverse
+    t: float
+    s: float
+
+    def __call__(self, part: slice) -> Array:
+        return self.reverse.true_rows(part, self.t, self.s)
+
+    def push(self, q: Array) -> Array:
+        return self.reverse.stepped(q, self.t, self.s)
 
 
 @dataclass(frozen=True)
@@ -19,10 +34,11 @@ class ExactReverse(Sampler):
     title = "true reverse kernel"
     source = "Bayes' rule"
     most_states: ClassVar[int] = 1 << 20
+    most_states_of_paths: ClassVar[int] = 1 << 20
     exact: ClassVar[bool] = True
 
     def kernels(self, reverse: Reverse, t: float, s: float) -> Sequence[Kernel]:
-        return [partial(reverse.true_rows, t=t, s=s)]
+        return [TrueKernel(reverse, t, s)]
 
 
 @dataclass(frozen=True)

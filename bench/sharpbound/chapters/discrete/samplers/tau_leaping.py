@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 
@@ -28,6 +28,8 @@ class TauLeaping(Factorised):
 
     several: Literal["clamp", "reject"] = "clamp"
 
+    most_states: ClassVar[int] = 1 << 16
+    most_states_of_paths: ClassVar[int] = 1 << 16
     name = "tau-leaping"
     title = "Poisson tau-leaping"
     source = "Campbell et al. (2205.14987)"

@@ -32,13 +32,11 @@ class TwoStage(Sampler):
     theta: float = 0.5
 
     most_states: ClassVar[int] = 256
+    most_states_of_paths: ClassVar[int] = 256
 
     def __post_init__(self) -> None:
         if not 0 < self.theta < 1:
             raise InputError(f"must lie strictly between 0 and 1, got {self.theta:g}", key="sampler.theta")
-
-    def fan_out(self, N: int) -> int:
-        return N
 
     @abstractmethod
     def intensity(self, first: Array, second: Array) -> Array:
@@ -53,29 +51,48 @@ class TwoStage(Sampler):
         """Length of the second leap."""
 
     def kernels(self, reverse: Reverse, t: float, s: float) -> Sequence[Kernel]:
-        h, N = t - s, reverse.size
+        h = t - s
         rho = t - self.theta * h
         here = own_states(reverse.process.size, reverse.data.ndim)
         first = [by_displacement(rate, at) for rate, at in zip(reverse.rates(t), here, strict=True)]
         second = [by_displacement(rate, at) for rate, at in zip(reverse.rates(rho), here, strict=True)]
         leap = leapt_apart(here, *([self.theta * h * f[k] for f in first] for k in (0, 1)))
+        return [TwoLeaps(self, h, here, first, second, leap)]
 
-        def rows(part: slice) -> Array:
-            n = part.stop - part.start
-            # (x, y*) as rows: intensities of both, by displacement, up and down
-            second_leap = [
-                [
-                    self.span(h) * np.maximum(self.intensity(f[k][part, None], g[k]), 0.0).reshape(n * N, -1)
-                    for f, g in zip(first, second, strict=True)
-                ]
-                for k in (0, 1)
+
+@dataclass(frozen=True)
+class TwoLeaps(Kernel):
+    """A leap from each x to all y*, and from each pair another.
+
+    first, second : for each coordinate the rates at t and rho, by displacement, up and down.
+    leap : for each coordinate the law of y*, (N, S').
+    """
+
+    sampler: TwoStage
+    h: float
+    here: Sequence[Places]
+    first: Sequence[tuple[Array, Array]]
+    second: Sequence[tuple[Array, Array]]
+    leap: Sequence[Array]
+
+    def numbers(self, N: int) -> int:
+        return N * N
+
+    def __call__(self, part: slice) -> Array:
+        n, N = part.stop - part.start, len(self.here[0])
+        # (x, y*) as rows: intensities of both, by displacement, up and down
+        second_leap = [
+            [
+                np.maximum(self.sampler.intensity(f[k][part, None], g[k]), 0.0).reshape(n * N, -1)
+                * self.sampler.span(self.h)
+                for f, g in zip(self.first, self.second, strict=True)
             ]
-            starts = [self.start(np.repeat(at[part], N), np.tile(at, n)) for at in here]
-            moves = leapt_apart(starts, *second_leap)
-            to = product_rows([factor[part] for factor in leap])
-            return np.einsum("nk,nky->ny", to, product_rows(moves).reshape(n, N, N))
-
-        return [rows]
+            for k in (0, 1)
+        ]
+        starts = [self.sampler.start(np.repeat(at[part], N), np.tile(at, n)) for at in self.here]
+        moves = leapt_apart(starts, *second_leap)
+        to = product_rows([factor[part] for factor in self.leap])
+        return np.asarray(np.einsum("nk,nky->ny", to, product_rows(moves).reshape(n, N, N)))
 
 
 @dataclass(frozen=True)
