@@ -23,6 +23,7 @@ from sharpbound.cli.app import (
     app,
 )
 from sharpbound.cli.cases import (
+    cache_of,
     every_case,
     find_cases,
     measure,
@@ -94,7 +95,9 @@ def run(
     work = None if executor is Executor.processes and not scheduler else named(executor, scheduler)
     outcome = measure(cases, workers, cache, no_cache, output, theory, work)
     if every and output and (numbers := load_numbers()):
-        write_reproductions(output, reproduce(numbers, theory_of(theory), outcome.documents))
+        write_reproductions(
+            output, reproduce(numbers, theory_of(theory), outcome.documents, cache_of(cache, no_cache))
+        )
     show_outcome(outcome, json, output, [every])
 
 
@@ -195,7 +198,9 @@ def numbers(
     wanted = of_paper(known, paper) if paper else known
     cases = list(dict.fromkeys(number.case for number in wanted if number.case))
     outcome = measure(find_cases(cases), workers, cache, no_cache, None) if cases else None
-    found = reproduce(wanted, theory_of(None), outcome.documents if outcome else [])
+    found = reproduce(
+        wanted, theory_of(None), outcome.documents if outcome else [], cache_of(cache, no_cache)
+    )
     if json:
         for one in found:
             print(strict_json(one.model_dump(mode="json")))
@@ -254,6 +259,6 @@ def gate(
             documents,
             partial=bool(names),
             strict=strict,
-            unavailable=lambda kind: chapters.get(kind).unavailable(),
+            unavailable=chapters.unavailable,
         )
     raise typer.Exit(MEASURED if held else FAILED)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import copy
 import importlib.metadata
-import importlib.util
 import logging
 import sys
 from collections.abc import Iterator, Mapping
@@ -15,13 +14,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from sharpbound.chapters import unavailable
 from sharpbound.chapters.audit.diffusers_model import Angle, Convention, Discrete, Exploding, Flow, Karras
 from sharpbound.distances.base import Measured
 from sharpbound.errors import InputError, NotMeasured
 from sharpbound.laws.probe import Impulses, Quantiles, Tape, measure_deterministic, measure_stochastic
 from sharpbound.targets.base import Target1D
-
-EXTRA = "diffusers is not installed: pip install 'sharpbound[audit]'"
 
 CONVENTIONS: dict[str, type[Convention]] = {
     "DDIMParallelScheduler": Discrete,
@@ -60,11 +58,6 @@ UNIT = 2.0**-24
 """Unit roundoff of float32, in which diffusers keeps its tables."""
 
 
-def available() -> bool:
-    """Whether diffusers can be imported."""
-    return importlib.util.find_spec("diffusers") is not None
-
-
 def version() -> str:
     """Of the diffusers that is installed: what it measures belongs to it."""
     return importlib.metadata.version("diffusers")
@@ -83,8 +76,8 @@ def uniform_log_snr(levels: int = 5120, low: float = 0.02, high: float = 20.0) -
 
 def check_scheduler(name: str) -> None:
     """Raise InputError without diffusers, and for a scheduler that the adapter does not drive."""
-    if not available():
-        raise InputError(EXTRA, key="audit.scheduler")
+    if missing := unavailable("audit"):
+        raise InputError(missing, key="audit.scheduler")
     if name not in CONVENTIONS:
         raise InputError(
             f"the audit does not drive {name!r}; choose one of {', '.join(CONVENTIONS)}",

@@ -50,9 +50,6 @@ class Audit(Experiment):
 
     kind = "audit"
 
-    def unavailable(self) -> str | None:
-        return None if diffusers_run.available() else diffusers_run.EXTRA
-
     def validate(self, case: Case, claim: Claim) -> None:
         if case.metrics != ["w2"]:
             raise InputError('an audit measures W2: metric = "w2"', key="measure.metric")
