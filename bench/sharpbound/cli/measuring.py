@@ -252,7 +252,10 @@ def gate(
     else:
         documents = read_documents(source or RESULTS)
     if update:
+        from sharpbound.run.results import freeze
+
         held = rewrite(against, documents, partial=bool(names))
+        freeze(against, documents, None if names else source or RESULTS)
     else:
         held = judge(
             against,

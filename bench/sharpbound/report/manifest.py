@@ -13,13 +13,15 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from sharpbound.records.files import parse_json, strict_json
+from sharpbound.places import default_directory
+from sharpbound.records.files import documents_file, parse_json, strict_json
 from sharpbound.records.numbers import FILE as NUMBERS
 from sharpbound.records.values import entries, table
+from sharpbound.report.engines import ROUTES
 
 FILE = "site.json"
-RESULTS = ("cases.json", "environment.json", NUMBERS)
-"""The files of a run that a site is made of."""
+BESIDE = ("environment.json", NUMBERS)
+"""The files of a run that a site is made of beside its documents."""
 _LIBRARIES = ("matplotlib", "seaborn", "jinja2")
 _PACKAGE = Path(__file__).resolve().parents[1]
 
@@ -68,18 +70,20 @@ class Manifest:
 
 def made_of(folder: Path) -> str:
     """Digest of the results in ``folder`` and of the code that makes pages of them; empty without results."""
-    if not (folder / RESULTS[0]).is_file():
+    documents = documents_file(folder)
+    if documents is None:
         return ""
-    return hashlib.sha256(
-        "\n".join([_code(), *(_of_file(folder / name) for name in RESULTS)]).encode()
-    ).hexdigest()
+    files = [documents, *(folder / name for name in BESIDE), default_directory("reports/published") / ROUTES]
+    return hashlib.sha256("\n".join([_code(), *map(_of_file, files)]).encode()).hexdigest()
 
 
 @cache
 def _code() -> str:
     """Of the package's source with its templates, and the versions of the libraries that draw and set pages."""
     found = hashlib.sha256()
-    for path in sorted(path for path in _PACKAGE.rglob("*") if path.suffix in (".py", ".j2", ".js", ".css")):
+    for path in sorted(
+        path for path in _PACKAGE.rglob("*") if path.suffix in (".py", ".j2", ".js", ".css", ".toml")
+    ):
         found.update(path.relative_to(_PACKAGE).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
     found.update("\n".join(metadata.version(name) for name in _LIBRARIES).encode())
     return found.hexdigest()
