@@ -16,7 +16,7 @@ import pytest
 import torch
 
 from problems import problem
-from sharpbound import laws
+from sharpbound import chapters, laws
 from sharpbound.chapters.audit import schedulers
 from sharpbound.samplers import ExactScore
 from sharpbound.samplers.base import run
@@ -83,7 +83,7 @@ def test_sampling_loop(benchmark: Any, loop: str) -> None:
     x = torch.randn(PARTICLES, 1, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     score = ExactScore(target, ladder)
     if loop == "diffusers":
-        if not schedulers.available():
+        if chapters.unavailable("audit"):
             pytest.skip("needs the extra: audit")
         scheduler = schedulers.build_scheduler("DDIMScheduler", "uniform-log-snr", {"clip_sample": False})
         convention = schedulers.CONVENTIONS["DDIMScheduler"](scheduler)

@@ -49,7 +49,7 @@ def case_file(path: Path, theory: Mapping[str, Any], seconds: float = 1.0) -> st
         case = load_case(path)
         claim = find_claim(theory, case.claim)
         experiment = chapters.get(case.kind)
-        if why := experiment.unavailable():
+        if why := chapters.unavailable(case.kind):
             return f"unavailable: {why}"
         limits = Limits(seconds=min(seconds, case.limits.seconds), memory=min(2.0, case.limits.memory))
         with within(limits):

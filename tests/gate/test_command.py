@@ -13,6 +13,8 @@ import pytest
 from gate_documents import document
 from sharpbound import cli, places
 from sharpbound.chapters import EXPERIMENTS
+from sharpbound.errors import InputError
+from sharpbound.gate.snapshots import moved
 from sharpbound.suite import loading
 from toy_cells import calls
 from toy_experiment import Toy, write_case, write_suite
@@ -99,6 +101,26 @@ def test_an_update_says_what_moved(folder: Path, gate: Command) -> None:
         "- b: sharp, exponent 1 in [0.99, 1.01]",
     ]
     assert gate()[0] == 0
+
+
+def test_an_update_freezes_the_run_beside_the_reference(folder: Path, gate: Command) -> None:
+    write(folder, document("a"), document("b"))
+    latest, published = folder / "reports" / "latest", folder / "reports" / "published"
+    (latest / "environment.json").write_text('{"sharpbound": "1.0"}')
+    gate("--update")
+    assert sorted(path.name for path in published.iterdir()) == [
+        "cases.json.xz",
+        "environment.json",
+        "rows.parquet",
+        "slopes.jsonl",
+    ]
+    assert moved(published, latest) == ([], 2)
+    (published / "slopes.jsonl").unlink()  # the documents alone are a snapshot
+    assert moved(latest, published) == ([], 2)
+    frozen = published / "cases.json.xz"
+    frozen.write_bytes(frozen.read_bytes()[:-9])
+    with pytest.raises(InputError, match=r"cases\.json\.xz: is not readable as JSON"):
+        moved(latest, published)
 
 
 def test_a_case_that_measured_nothing_is_never_recorded(folder: Path, gate: Command) -> None:

@@ -13,7 +13,7 @@ import pytest
 from pages import Page
 from sharpbound import cli
 from sharpbound.errors import InputError
-from sharpbound.report import drawings, render
+from sharpbound.report import drawings, making, render
 
 RENDER = sys.modules[render.__module__]
 
@@ -65,7 +65,8 @@ def test_what_did_not_change_is_not_drawn_again(
     render(write(run, again), out)
     assert drawn == []
     assert {name for name, data in content(out).items() if before[name] != data} <= {
-        f"cases/{d['case']}.html" for d in documents
+        "site.json",
+        *(f"cases/{d['case']}.html" for d in documents),
     }
     moved = json.loads(json.dumps(documents))
     moved[0]["title"] = "Another title"
@@ -75,6 +76,24 @@ def test_what_did_not_change_is_not_drawn_again(
     drawn.clear()
     render(write(run, moved), out)
     assert drawn == ["ode-sign-change"]
+
+
+def test_a_site_of_which_nothing_changed_is_left_as_it_is(
+    documents: list[dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, out, made = write(tmp_path / "run", documents[:1]), tmp_path / "out", []
+    make = making.make
+    monkeypatch.setattr(making, "make", lambda *args: made.append(1) or make(*args))
+    render(run, out)
+    before = content(out)
+    render(run, out)
+    assert (len(made), content(out)) == (1, before)
+    (out / "index.html").write_text("mine")
+    render(run, out)
+    assert (len(made), content(out)) == (2, before)
+    (run / "environment.json").write_text('{"sharpbound": "9.9.9"}')
+    render(run, out)
+    assert len(made) == 3 and "9.9.9" in (out / "index.html").read_text()
 
 
 def test_pages_of_cases_that_went_go_too_and_other_files_stay(

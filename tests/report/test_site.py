@@ -101,7 +101,7 @@ def test_pictures_say_their_result_and_wait_until_they_are_seen(pages: dict[str,
 
 def test_what_was_learnt_leads_to_the_claims(pages: dict[str, Page]) -> None:
     index = pages["index.html"]
-    assert "The rate of li2024.ddpm is attained in path-kl and loose in tv." in index.words
+    assert "li2024.ddpm , is attained in path-space KL and loose in total variation, where" in index.words
     assert index.all("a", href="claims/li2024.ddpm.html")
 
 

@@ -10,9 +10,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from sharpbound.gate.reference import read_documents
 from sharpbound.records.document import CaseDocument
 from sharpbound.records.files import finite, strict_json, write_atomically
-from sharpbound.run.results import environment, tidy, write_results
+from sharpbound.run.results import environment, freeze, tidy, write_results
 
 DATA = {
     "case": "c",
@@ -93,3 +94,22 @@ def test_a_failed_write_leaves_the_old_file_and_no_rubbish(
         write_atomically(path, "new")
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_some_cases_take_their_places_in_what_is_frozen(tmp_path: Path) -> None:
+    def case(name: str, verdict: str) -> CaseDocument:
+        return CaseDocument.read(DATA | {"case": name, "verdict": verdict, "seconds": 1.5})
+
+    run, frozen = tmp_path / "run", tmp_path / "frozen"
+    freeze(frozen, [case("a", "sharp")], None)
+    assert not frozen.exists(), "some cases by themselves are no snapshot"
+    write_results(run, both := [case("a", "sharp"), case("b", "loose")])
+    freeze(frozen, both, run)
+    freeze(frozen, [case("b", "violated"), case("c", "sharp")], None)
+    assert [(d.case, d.verdict, d.seconds) for d in read_documents(frozen)] == [
+        ("a", "sharp", None),
+        ("b", "violated", None),
+        ("c", "sharp", None),
+    ]
+    assert sorted(set(pd.read_parquet(frozen / "rows.parquet").case)) == ["a", "b", "c"]
+    assert (frozen / "environment.json").read_bytes() == (run / "environment.json").read_bytes()

@@ -13,8 +13,13 @@ from sharpbound.chapters.base import Cell
 from sharpbound.errors import InputError
 from sharpbound.run import upkeep
 from sharpbound.run.cache import Cache, Entry
+from sharpbound.run.fingerprint import cell_key
 
 CELLS = [Cell("toy", {"T": T}) for T in (2, 3, 4)]
+
+
+def path_of(folder: Path, cell: Cell) -> Path:
+    return Cache._path(folder, cell_key(cell))
 
 
 @pytest.fixture
@@ -24,12 +29,12 @@ def folder(tmp_path: Path) -> Path:
     for hours, cell in enumerate(CELLS, start=1):
         cache.put(cell, Entry([{"T": cell.params["T"]}], 1.5))
         used = time.time() - 3600 * hours
-        os.utime(Cache._path(tmp_path, cell), (used, used))
+        os.utime(path_of(tmp_path, cell), (used, used))
     return tmp_path
 
 
 def break_one(folder: Path) -> Path:
-    path = Cache._path(folder, CELLS[0])
+    path = path_of(folder, CELLS[0])
     path.write_bytes(path.read_bytes()[:-5])
     return path
 
@@ -47,14 +52,14 @@ def test_contents_are_counted_by_kind(folder: Path) -> None:
     (folder / "failures.log").write_text("not an entry")
     found = upkeep.contents(folder)
     assert (found.entries, found.seconds, found.of_kind) == (3, 4.5, {"toy": 3})
-    assert found.bytes == sum(Cache._path(folder, cell).stat().st_size for cell in CELLS)
+    assert found.bytes == sum(path_of(folder, cell).stat().st_size for cell in CELLS)
     assert (found.broken, found.left_over, found.of_other_versions) == ([], [], 0)
 
 
 def test_what_is_broken_moved_or_left_over_is_found(folder: Path) -> None:
     broken, left = break_one(folder), leave_one(folder, hours=2)
-    moved = Cache._path(folder, CELLS[1]).with_name("0" * 64 + ".json")
-    moved.write_bytes(Cache._path(folder, CELLS[1]).read_bytes())
+    moved = path_of(folder, CELLS[1]).with_name("0" * 64 + ".json")
+    moved.write_bytes(path_of(folder, CELLS[1]).read_bytes())
     found = upkeep.contents(folder)
     assert set(found.broken) == {broken, moved}
     assert found.left_over == [left]
@@ -70,7 +75,7 @@ def test_a_file_that_is_being_written_is_nobodys_rubbish(folder: Path) -> None:
 def test_entries_of_other_versions_are_told(folder: Path) -> None:
     from sharpbound.run import cache as store
 
-    path = Cache._path(folder, CELLS[0])
+    path = path_of(folder, CELLS[0])
     body = json.loads(path.read_text())["body"] | {"versions": {"torch": "0.0"}}
     path.write_text(json.dumps({"sha256": store._digest(body), "body": body}))
     assert upkeep.contents(folder).of_other_versions == 1
@@ -78,7 +83,7 @@ def test_entries_of_other_versions_are_told(folder: Path) -> None:
 
 def test_the_longest_unused_go_first(folder: Path) -> None:
     break_one(folder)
-    size = Cache._path(folder, CELLS[1]).stat().st_size
+    size = path_of(folder, CELLS[1]).stat().st_size
     files, removed = upkeep.prune(folder, size)
     assert files == 2  # the broken one, and of two whole ones that unused for three hours
     assert removed > size

@@ -31,7 +31,7 @@ def found():
     needed = {number.case for number in NUMBERS if number.case}
     cases = [case for case in load_cases() if case.id in needed]
     documents = measure_cases(cases, THEORY, Cache(None), workers=1).documents
-    return {one.id: one for one in reproduce(NUMBERS, THEORY, documents)}
+    return {one.id: one for one in reproduce(NUMBERS, THEORY, documents, Cache(None))}
 
 
 def test_ours_agree_with_what_is_printed_but_where_the_difference_is_known(found):
@@ -147,4 +147,4 @@ def test_every_quantity_is_used_and_refuses_what_it_does_not_take():
 def test_a_recipe_that_is_wrong_names_its_number():
     wrong = next(n for n in NUMBERS if n.claim).model_copy(update={"claim": "biroli2024.colapse"})
     with pytest.raises(InputError, match=r"number biroli2024.collapse-256: .*did you mean"):
-        reproduce([wrong], THEORY, [])
+        reproduce([wrong], THEORY, [], Cache(None))

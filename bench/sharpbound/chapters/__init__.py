@@ -6,6 +6,7 @@ A chapter is loaded when a case of its kind is met, and no chapter imports anoth
 from __future__ import annotations
 
 import importlib
+import importlib.util
 
 from sharpbound.chapters.base import Cell, Experiment
 from sharpbound.errors import InputError
@@ -24,6 +25,17 @@ EXPERIMENTS: dict[str, str | Experiment] = {
 }
 """Kind of case -> its experiment, as module:class until it is needed."""
 
+EXTRAS = {"audit": ("diffusers", "audit")}
+"""Kind of case -> the package that it needs besides, and the extra that brings it."""
+
+
+def unavailable(kind: str) -> str | None:
+    """Why cases of ``kind`` cannot be measured here, or None; loads nothing."""
+    package, extra = EXTRAS.get(kind, ("", ""))
+    if not package or importlib.util.find_spec(package):
+        return None
+    return f"{package} is not installed: pip install 'sharpbound[{extra}]'"
+
 
 def get(kind: str) -> Experiment:
     """The experiment of ``kind``; InputError names the kinds there are."""
@@ -39,4 +51,4 @@ def get(kind: str) -> Experiment:
     return found
 
 
-__all__ = ["EXPERIMENTS", "Cell", "Experiment", "get"]
+__all__ = ["EXPERIMENTS", "EXTRAS", "Cell", "Experiment", "get", "unavailable"]

@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from sharpbound import targets
 from sharpbound.errors import InputError
 from sharpbound.records.document import Conclusion, Row
 from sharpbound.records.figures import Figure
@@ -52,10 +51,6 @@ class Experiment(Measurement):
     """One kind of case."""
 
     kind: ClassVar[str]
-
-    def unavailable(self) -> str | None:
-        """Why cases of this kind cannot be measured here, such as an extra that is not installed; or None."""
-        return None
 
     @abstractmethod
     def validate(self, case: Case, claim: Claim) -> None:
@@ -111,6 +106,8 @@ class Experiment(Measurement):
 
         At the dimension that the verdict is on: the first of a sweep over d, the last of a further sweep.
         """
+        from sharpbound import targets  # the numerics below are loaded when a law is asked for
+
         if not case.target:
             return None
         dims = case.sweep.get("d", [])

@@ -14,6 +14,7 @@ from sharpbound.run.cases import BadCases
 
 if TYPE_CHECKING:
     from sharpbound.records.document import CaseDocument
+    from sharpbound.run.cache import Cache
     from sharpbound.run.cases import Outcome
     from sharpbound.run.executors import Work
     from sharpbound.suite import Case, Theory
@@ -26,7 +27,7 @@ def every_case(full: bool = False) -> list[Case]:
 
     cases = load_cases(full=full)
     kinds = sorted({case.kind for case in cases})
-    left_out = {kind: why for kind in kinds if (why := chapters.get(kind).unavailable())}
+    left_out = {kind: why for kind in kinds if (why := chapters.unavailable(kind))}
     for kind, why in left_out.items():
         print(f"left out: {sum(case.kind == kind for case in cases)} {kind} cases, {why}", file=sys.stderr)
     return [case for case in cases if case.kind not in left_out]
@@ -98,6 +99,16 @@ def _path(name: str) -> Path:
     return cases / inside if (cases / inside).exists() else path
 
 
+def cache_of(folder: Path | None, no_cache: bool) -> Cache:
+    """Where results are kept as the options say: in ``folder``, by default the user's, or nowhere."""
+    from sharpbound.places import default_folder
+    from sharpbound.run.cache import Cache
+
+    if no_cache and folder:
+        raise InputError("--cache and --no-cache exclude each other: leave one out")
+    return Cache(None if no_cache else folder or default_folder())
+
+
 def measure(
     cases: list[Case],
     workers: int | None,
@@ -110,25 +121,20 @@ def measure(
     """Measure, write the results to ``output`` if it is given, and tell on standard error what failed."""
     from sharpbound.places import default_folder
     from sharpbound.records.files import try_folder
-    from sharpbound.run.cache import Cache
     from sharpbound.run.cases import measure_cases
     from sharpbound.run.progress import progress
     from sharpbound.run.results import write_log, write_results
 
-    if no_cache and folder:
-        raise InputError("--cache and --no-cache exclude each other: leave one out")
-    folder = folder or default_folder()
+    cache = cache_of(folder, no_cache)
     if output:
         try_folder(output, "--output")
     known = theory_of(theory)
     with progress() as observer:
-        outcome = measure_cases(
-            cases, known, Cache(None if no_cache else folder), workers=workers, observer=observer, work=work
-        )
+        outcome = measure_cases(cases, known, cache, workers=workers, observer=observer, work=work)
     for mistake in outcome.mistakes:
         tell(mistake)
     try:
-        told = f" (traceback in {write_log(output or folder, outcome.failures)})"
+        told = f" (traceback in {write_log(output or folder or default_folder(), outcome.failures)})"
     except OSError as error:
         told = f" (traceback not kept: {error.strerror})"
     for id, failure in outcome.failures.items():
@@ -147,15 +153,12 @@ def show_cost(
     json: bool,
 ) -> None:
     """What a run of ``cases`` would do and take; mistakes in them are told as a run tells them."""
-    from sharpbound.places import default_folder
     from sharpbound.records.files import strict_json
-    from sharpbound.run.cache import Cache
     from sharpbound.run.cases import planned_cells
     from sharpbound.run.costs import estimate
     from sharpbound.run.execute import cores
 
-    kept = Cache(None if no_cache else folder or default_folder())
-    found = estimate(planned_cells(cases, theory_of(theory)), kept)
+    found = estimate(planned_cells(cases, theory_of(theory)), cache_of(folder, no_cache))
     if json:
         print(strict_json({"cases": len(cases), **found.as_json(workers or cores())}))
     else:

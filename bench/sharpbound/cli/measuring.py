@@ -23,6 +23,7 @@ from sharpbound.cli.app import (
     app,
 )
 from sharpbound.cli.cases import (
+    cache_of,
     every_case,
     find_cases,
     measure,
@@ -97,7 +98,8 @@ def run(
     if every and output:
         write_untested(output, theory_of(theory).values())
         if numbers := load_numbers():
-            write_reproductions(output, reproduce(numbers, theory_of(theory), outcome.documents))
+            found = reproduce(numbers, theory_of(theory), outcome.documents, cache_of(cache, no_cache))
+            write_reproductions(output, found)
     show_outcome(outcome, json, output, [every])
 
 
@@ -199,7 +201,9 @@ def numbers(
     wanted = of_paper(known, paper) if paper else known
     cases = list(dict.fromkeys(number.case for number in wanted if number.case))
     outcome = measure(find_cases(cases), workers, cache, no_cache, None) if cases else None
-    found = reproduce(wanted, theory_of(None), outcome.documents if outcome else [])
+    found = reproduce(
+        wanted, theory_of(None), outcome.documents if outcome else [], cache_of(cache, no_cache)
+    )
     if json:
         for one in found:
             print(strict_json(one.model_dump(mode="json")))
@@ -251,13 +255,16 @@ def gate(
     else:
         documents = read_documents(source or RESULTS)
     if update:
+        from sharpbound.run.results import freeze
+
         held = rewrite(against, documents, partial=bool(names))
+        freeze(against, documents, None if names else source or RESULTS)
     else:
         held = judge(
             against,
             documents,
             partial=bool(names),
             strict=strict,
-            unavailable=lambda kind: chapters.get(kind).unavailable(),
+            unavailable=chapters.unavailable,
         )
     raise typer.Exit(MEASURED if held else FAILED)

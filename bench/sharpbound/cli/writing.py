@@ -23,10 +23,10 @@ def report(
     pdf: Annotated[bool, typer.Option("--pdf", help="One PDF, report.pdf, in place of the pages.")] = False,
 ) -> None:
     """Write the report of a run: a site, tables, BibTeX; or one PDF."""
-    if not (source / "cases.json").is_file():
-        raise InputError("there are no results; make some with: sharpbound run --all", where=str(source))
-    from sharpbound.records.files import try_folder
+    from sharpbound.records.files import documents_file, try_folder
 
+    if documents_file(source) is None:
+        raise InputError("there are no results; make some with: sharpbound run --all", where=str(source))
     try_folder(output or source, "--output")
     if pdf:
         from sharpbound.report.pdf import write_pdf

@@ -10,7 +10,7 @@ from sharpbound.errors import InputError
 from sharpbound.gate.compare import exponent
 from sharpbound.gate.record import Record, record
 from sharpbound.records.document import CaseDocument
-from sharpbound.records.files import parse_json, read_json
+from sharpbound.records.files import documents_file, parse_json, read_json
 
 NAME = "slopes.jsonl"
 UPDATE = "write it with: sharpbound gate --update"
@@ -18,8 +18,8 @@ UPDATE = "write it with: sharpbound gate --update"
 
 def read_documents(folder: Path) -> list[CaseDocument]:
     """The case documents of a result folder; InputError where there are none or they cannot be read."""
-    path = folder / "cases.json"
-    if not path.is_file():
+    path = documents_file(folder)
+    if path is None:
         raise InputError("there are no results; make some with: sharpbound run --all", where=str(folder))
     documents = read_json(path, "run again")
     if not isinstance(documents, list) or not all(isinstance(document, dict) for document in documents):

@@ -1,8 +1,9 @@
 """Two snapshots side by side: what moved between them, by the rules of the gate.
 
-A snapshot is a folder with the ``cases.json`` of a run, or with the committed reference of the gate, which has the
-ends of each sweep only. The first is the older one: a number of the second may differ from it by what the floors and
-intervals of both allow, and what the second is less sure of buys it nothing.
+A snapshot is a folder with the documents of a run (``cases.json``, or ``cases.json.xz`` as a release freezes them), or
+with the reference of the gate alone, which has the ends of each sweep only. The first is the older one: a number of the
+second may differ from it by what the floors and intervals of both allow, and what the second is less sure of buys it
+nothing.
 """
 
 from __future__ import annotations
@@ -16,11 +17,12 @@ from sharpbound.errors import InputError
 from sharpbound.gate.compare import Finding, compare
 from sharpbound.gate.record import Record, whole
 from sharpbound.gate.reference import NAME, read_documents, read_reference
+from sharpbound.records.files import documents_file
 
 
 def read_snapshot(folder: Path) -> dict[str, Record]:
     """The records by case; InputError where the folder holds no snapshot, or one that cannot be read."""
-    if (folder / "cases.json").is_file():
+    if documents_file(folder):
         records = [whole(document) for document in read_documents(folder)]
         return {found["case"]: found for found in records}
     if (folder / NAME).is_file():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import lzma
 import math
 import os
 import shutil
@@ -13,6 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from sharpbound.errors import InputError
+
+DOCUMENTS = ("cases.json", "cases.json.xz")
+"""The documents of a run, as it writes them and as a release keeps them."""
 
 
 def write_atomically(path: Path, content: str | bytes) -> None:
@@ -99,11 +103,17 @@ def parse_json(text: str) -> Any:
 
 
 def read_json(path: Path, remedy: str) -> Any:
-    """The content of a JSON file; InputError, with the ``remedy``, if it is not one or cannot be read."""
+    """The content of a JSON file, unpacked if it is named ``.xz``; InputError, with the ``remedy``, if it is none."""
     try:
-        return parse_json(path.read_text(encoding="utf-8"))
-    except (ValueError, OSError) as error:
+        data = path.read_bytes()
+        return parse_json((lzma.decompress(data) if path.suffix == ".xz" else data).decode())
+    except (ValueError, OSError, EOFError, lzma.LZMAError) as error:
         raise InputError(f"is not readable as JSON ({error}); {remedy}", where=str(path)) from error
+
+
+def documents_file(folder: Path) -> Path | None:
+    """Where the case documents of a result folder or of a frozen snapshot lie; None where it has none."""
+    return next((path for name in DOCUMENTS if (path := folder / name).is_file()), None)
 
 
 def strict_json(value: Any, *, indent: int | None = None) -> str:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sharpbound.errors import InputError
 from sharpbound.records.files import read_json, strict_json, write_atomically
-from sharpbound.suite.claim import Claim
+
+if TYPE_CHECKING:
+    from sharpbound.suite.claim import Claim
 
 FILE = "untested.json"
 REMEDY = "make it with: sharpbound run --all"

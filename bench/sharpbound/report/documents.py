@@ -15,7 +15,7 @@ from typing import Any
 
 from sharpbound.errors import InputError
 from sharpbound.records.document import CaseDocument, Quantity
-from sharpbound.records.files import read_json
+from sharpbound.records.files import documents_file, read_json
 from sharpbound.records.values import entries, finite, pair, slug, table
 from sharpbound.report.claims import Claim
 from sharpbound.report.leading import LeadingTerm
@@ -279,8 +279,8 @@ def load(directory: Path) -> tuple[list[Document], dict[str, Any]]:
 
     Raises InputError if there are no results; the environment may be missing.
     """
-    path = directory / "cases.json"
-    if not path.is_file():
+    path = documents_file(directory)
+    if path is None:
         raise InputError(f"there are no results; {REMEDY}", where=str(directory))
     content = read_json(path, REMEDY)
     if isinstance(content, dict):

@@ -28,6 +28,23 @@ STANDINGS = {
     "undecided": "not decided by any case",
     "outside": "decided only outside its hypotheses",
 }
+_COUNTED = {
+    "attained": "attained",
+    "confirmed": "confirmed",
+    "loose": "loose",
+    "contradicted": "contradicted by some case within their hypotheses",
+    "undecided": "undecided",
+    "outside": "decided only outside their hypotheses",
+}
+_IN_A_SENTENCE = {
+    "tv": "total variation",
+    "kl": "KL of the output",
+    "path-kl": "path-space KL",
+    "chi2": "chi-square",
+    "hellinger": "Hellinger distance",
+    "w1": "Wasserstein-1",
+    "w2": "Wasserstein-2",
+}
 AGAINST = ("violated", "refuted")
 _DECIDED = ("sharp", "confirmed", "loose", *AGAINST)
 
@@ -49,6 +66,12 @@ class Lesson:
         sharp = {d.metric for d in inside if d.verdict == "sharp"}
         loose = {d.metric for d in inside if d.verdict == "loose"}
         return sorted(sharp - loose), sorted(loose - sharp)
+
+    @property
+    def against(self) -> str:
+        """``2 of 5 cases``: how many of those within its hypotheses contradict it."""
+        inside = [d for d in self.documents if not d.outside]
+        return f"{sum(d.verdict in AGAINST for d in inside)} of {plural(len(inside), 'case')}"
 
 
 @dataclass(frozen=True)
@@ -115,7 +138,7 @@ def learnt(found: Sequence[Paper]) -> list[str]:
     counts = Counter(one.standing for one in lessons)
     outside = sum(bool(d.outside) for d in documents)
     sources = len({one.claim.paper_name for one in lessons})
-    standings = ", ".join(f"{counts[s]} {s}" for s in STANDINGS if counts[s])
+    standings = ", ".join(f"{counts[s]} {words}" for s, words in _COUNTED.items() if counts[s])
     sentences = [
         f"{plural(len(lessons), 'claim')} of {plural(sources, 'source')} were held to "
         f"{plural(len(documents), 'case')}: {standings}."
@@ -126,12 +149,13 @@ def learnt(found: Sequence[Paper]) -> list[str]:
         sharp, loose = one.split
         if one.standing == "attained" and sharp and loose:
             sentences.append(
-                f"The rate of `{one.claim.id}` is attained in {_list(sharp)} and loose in {_list(loose)}."
+                f"The bound of {who(one.claim)}, `{one.claim.id}`, is attained in {_metrics(sharp)} and loose in "
+                f"{_metrics(loose)}, where the error falls faster."
             )
     against = [one for one in lessons if one.standing == "contradicted"]
     if against:
-        names = _list([f"`{one.claim.id}`" for one in against])
-        sentences.append(f"Contradicted within their hypotheses: {names}.")
+        names = _list([f"`{one.claim.id}` ({one.against})" for one in against])
+        sentences.append(f"Contradicted by some case within their hypotheses: {names}.")
     loose_only = [one for one in lessons if one.standing == "loose"]
     if loose_only:
         names = _list([f"`{one.claim.id}`" for one in loose_only])
@@ -185,6 +209,11 @@ def _counts(counts: Counter[str]) -> str:
 
 def plural(n: int, noun: str) -> str:
     return f"{n} {noun}{'' if n == 1 else 's'}"
+
+
+def _metrics(names: Sequence[str]) -> str:
+    """Metrics as a sentence names them."""
+    return _list([_IN_A_SENTENCE.get(name, name) for name in names])
 
 
 def _list(names: Sequence[str]) -> str:

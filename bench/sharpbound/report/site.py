@@ -26,7 +26,7 @@ from sharpbound.report.claims import Claim
 from sharpbound.report.constants import given_away, truths
 from sharpbound.report.documents import Document
 from sharpbound.report.drawings import Drawn, says
-from sharpbound.report.engines import engines
+from sharpbound.report.engines import agreements, engines, methods
 from sharpbound.report.lessons import STANDINGS, Paper, learnt
 from sharpbound.report.numbers import BADGES, agreement, by_paper, ours
 from sharpbound.report.order import by_hypotheses
@@ -104,13 +104,13 @@ class Site:
             case "constants":
                 return {"truths": truths(self.tests)}
             case "numbers":
-                return {"numbers": by_paper(self.numbers)}
+                return {"numbers": by_paper(self.numbers), "read": {one.trust for one in self.numbers}}
             case "rivals":
                 return {"contests": contests(self.tests)}
             case "audits":
                 return {"cases": [d for d in self.documents if d.kind == "audit"]}
             case "engines":
-                return {"engines": engines(self.documents)}
+                return {"engines": engines(self.documents), "methods": methods(), "agreements": agreements()}
             case "references":
                 return {"bibliography": bibliography(self.documents, self.numbers)}
         return {}
@@ -163,7 +163,7 @@ class Site:
             "case_page": case_page, "claim_page": claim_page, "paper_page": paper_page, "permanent": permanent,
             "says": says, "settings": settings, "metric_rows": metric_rows,
             "rerun": rerun, "counts": count_verdicts, "given_away": given_away, "agreement": agreement,
-            "ours": ours, "by_hypotheses": by_hypotheses,
+            "ours": ours, "by_hypotheses": by_hypotheses, "formula": formula,
         }  # fmt: skip
         jinja.globals |= {
             "named": named,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from functools import cache
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 from markupsafe import Markup, escape
 from matplotlib.font_manager import FontProperties
@@ -46,9 +47,25 @@ def _outline(path: TextPath) -> str:
     )
 
 
-@cache
+_known: dict[str, str] = {}
+
+
+@contextmanager
+def recalled(known: Mapping[str, str]) -> Iterator[dict[str, str]]:
+    """Formulas that were set before, by their LaTeX, are not set again; yields these with those set meanwhile."""
+    _known.clear()
+    _known.update(known)
+    yield _known
+
+
 def formula(latex: str) -> Markup:
     """``latex`` as an inline SVG that scales and colours with the text; its source if it cannot be set."""
+    if latex not in _known:
+        _known[latex] = str(_set(latex))
+    return Markup(_known[latex])
+
+
+def _set(latex: str) -> Markup:
     try:
         path = TextPath((0, 0), f"${mathtext(latex)}$", prop=_COMPUTER_MODERN)
         box = path.get_extents()

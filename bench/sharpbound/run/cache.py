@@ -1,9 +1,9 @@
 """Results of cells on disk, addressed by the content of the cell: what makes a run go on where it stopped.
 
-One small JSON file per cell, ``<folder>/<first two digits of key>/<key>.json``. Entries are written
-whole or not at all and carry a checksum, so any number of runs may share a folder and be killed at
-any moment. They say what they are of, and are used for nothing else. Floats are kept to the last bit
-(Python's shortest repr), NaN and infinities included.
+One small JSON file per cell, or per product of cells (`sharpbound.run.kept`),
+``<folder>/<first two digits of key>/<key>.json``. Entries are written whole or not at all and carry a checksum, so any
+number of runs may share a folder and be killed at any moment. They say what they are of, and are used for nothing
+else. Floats are kept to the last bit (Python's shortest repr), NaN and infinities included.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import hashlib
 import json
 import os
 import sys
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,11 +69,15 @@ class Cache:
 
     def get(self, cell: Cell) -> Entry | None:
         """The stored entry; None where there is none, or what lies there is not this cell's (it is computed anew)."""
+        return self.find(_identity(cell)) if self.folder is not None else None
+
+    def find(self, identity: Mapping[str, Any]) -> Entry | None:
+        """The stored entry of this key, if it says of itself just what ``identity`` does: kind, params, versions."""
         if self.folder is None:
             return None
-        path = self._path(self.folder, cell)
+        path = self._path(self.folder, identity["key"])
         body = read_entry(path)
-        if body is None or any(_canonical(body[k]) != _canonical(v) for k, v in _identity(cell).items()):
+        if body is None or any(_canonical(body[k]) != _canonical(v) for k, v in identity.items()):
             return None
         with suppress(OSError):
             os.utime(path)  # the entries unused longest are the first to be pruned
@@ -83,12 +88,17 @@ class Cache:
 
         Where it cannot be stored, one line on stderr says so, and the run goes on.
         """
+        if self.folder is not None:
+            self.keep(_identity(cell), entry)
+
+    def keep(self, identity: Mapping[str, Any], entry: Entry) -> None:
+        """Store ``entry`` as `find` finds it; told as `put` tells where it cannot be."""
         if self.folder is None:
             return
-        body = _identity(cell) | {"rows": entry.rows, "seconds": entry.seconds}
+        body = {**identity, "rows": entry.rows, "seconds": entry.seconds}
         text = json.dumps({"sha256": _digest(body), "body": body})
         try:
-            write_atomically(self._path(self.folder, cell), text)
+            write_atomically(self._path(self.folder, identity["key"]), text)
         except OSError as error:
             self._tell(error)
 
@@ -98,9 +108,8 @@ class Cache:
             print(f"{self.folder}: results are not kept ({error.strerror})", file=sys.stderr)
 
     @staticmethod
-    def _path(folder: Path, cell: Cell) -> Path:
-        name = cell_key(cell)
-        return folder / name[:2] / f"{name}.json"
+    def _path(folder: Path, key: str) -> Path:
+        return folder / key[:2] / f"{key}.json"
 
 
 def read_entry(path: Path) -> dict[str, Any] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -14,6 +15,7 @@ from sharpbound.run.cache import Cache, Entry
 from sharpbound.run.execute import Observer, Stopped, entries, run_cells
 from sharpbound.run.executors import Work
 from sharpbound.run.fingerprint import cell_key
+from sharpbound.run.kept import keep_document, kept_document
 from sharpbound.run.signals import status
 from sharpbound.suite.loading import find_claim
 from sharpbound.suite.validation import shown
@@ -55,10 +57,13 @@ def measure_cases(
 ) -> Outcome:
     """Measure ``cases``, in order. A case that fails is reported in the outcome; the others go on.
 
+    Of a case of which nothing changed the document is taken as it was kept (`sharpbound.run.kept`).
+
     Raises BadCases before anything is computed, and `sharpbound.run.execute.Stopped` on Ctrl-C.
     """
     outcome = Outcome()
-    planned, mistakes = _plan(cases, theory, outcome.failures)
+    made = {case.id: found for case in cases if (found := kept_document(case, theory, cache))}
+    planned, mistakes = _plan([case for case in cases if case.id not in made], theory, outcome.failures)
     cells = [cell for plan in planned for cell in plan.cells]
     try:
         stored = entries(cells, cache)
@@ -75,7 +80,7 @@ def measure_cases(
     cells = [cell for plan in planned for cell in plan.cells]
     results = run_cells(cells, cache, stored=stored, workers=workers, observer=observer, work=work)
     for plan in planned:
-        case, claim = plan.case, theory[plan.case.claim]
+        case, claim, start = plan.case, theory[plan.case.claim], time.perf_counter()
         rows, seconds, concluded = _conclude(plan, claim, [results[cell_key(cell)] for cell in plan.cells])
         if isinstance(concluded, Failure):
             if concluded.mistake:
@@ -87,7 +92,10 @@ def measure_cases(
             checked = plan.experiment.assumptions(case, claim)
         except Exception as error:  # what is not known of a hypothesis takes no row with it
             checked, outcome.failures[case.id] = [], failure(error)
-        outcome.documents.append(document(case, claim, rows, concluded, seconds, checked))
+        made[case.id] = document(case, claim, rows, concluded, seconds, checked)
+        if case.id not in outcome.failures:
+            keep_document(case, claim, made[case.id], time.perf_counter() - start, cache)
+    outcome.documents = [made[case.id] for case in cases if case.id in made]
     return outcome
 
 

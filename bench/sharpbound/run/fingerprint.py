@@ -18,7 +18,7 @@ from __future__ import annotations
 import ast
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from functools import cache, lru_cache
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
@@ -42,6 +42,8 @@ if TYPE_CHECKING:
 PACKAGES = ("numpy", "scipy", "torch", "pot")
 """Whose versions numbers depend on. What an audit measures belongs to a version of diffusers too, which stands in
 the cells of audits."""
+READERS = frozenset({"api", "cli", "gate", "report", "testing"})
+"""Rooms of the package that take documents as they are."""
 SAMPLERS = "sharpbound.samplers"
 """The package whose modules are found by themselves, and the registry of that name in it."""
 
@@ -49,9 +51,21 @@ SAMPLERS = "sharpbound.samplers"
 @lru_cache(maxsize=1)
 def engine() -> str:
     """SHA-256 over the source of the whole package: which state of the code a document was written by."""
+    return _tree()
+
+
+@lru_cache(maxsize=1)
+def making() -> str:
+    """The same without the rooms that only read: what documents and their numbers may depend on."""
+    return _tree(READERS)
+
+
+def _tree(without: Collection[str] = ()) -> str:
     digest = hashlib.sha256()
     for path in sorted(PACKAGE.rglob("*.py")):
         name = path.relative_to(PACKAGE)
+        if name.parts[0] in without:
+            continue
         digest.update(name.as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()
 

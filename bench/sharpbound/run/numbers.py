@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.markup import escape
 from rich.table import Table
 
 from sharpbound.errors import InputError
 from sharpbound.records.numbers import Reproduction
-from sharpbound.run.quantities import compute
+from sharpbound.run.kept import kept_quantity
 from sharpbound.run.screen import COLOURS, screen
 from sharpbound.suite.loading import find_claim
 
 if TYPE_CHECKING:
     from sharpbound.records.document import CaseDocument
+    from sharpbound.run.cache import Cache
     from sharpbound.suite.claim import Claim
     from sharpbound.suite.numbers import Number
 
@@ -27,28 +28,32 @@ OUTCOME_COLOURS = {
 
 
 def reproduce(
-    numbers: Sequence[Number], theory: Mapping[str, Claim], documents: Sequence[CaseDocument]
+    numbers: Sequence[Number],
+    theory: Mapping[str, Claim],
+    documents: Sequence[CaseDocument],
+    cache: Cache,
 ) -> list[Reproduction]:
     """Each number beside ours. ``documents`` are the measured cases: one that is not among them leaves its numbers
-    without. Raises InputError, naming the number, where its recipe is wrong.
+    without; quantities that are no row of a case are kept in ``cache``. Raises InputError, naming the number, where
+    its recipe is wrong.
     """
     measured = {document.case: document for document in documents}
     found = []
     for number in numbers:
         try:
-            found.append(_reproduce(number, theory, measured))
+            found.append(_reproduce(number, theory, measured, cache))
         except InputError as error:
             raise error.at(where=f"number {number.id}") from None
     return found
 
 
 def _reproduce(
-    number: Number, theory: Mapping[str, Claim], measured: Mapping[str, CaseDocument]
+    number: Number, theory: Mapping[str, Claim], measured: Mapping[str, CaseDocument], cache: Cache
 ) -> Reproduction:
     if number.unavailable is not None:
         return Reproduction.of(number)
     if number.quantity is not None:
-        return Reproduction.of(number, compute(number.quantity, number.options))
+        return Reproduction.of(number, _quantity(number.quantity, number.options, cache))
     if number.claim is not None:
         return Reproduction.of(number, find_claim(theory, number.claim).predict(number.values))
     document = measured.get(str(number.case))
@@ -58,6 +63,15 @@ def _reproduce(
     if value is None:
         return Reproduction.of(number, reason=f"the case {number.case} has no value there")
     return Reproduction.of(number, value, floor)
+
+
+def _quantity(name: str, options: Mapping[str, Any], cache: Cache) -> float:
+    def make() -> float:
+        from sharpbound.run.quantities import compute  # which loads the engines
+
+        return compute(name, dict(options))
+
+    return kept_quantity(name, options, make, cache)
 
 
 def _cell(number: Number, document: CaseDocument) -> tuple[float | None, float]:

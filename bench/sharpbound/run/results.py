@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import lzma
 import platform
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,7 +14,14 @@ from typing import TYPE_CHECKING, Any
 import sharpbound
 from sharpbound.places import CHECKOUT
 from sharpbound.records.document import CaseDocument
-from sharpbound.records.files import strict_json, write_atomically, write_together
+from sharpbound.records.files import (
+    DOCUMENTS,
+    documents_file,
+    read_json,
+    strict_json,
+    write_atomically,
+    write_together,
+)
 from sharpbound.run.attempt import Failure
 
 if TYPE_CHECKING:
@@ -37,6 +45,34 @@ def write_results(folder: Path, documents: Sequence[CaseDocument]) -> None:
         "environment.json": strict_json(environment(), indent=2) + "\n",
         "cases.json": strict_json([document.as_json() for document in documents], indent=1) + "\n",
     }
+    write_together(folder, files)
+
+
+def freeze(folder: Path, documents: Sequence[CaseDocument], source: Path | None) -> None:
+    """Keep a run for history: its documents (``cases.json.xz``), ``rows.parquet`` and ``environment.json``.
+
+    source : the folder of a whole run, whose environment is kept; None for some cases measured anew, which take the
+        place of theirs among what is kept. Where nothing is kept yet they are no snapshot, and none is made.
+    """
+    path = folder / "environment.json"
+    if source is None:
+        if documents_file(folder) is None:
+            return
+        fresh = {document.case: document for document in documents}
+        before = read_json(folder / DOCUMENTS[1], "write it anew with: sharpbound gate --update")
+        kept = {one.case: one for one in map(CaseDocument.read, before)}
+        documents = list((kept | fresh).values())
+    else:
+        path = source / "environment.json"
+    parquet = io.BytesIO()
+    tidy(documents).to_parquet(parquet, index=False)
+    text = strict_json([document.as_json() | {"seconds": None} for document in documents])
+    files: dict[str, str | bytes] = {
+        DOCUMENTS[1]: lzma.compress(text.encode()),
+        "rows.parquet": parquet.getvalue(),
+    }
+    if path.is_file():
+        files["environment.json"] = path.read_bytes()
     write_together(folder, files)
 
 

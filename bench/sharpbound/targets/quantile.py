@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 _FARTHEST = 690
 """asinh of the largest distance searched, about 1e299 scales; knots are two e-folds apart."""
+_STRIDE = 15
 _MOST = 200
 _EPS = 4.5e-16
 """Two units in the last place of x."""
@@ -46,16 +47,25 @@ def _invert(target: Target1D, log_p: Tensor, a: float, sigma: float, upper: bool
     tail = target.log_sf if upper else target.log_cdf
     marks = target.landmarks(a, sigma)
     centre, scale = marks[len(marks) // 2], max(float(marks[-1] - marks[0]), sigma)
-    far = torch.linspace(-_FARTHEST, _FARTHEST, _FARTHEST + 1, dtype=torch.float64)
-    knots = torch.cat([marks, centre + scale * torch.sinh(far)]).sort().values
-    values = sign * tail(knots, a, sigma)
-    known = ~torch.isnan(values)  # x/a overflows at the farthest knots where a is tiny
-    if not bool(known.any()):
+    far = centre + scale * torch.sinh(
+        torch.linspace(-_FARTHEST, _FARTHEST, _FARTHEST + 1, dtype=torch.float64)
+    )
+
+    def rising(x: Tensor) -> tuple[Tensor, Tensor]:
+        """The points and sign log P(tail) there, which rises; x/a overflows at the farthest where a is tiny."""
+        value = sign * tail(x, a, sigma)
+        known = ~torch.isnan(value)
+        return x[known], value[known]
+
+    # tails are dear: one in fifteen of the far knots, then those between the two that bracket a root
+    knots, values = rising(torch.cat([marks, far[::_STRIDE]]).sort().values)
+    if not len(knots):
         raise InputError(f"has no density at a = {a:g} and sigma = {sigma:g}: give it a width", key="target")
-    # sign * log P(tail) rises with x; rounding may make it dip by an ulp.
-    knots, values = knots[known], values[known].cummax(0).values
-    right = torch.searchsorted(values, sign * log_p).clamp(1, len(knots) - 1)
-    low, high = knots[right - 1], knots[right]
+    low, high = _bracket(knots, values, sign * log_p)
+    between = far[((far > low.unsqueeze(-1)) & (far < high.unsqueeze(-1))).any(0)]
+    more, at_more = rising(between)
+    knots, order = torch.cat([knots, more]).sort()
+    low, high = _bracket(knots, torch.cat([values, at_more])[order], sign * log_p)
 
     x = (low + high) / 2
     out = x.clone()
@@ -83,3 +93,9 @@ def _invert(target: Target1D, log_p: Tensor, a: float, sigma: float, upper: bool
         active, x = active[going], following[going]
         low, high, last_step = low[going], high[going], step[going]
     return torch.where(torch.isneginf(log_p), -sign * math.inf, out)
+
+
+def _bracket(knots: Tensor, values: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor]:
+    """The neighbours among ``knots`` between whose ``values`` each wanted one lies; rounding may make these dip."""
+    right = torch.searchsorted(values.cummax(0).values, wanted).clamp(1, len(knots) - 1)
+    return knots[right - 1], knots[right]

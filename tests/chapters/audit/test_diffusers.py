@@ -31,7 +31,9 @@ CASES = Path(__file__).parents[3] / "cases" / "audit"
 DDIM_CASE = sorted((CASES / "orders").glob("*ddim*.toml"))[0]
 DDIM = {"clip_sample": False, "set_alpha_to_one": False}
 
-with_diffusers = pytest.mark.skipif(not schedulers.available(), reason="needs the extra: audit")
+with_diffusers = pytest.mark.skipif(
+    chapters.unavailable("audit") is not None, reason="needs the extra: audit"
+)
 
 
 def measure(quantiles, name, T, schedule="uniform-log-snr", options=None, step=None, stochastic=False) -> Any:
@@ -157,8 +159,8 @@ def test_what_cannot_be_driven_is_told(name: str, options: dict[str, Any], messa
 
 
 def test_without_the_extra_the_kind_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(schedulers, "available", lambda: False)
-    assert "pip install 'sharpbound[audit]'" in str(chapters.get("audit").unavailable())
+    monkeypatch.setitem(chapters.EXTRAS, "audit", ("no_such_package", "audit"))
+    assert "pip install 'sharpbound[audit]'" in str(chapters.unavailable("audit"))
     with pytest.raises(InputError, match=r"pip install 'sharpbound\[audit\]'"):
         build_scheduler("DDIMScheduler", "linear", {})
 

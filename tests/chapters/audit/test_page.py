@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from sharpbound.chapters import unavailable
 from sharpbound.chapters.audit import schedulers
 from sharpbound.suite import load_cases
 
@@ -49,7 +50,7 @@ def test_uneven_levels_are_unequal_steps(maker):
     np.testing.assert_allclose(np.sqrt(1 / abar - 1)[[0, -1]], [0.32, 20.0])
 
 
-@pytest.mark.skipif(not schedulers.available(), reason="needs the extra: audit")
+@pytest.mark.skipif(unavailable("audit") is not None, reason="needs the extra: audit")
 def test_a_record_is_what_is_measured(maker, data):
     if schedulers.version() != data["diffusers"]:
         pytest.skip("measured with another version of diffusers")

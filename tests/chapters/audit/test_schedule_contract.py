@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from sharpbound.chapters import unavailable
 from sharpbound.chapters.audit.contract import CHECKS, contract
 from sharpbound.chapters.audit.declared import declared, shifted
 from sharpbound.chapters.audit.drive import Loop
-from sharpbound.chapters.audit.schedulers import available
 from sharpbound.foreign import load
 
 STEPS = (5, 10, 30)
@@ -110,7 +110,7 @@ def test_declared_levels_are_those_of_their_formulas(T):
     assert shifted(shifted(0.2, 3.0), 1 / 3) == pytest.approx(0.2)
 
 
-@pytest.mark.skipif(not available(), reason="needs the extra: audit")
+@pytest.mark.skipif(unavailable("audit") is not None, reason="needs the extra: audit")
 @pytest.mark.parametrize(
     ("name", "options", "wanted"),
     [

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from run_case import run_case
+from sharpbound.chapters import unavailable
 from sharpbound.chapters.audit import schedulers
 from sharpbound.chapters.audit.asked import CLOSE, MIXTURE, WIDE
 from sharpbound.chapters.audit.command import Asked, audit_user
@@ -26,7 +27,7 @@ from sharpbound.targets import build
 OTHERS = Path(__file__).parent / "of_others"
 HEAD = {"kind": "audit", "claim": "nominal-order.p1"}
 SWEEP = {"measure": {"metric": "w2"}, "sweep": {"T": [8, 16, 32, 64]}}
-with_diffusers = pytest.mark.skipif(not schedulers.available(), reason="needs the extra: audit")
+with_diffusers = pytest.mark.skipif(unavailable("audit") is not None, reason="needs the extra: audit")
 
 
 def command(monkeypatch, capsys, *words):

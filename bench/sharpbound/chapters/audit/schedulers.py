@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.metadata
-import importlib.util
 import inspect
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -12,13 +11,12 @@ import numpy as np
 from torch import Tensor
 
 from sharpbound import foreign
+from sharpbound.chapters import unavailable
 from sharpbound.chapters.audit.drive import FAULTS, Loop, copied, doubled, quiet, working
 from sharpbound.chapters.audit.networks import CONVENTIONS
 from sharpbound.distances.base import Measured
 from sharpbound.errors import InputError
 from sharpbound.laws.probe import Impulses, Quantiles, Tape, measure_deterministic, measure_stochastic
-
-EXTRA = "diffusers is not installed: pip install 'sharpbound[audit]'"
 
 SCHEDULES: dict[str, dict[str, Any]] = {
     "as-configured": {},
@@ -31,11 +29,6 @@ FINALS = ("as-configured", "sigma-min")
 WHOLE = (0.0, 1.0)
 UNIT = 2.0**-24
 """Unit roundoff of float32, in which diffusers keeps its tables."""
-
-
-def available() -> bool:
-    """Whether diffusers can be imported."""
-    return importlib.util.find_spec("diffusers") is not None
 
 
 def version() -> str:
@@ -58,8 +51,8 @@ def check_scheduler(name: str) -> None:
     """Raise InputError without diffusers, and for a scheduler of it that the adapter does not drive."""
     if foreign.is_foreign(name):
         return
-    if not available():
-        raise InputError(EXTRA, key="audit.scheduler")
+    if missing := unavailable("audit"):
+        raise InputError(missing, key="audit.scheduler")
     if name not in CONVENTIONS:
         raise InputError(
             f"the audit does not drive {name!r}; choose one of {', '.join(CONVENTIONS)}, or name MODULE:CLASS",

@@ -92,9 +92,6 @@ class Audit(Experiment):
 
     kind = "audit"
 
-    def unavailable(self) -> str | None:
-        return None if schedulers.available() else schedulers.EXTRA
-
     def validate(self, case: Case, claim: Claim) -> None:
         if case.metrics != ["w2"]:
             raise InputError('an audit measures W2: metric = "w2"', key="measure.metric")
