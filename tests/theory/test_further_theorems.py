@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+import torch
 
 from sharpbound import laws, processes, samplers, targets
 from sharpbound.scores.base import ExactScore
@@ -50,6 +51,20 @@ def test_only_the_posterior_variance_is_exact_on_a_point(T):
         true, output = ddpm_output(0.0, T, variance)
         assert T * abs(output / true - 1) > 0.5
     assert THEORY["liang2025lowdim.tv"].decay("d") == (0, 0)
+
+
+def test_ddim_has_the_coefficient_of_theorem_1_of_liang_et_al():
+    """Y = (x + eta s)/sqrt(alpha), eta = (1 - alpha)/(1 + sqrt((alpha - abar)/(1 - abar))); exact on a point."""
+    ladder = processes.build({"schedule": "li2024"}, 20)
+    target = targets.build({"family": "gaussian", "mean": 0.7, "std": 0.4})
+    x = torch.linspace(-2, 2, 5, dtype=torch.float64)[:, None]
+    for t in (2, 9, 20):
+        abar, alpha = float(ladder.a[t]) ** 2, 1 - float(ladder.beta[t])
+        eta = (1 - alpha) / (1 + math.sqrt((alpha - abar) / (1 - abar)))
+        s = target.score(x, float(ladder.a[t]), float(ladder.sigma[t]))
+        step = samplers.Step(t, ladder, ExactScore(target, ladder))
+        (stage,) = samplers.build({"name": "ddim"}).stages(step)
+        torch.testing.assert_close(stage.mean(x), (x + eta * s) / math.sqrt(alpha), rtol=1e-12, atol=1e-12)
 
 
 def test_two_points_have_one_distance_in_every_dimension():
