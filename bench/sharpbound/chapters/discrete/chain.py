@@ -7,19 +7,23 @@ draw one coordinate and the divergence of paths go axis by axis, in N S d.
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from sharpbound.chapters.discrete.divergences import kl
 from sharpbound.chapters.discrete.paths import step_kl
 from sharpbound.chapters.discrete.reverse import Reverse
-from sharpbound.chapters.discrete.samplers import Sampler
+from sharpbound.chapters.discrete.samplers import Kernel, Sampler
 from sharpbound.chapters.discrete.samplers.exact import Uniformisation
 from sharpbound.chapters.discrete.score_error import Estimated, continuous_law, score_entropy
 from sharpbound.errors import InputError
 from sharpbound.numerics.quadrature import Array
 
+KEPT = 1 << 18
+"""Steps times states up to which kernels are kept: the law and the divergence of paths ask for the same ones."""
 INITS = ("exact", "uniform", "stationary")
 """Laws a sampler may start from: of X at the horizon, equal chances for all states, the limit of the process."""
 
@@ -87,9 +91,21 @@ class Chain:
         if self.wrong is not None and isinstance(self.sampler, Uniformisation):
             return continuous_law(self.wrong, q, float(self.times[0]), float(self.times[-1]))
         for t, s in self.steps:
-            for kernel in self.sampler.kernels(self.estimated, t, s):
+            for kernel in self.kernels(t, s):
                 q = kernel.push(q)
         return q
+
+    def kernels(self, t: float, s: float) -> Sequence[Kernel]:
+        """Those of a step of the sampler."""
+        if self.reverse.size * self.T > KEPT:
+            return self.sampler.kernels(self.estimated, t, s)
+        if (t, s) not in self._kept:
+            self._kept[t, s] = self.sampler.kernels(self.estimated, t, s)
+        return self._kept[t, s]
+
+    @cached_property
+    def _kept(self) -> dict[tuple[float, float], Sequence[Kernel]]:
+        return {}
 
     def path_kl(self) -> float:
         """KL of the true reverse chain on the time grid against the sampler's: of the start, and of each step given
@@ -101,7 +117,7 @@ class Chain:
         if self.sampler.exact:
             return total
         for t, s in self.steps:
-            total += step_kl(self.reverse, list(self.sampler.kernels(self.estimated, t, s)), t, s)
+            total += step_kl(self.reverse, self.kernels(t, s), t, s)
         return total
 
     def score_entropy(self) -> float:

@@ -11,6 +11,7 @@ H(X_s | X_t) = H(X_s) + sum_i H(X_t^i | X_s^i) - H(X_t), so that all of it goes 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from scipy.special import entr
@@ -24,7 +25,7 @@ ALL_PAIRS = 1024
 """States up to which the divergence is a sum over all transitions, without any cancellation."""
 
 
-def step_kl(reverse: Reverse, kernels: list[Kernel], t: float, s: float) -> float:
+def step_kl(reverse: Reverse, kernels: Sequence[Kernel], t: float, s: float) -> float:
     """E KL(P(X_s | X_t) || the product of ``kernels``), the mean over X_t; infinite where they miss what can be."""
     if len(kernels) == 1 and isinstance(kernels[0], Apart) and reverse.size > ALL_PAIRS:
         return in_common(reverse, t, s) + _off(reverse, kernels[0], t, s)

@@ -146,7 +146,11 @@ class Process:
 
 def along(table: Array, matrix: Array, axis: int) -> Array:
     """sum_u table[..., u, ...] matrix[u, v], with v in the place of u."""
-    return np.asarray(np.moveaxis(np.tensordot(table, matrix, (axis, 0)), -1, axis))
+    before, (states, after) = table.shape[:axis], matrix.shape
+    if axis == table.ndim - 1:
+        return np.asarray(table @ matrix)
+    moved = matrix.T @ table.reshape(*before, states, -1)
+    return np.asarray(moved.reshape(*before, after, *table.shape[axis + 1 :]))
 
 
 def normalised(table: Array, axis: int, instead: Array | float) -> Array:

@@ -27,6 +27,9 @@ from sharpbound.chapters.discrete.masked.marginals import Marginals, entropy
 from sharpbound.chapters.discrete.targets import Exchangeable, Product, Target, Tree
 from sharpbound.numerics.quadrature import Array
 
+AT_ONCE = 256
+"""Lengths of which all last blocks are compared at a time."""
+
 
 class Profile(ABC):
     """f and H(X) of a law of L tokens, in nats."""
@@ -208,11 +211,12 @@ def optimal_sizes(profile: Profile, T: int) -> list[int]:
     came = np.zeros((T, L + 1), dtype=int)
     for t in range(T):
         new = np.full(L + 1, math.inf)
-        for to in range(t + 1, L + 1):
-            k = np.arange(t, to)
-            total = cost[k] + (to - k) * f[k]
-            best = int(np.argmin(total))
-            new[to], came[t, to] = total[best], k[best]
+        k = np.arange(t, L)
+        for some in np.array_split(np.arange(t + 1, L + 1), 1 + (L - t) // AT_ONCE):
+            ahead = some[:, None] - k
+            total = np.where(ahead > 0, cost[k] + ahead * f[k], math.inf)
+            best = np.argmin(total, axis=1)
+            new[some], came[t, some] = total[np.arange(len(some)), best], k[best]
         cost = new
     sizes, at = [], L
     for t in range(T - 1, -1, -1):

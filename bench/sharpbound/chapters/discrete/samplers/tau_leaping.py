@@ -67,7 +67,7 @@ def leapt(at: Places, up: Array, down: Array) -> Array:
     size = up.shape[1] + 1
     most = max(float(up.sum(1).max()), float(down.sum(1).max()))
     last = (size - 1) * (_jumps(most) + 1)
-    rise, fall = compound(up, last), compound(down, last)
+    rise, fall = np.split(compound(np.concatenate([up, down]), last), 2)
     n, width = rise.shape
     # D = D+ - D-, by differences: the law on -(size - 1) ... size - 1, and beyond them in the ends
     over = np.cumsum(rise[:, ::-1], axis=1)[:, ::-1]  # P(D+ >= k)
