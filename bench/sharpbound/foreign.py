@@ -244,6 +244,11 @@ def own(thing: Any) -> None:
             _files.add(file)
 
 
+def is_own(file: str) -> bool:
+    """Whether ``file``, as code objects name it, is of a module of the user's."""
+    return file in _files
+
+
 # -- what a user's object does wrong -----------------------------------------------------------
 
 

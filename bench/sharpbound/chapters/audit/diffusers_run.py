@@ -19,6 +19,7 @@ from sharpbound.chapters.audit.diffusers_model import Angle, Convention, Discret
 from sharpbound.distances.base import Measured
 from sharpbound.errors import InputError, NotMeasured
 from sharpbound.laws.probe import Impulses, Quantiles, Tape, measure_deterministic, measure_stochastic
+from sharpbound.libraries import loading
 from sharpbound.targets.base import Target1D
 
 EXTRA = "diffusers is not installed: pip install 'sharpbound[audit]'"
@@ -98,10 +99,11 @@ def build_scheduler(name: str, schedule: str, options: Mapping[str, Any]) -> Any
     key = name, schedule, repr(sorted(options.items()))
     if key not in _BUILT:
         with quiet():
-            diffusers = importlib.import_module("diffusers")
             made = uniform_log_snr() if schedule == "uniform-log-snr" else SCHEDULES[schedule]
             try:
-                _BUILT[key] = getattr(diffusers, name)(**{**made, **options})
+                with loading():  # it loads each scheduler when it is first asked for
+                    scheduler = getattr(importlib.import_module("diffusers"), name)
+                _BUILT[key] = scheduler(**{**made, **options})
             except (TypeError, ValueError, LookupError, ArithmeticError, NameError, RuntimeError) as error:
                 raise InputError(f"{name} refuses its options: {error}", key="audit.options") from None
             except (AttributeError, ImportError) as error:
