@@ -101,34 +101,34 @@ def _path(name: str) -> Path:
 def measure(
     cases: list[Case],
     workers: int | None,
-    folder: Path | None,
+    cache: str | None,
     no_cache: bool,
     output: Path | None,
     theory: list[Path] | None = None,
     work: Work | None = None,
 ) -> Outcome:
     """Measure, write the results to ``output`` if it is given, and tell on standard error what failed."""
-    from sharpbound.places import default_folder
+    from sharpbound.places import default_cache
     from sharpbound.records.files import try_folder
     from sharpbound.run.cache import Cache
     from sharpbound.run.cases import measure_cases
     from sharpbound.run.progress import progress
     from sharpbound.run.results import write_log, write_results
 
-    if no_cache and folder:
+    if no_cache and cache:
         raise InputError("--cache and --no-cache exclude each other: leave one out")
-    folder = folder or default_folder()
+    place = cache or default_cache()
     if output:
         try_folder(output, "--output")
     known = theory_of(theory)
     with progress() as observer:
         outcome = measure_cases(
-            cases, known, Cache(None if no_cache else folder), workers=workers, observer=observer, work=work
+            cases, known, Cache(None if no_cache else place), workers=workers, observer=observer, work=work
         )
     for mistake in outcome.mistakes:
         tell(mistake)
     try:
-        told = f" (traceback in {write_log(output or folder, outcome.failures)})"
+        told = f" (traceback in {write_log(output or _folder(place), outcome.failures)})"
     except OSError as error:
         told = f" (traceback not kept: {error.strerror})"
     for id, failure in outcome.failures.items():
@@ -138,23 +138,30 @@ def measure(
     return outcome
 
 
+def _folder(place: Path | str) -> Path:
+    """The folder of the cache, or the default one where that is a URL."""
+    from sharpbound.places import default_folder
+
+    return default_folder() if "://" in str(place) else Path(place)
+
+
 def show_cost(
     cases: list[Case],
     workers: int | None,
-    folder: Path | None,
+    cache: str | None,
     no_cache: bool,
     theory: list[Path] | None,
     json: bool,
 ) -> None:
     """What a run of ``cases`` would do and take; mistakes in them are told as a run tells them."""
-    from sharpbound.places import default_folder
+    from sharpbound.places import default_cache
     from sharpbound.records.files import strict_json
     from sharpbound.run.cache import Cache
     from sharpbound.run.cases import planned_cells
     from sharpbound.run.costs import estimate
     from sharpbound.run.execute import cores
 
-    kept = Cache(None if no_cache else folder or default_folder())
+    kept = Cache(None if no_cache else cache or default_cache())
     found = estimate(planned_cells(cases, theory_of(theory)), kept)
     if json:
         print(strict_json({"cases": len(cases), **found.as_json(workers or cores())}))

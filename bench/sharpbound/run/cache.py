@@ -1,6 +1,6 @@
 """Results of cells on disk, addressed by the content of the cell: what makes a run go on where it stopped.
 
-One small JSON file per cell, ``<folder>/<first two digits of key>/<key>.json``. Entries are written
+One small JSON file per cell, ``<first two digits of key>/<key>.json`` in a folder or below a URL. Entries are written
 whole or not at all and carry a checksum, so any number of runs may share a folder and be killed at
 any moment. They say what they are of, and are used for nothing else. Floats are kept to the last bit
 (Python's shortest repr), NaN and infinities included.
@@ -8,19 +8,16 @@ any moment. They say what they are of, and are used for nothing else. Floats are
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import json
-import os
 import sys
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sharpbound.errors import InputError
-from sharpbound.records.files import write_atomically
 from sharpbound.run.fingerprint import cell_key, versions
+from sharpbound.run.stores import FULL_OR_READ_ONLY, INSTEAD, Store, store_at
 
 if TYPE_CHECKING:
     from sharpbound.chapters.base import Cell
@@ -29,14 +26,6 @@ if TYPE_CHECKING:
 
 MOST_BYTES = 2**26
 """The largest file that may be an entry; rows of a cell take some kilobytes."""
-FULL_OR_READ_ONLY = {
-    errno.ENOSPC,
-    errno.EROFS,
-    errno.EACCES,
-    errno.EPERM,
-    getattr(errno, "EDQUOT", errno.ENOSPC),
-}
-"""What a folder may have that is in its place and cannot be written."""
 
 
 @dataclass(frozen=True)
@@ -48,34 +37,36 @@ class Entry:
 
 
 class Cache:
-    """Entries in ``folder``; with ``folder=None`` nothing is kept."""
+    """Entries in ``place``, a folder or a URL (`sharpbound.run.stores`); with ``place=None`` nothing is kept."""
 
-    def __init__(self, folder: Path | None) -> None:
-        self.folder = folder
+    def __init__(self, place: Path | str | None) -> None:
+        self.store = None if place is None else store_at(place)
         self._told = False
-        if folder is not None:
+        if self.store is not None:
             try:
-                folder.mkdir(parents=True, exist_ok=True)
+                self.store.begin()
             except OSError as error:
                 if error.errno in FULL_OR_READ_ONLY:
                     self._tell(error)
                     return
                 raise InputError(
-                    f"cannot make the cache folder ({error.strerror}): name another with --cache DIR, "
-                    "or keep none with --no-cache",
-                    where=str(folder),
+                    f"the cache cannot be made or reached ({error.strerror}): {INSTEAD}",
+                    where=self.store.place,
                 ) from None
 
     def get(self, cell: Cell) -> Entry | None:
         """The stored entry; None where there is none, or what lies there is not this cell's (it is computed anew)."""
-        if self.folder is None:
+        if self.store is None:
             return None
-        path = self._path(self.folder, cell)
-        body = read_entry(path)
+        name = name_of(cell)
+        try:
+            body = read_entry(self.store, name)
+        except OSError as error:
+            self._tell(error)
+            return None
         if body is None or any(_canonical(body[k]) != _canonical(v) for k, v in _identity(cell).items()):
             return None
-        with suppress(OSError):
-            os.utime(path)  # the entries unused longest are the first to be pruned
+        self.store.used(name)  # the entries unused longest are the first to be pruned
         return Entry(body["rows"], float(body["seconds"]))
 
     def put(self, cell: Cell, entry: Entry) -> None:
@@ -83,38 +74,42 @@ class Cache:
 
         Where it cannot be stored, one line on stderr says so, and the run goes on.
         """
-        if self.folder is None:
+        if self.store is None:
             return
         body = _identity(cell) | {"rows": entry.rows, "seconds": entry.seconds}
         text = json.dumps({"sha256": _digest(body), "body": body})
         try:
-            write_atomically(self._path(self.folder, cell), text)
+            self.store.write(name_of(cell), text.encode())
         except OSError as error:
             self._tell(error)
 
     def _tell(self, error: OSError) -> None:
-        if not self._told:
+        if self.store and not self._told:
             self._told = True
-            print(f"{self.folder}: results are not kept ({error.strerror})", file=sys.stderr)
-
-    @staticmethod
-    def _path(folder: Path, cell: Cell) -> Path:
-        name = cell_key(cell)
-        return folder / name[:2] / f"{name}.json"
+            print(f"{self.store.place}: results are not kept ({error.strerror})", file=sys.stderr)
 
 
-def read_entry(path: Path) -> dict[str, Any] | None:
-    """What an entry says: key, kind, params, versions, rows and seconds; None where ``path`` holds no whole one."""
+def name_of(cell: Cell) -> str:
+    """The file of an entry."""
+    key = cell_key(cell)
+    return f"{key[:2]}/{key}.json"
+
+
+def read_entry(store: Store, name: str) -> dict[str, Any] | None:
+    """What an entry says: key, kind, params, versions, rows and seconds; None where the file holds no whole one.
+
+    Raises OSError where the store does not answer.
+    """
+    if (data := store.read(name, MOST_BYTES)) is None:
+        return None
     try:
-        if path.stat().st_size > MOST_BYTES:
-            return None
-        stored = json.loads(path.read_bytes())
+        stored = json.loads(data)
         body = stored["body"]
         float(body["seconds"])
         if stored["sha256"] != _digest(body) or not all(isinstance(row, dict) for row in body["rows"]):
             return None
         return body if body.keys() >= {"key", "kind", "params", "versions"} else None
-    except (OSError, ValueError, KeyError, TypeError, RecursionError, AttributeError):
+    except (ValueError, KeyError, TypeError, RecursionError, AttributeError):
         return None
 
 

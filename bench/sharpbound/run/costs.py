@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
@@ -17,10 +16,10 @@ from sharpbound.run.cache import read_entry
 from sharpbound.run.execute import cost
 from sharpbound.run.fingerprint import cell_key
 from sharpbound.run.progress import duration
-from sharpbound.run.upkeep import stored
 
 if TYPE_CHECKING:
     from sharpbound.run.cache import Cache
+    from sharpbound.run.stores import Store
 
 
 @dataclass(frozen=True)
@@ -69,7 +68,7 @@ def estimate(cells: Sequence[Cell], cache: Cache) -> Estimate:
     """The work that ``cells`` are, beyond what ``cache`` has of them."""
     distinct = {cell_key(cell): cell for cell in cells}
     missing = [cell for cell in distinct.values() if cache.get(cell) is None]
-    known = _measured(cache.folder) if missing and cache.folder else {}
+    known = _measured(cache.store) if missing and cache.store else {}
     found = [seconds for cell in missing if (seconds := _seconds(cell, known)) is not None]
     return Estimate(
         cells=len(distinct),
@@ -90,11 +89,11 @@ def _likeness(kind: str, params: Mapping[str, Any]) -> list[tuple[Any, ...]]:
     return [(kind, params.get("study"), params.get("quantity"), *map(str, names)), (kind,)]
 
 
-def _measured(folder: Path) -> dict[tuple[Any, ...], float]:
+def _measured(store: Store) -> dict[tuple[Any, ...], float]:
     """Seconds per unit of `sharpbound.run.execute.cost`, by likeness: the median over what was measured."""
     found: dict[tuple[Any, ...], list[float]] = {}
-    for each in stored(folder):
-        if not each.staged and (body := read_entry(each.path)) and isinstance(body["params"], dict):
+    for each in store.files():
+        if not each.staged and (body := read_entry(store, each.name)) and isinstance(body["params"], dict):
             rate = float(body["seconds"]) / cost(Cell(body["kind"], body["params"]))
             for like in _likeness(body["kind"], body["params"]):
                 found.setdefault(like, []).append(rate)
