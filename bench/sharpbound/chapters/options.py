@@ -56,6 +56,8 @@ def sweep_points(sweep: Mapping[str, Sequence[Any]], allowed: Sequence[str]) -> 
                     raise InputError(f"cannot be swept here; sweep {takes}", key=f"sweep.{variable}")
                 if variable in COUNTS and not all(isinstance(value, int) for value in sweep[variable]):
                     raise InputError("must hold whole numbers", key=f"sweep.{variable}")
+                if variable in COUNTS and min(sweep[variable], default=1) < 1:
+                    raise InputError("must hold numbers of at least 1", key=f"sweep.{variable}")
                 most = MAX_COUNT if variable in COUNTS else MOST
                 least = 0.0 if variable in TINY else LEAST
                 for value in sweep[variable]:
