@@ -90,8 +90,8 @@ class Mutator:
         """A damaged file: mostly one or two numbers changed, for these get furthest."""
         tree = copy.deepcopy(self.random.choice(self.trees))
         for _ in range(self.random.choice((1, 1, 1, 2, 3))):
-            ways = (self._number, self._any, self._foreign, self._own, self._limits, self._full)
-            self.random.choices(ways, (60, 20, 20, 15, 4, 6))[0](tree)
+            ways = (self._number, self._any, self._foreign, self._own, self._short, self._limits, self._full)
+            self.random.choices(ways, (60, 20, 20, 15, 8, 4, 6))[0](tree)
         text = document(tree)
         return self._bytes(text) if self.random.random() < 0.1 else text.encode("utf-8", "surrogatepass")
 
@@ -153,6 +153,13 @@ class Mutator:
         if name == "sampler" and "init" in tree[name]:
             kept["init"] = tree[name]["init"]
         tree[name] = kept | {NAMES[name]: f"{OWN.stem}:{self.random.choice(self.own)}"}
+
+    def _short(self, tree: dict[str, Any]) -> None:
+        """A sweep over one value."""
+        sweep = tree.get("sweep")
+        names = [k for k, v in sweep.items() if isinstance(v, list) and v] if isinstance(sweep, dict) else []
+        for name in self.random.sample(names, min(1, len(names))):
+            sweep[name] = [self.random.choice(sweep[name])]
 
     def _limits(self, tree: dict[str, Any]) -> None:
         limits = {name: abs(self.magnitude()) for name in ("seconds", "memory") if self.random.random() < 0.7}

@@ -16,9 +16,10 @@ from sharpbound.errors import InputError
 from sharpbound.foreign import told
 from sharpbound.processes import build
 from sharpbound.run.cache import Cache
-from sharpbound.run.cases import BadCases, measure_cases
+from sharpbound.run.cases import BadCases, measure_cases, validate_case
 from sharpbound.scores.fields.formula import Formula
 from sharpbound.suite import Theory, load_case, load_theory
+from sharpbound.suite.loading import case_of
 from trial import case_file, theory_file
 
 KINDS = ("sampling-rate", "discrete", "diffusion-time", "sample-complexity")
@@ -140,6 +141,24 @@ def test_what_a_module_of_the_users_may_raise(
         measure_cases([load_case(path)], theory, Cache(None), workers=1)
     assert str(refused.value).startswith(f"{path}: ")
     assert words in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("id", "variable"),
+    [
+        ("time-gap", "horizon"),
+        ("time-start-centred", "horizon"),
+        ("discrete-start-uniform-bound", "horizon"),
+        ("hard-pair-figure", "m"),
+        ("training-two-gaussians", "t"),
+        ("training-points", "t"),
+    ],
+)
+def test_a_rate_is_read_between_two_values(theory: Theory, id: str, variable: str) -> None:
+    (tree,) = (tree for tree in case_trees() if tree["case"]["id"] == id)
+    tree["sweep"][variable] = tree["sweep"][variable][:1]
+    with pytest.raises(InputError, match=f"sweep.{variable}: must hold two values or more"):
+        validate_case(case_of(tree), theory)
 
 
 def test_an_error_without_a_text_is_told() -> None:
