@@ -12,7 +12,7 @@ import struct
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sharpbound.chapters.base import Cell
@@ -34,6 +34,7 @@ def only_file(folder: Path) -> Path:
     return path
 
 
+@settings(deadline=None)
 @given(values=st.lists(st.floats(allow_nan=False, allow_infinity=True)))
 def test_floats_come_back_bit_for_bit(values: list[float], tmp_path_factory: pytest.TempPathFactory) -> None:
     cache = Cache(tmp_path_factory.mktemp("cache"))

@@ -61,6 +61,11 @@ def test_what_is_broken_moved_or_left_over_is_found(folder: Path) -> None:
     assert [folder / name for name in found.left_over] == [left]
 
 
+def test_what_was_left_over_before_the_clock_jumped_back_is_found(folder: Path) -> None:
+    left = leave_one(folder, hours=-9999)
+    assert [folder / name for name in upkeep.contents(Folder(folder)).left_over] == [left]
+
+
 def test_a_file_that_is_being_written_is_nobodys_rubbish(folder: Path) -> None:
     path = leave_one(folder, hours=0)
     assert upkeep.contents(Folder(folder)).left_over == []

@@ -40,7 +40,7 @@ def contents(store: Store) -> Contents:
     now = time.time()
     for each in store.files():
         if each.staged:
-            if now - each.used > STALE_SECONDS:
+            if abs(now - each.used) > STALE_SECONDS:  # or the clock has jumped
                 found.left_over.append(each.name)
             continue
         body = read_entry(store, each.name)
