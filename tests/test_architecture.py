@@ -14,7 +14,7 @@ import sharpbound
 PACKAGE = Path(sharpbound.__file__).parent
 
 FLOORS: tuple[tuple[str, ...], ...] = (
-    ("errors", "places", "bounds"),
+    ("errors", "places", "bounds", "libraries"),
     ("numerics", "rates"),
     ("options", "formulas", "foreign"),
     ("targets", "processes"),

@@ -291,7 +291,7 @@ def test_lists_and_descriptions(command: Command) -> None:
     assert "@article{toy2024" in claim
     assert "finite first moment" in claim
     assert 'do = "plain"' in command("show", "plain")[1]
-    assert command("--version")[1] == "sharpbound 0.1.0\n"
+    assert command("--version")[1] == "sharpbound 0.2.0\n"
     assert "verify" in command()[1]
 
 

@@ -250,19 +250,31 @@ def own(thing: Any) -> None:
             _files.add(file)
 
 
+def is_own(file: str) -> bool:
+    """Whether ``file``, as code objects name it, is of a module of the user's."""
+    return file in _files
+
+
 # -- what a user's object does wrong -----------------------------------------------------------
 
 
 def told(error: BaseException) -> str:
     """What a user's module raised, with its own file and line where the error came from one."""
-    line = " ".join(f"{type(error).__name__}: {error}".split())
+    line = " ".join(f"{type(error).__name__}: {_text(error)}".split())
     if isinstance(error, SyntaxError) and error.filename:
         return f"{Path(error.filename).name}:{error.lineno}: {type(error).__name__}: {error.msg}"
     place = _place(error)
     return f"{place}: {line}" if place else line
 
 
-def blamed(error: Exception) -> InputError | None:
+def _text(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception:  # its text is the user's code too
+        return "an error without a text"
+
+
+def blamed(error: BaseException) -> InputError | None:
     """The mistake that ``error`` is if a user's module raised it, or had a hand in it; else None."""
     return InputError(told(error)) if _place(error) else None
 

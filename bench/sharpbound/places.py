@@ -10,10 +10,16 @@ CHECKOUT = _PACKAGE.parents[1]
 """Root of the checkout that this package lies in (meaningless in an installed wheel)."""
 
 
+def default_cache() -> Path | str:
+    """``$SHARPBOUND_CACHE``, a folder or a URL; else `default_folder`."""
+    named = os.environ.get("SHARPBOUND_CACHE")
+    if named and "://" in named:
+        return named
+    return Path(named) if named else default_folder()
+
+
 def default_folder() -> Path:
-    """``$SHARPBOUND_CACHE``; else ``.sharpbound-cache`` of the checkout; else the user's cache folder."""
-    if named := os.environ.get("SHARPBOUND_CACHE"):
-        return Path(named)
+    """``.sharpbound-cache`` of the checkout; else the user's cache folder."""
     if (CHECKOUT / "pyproject.toml").is_file() and (CHECKOUT / "bench" / "sharpbound").is_dir():
         return CHECKOUT / ".sharpbound-cache"
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "sharpbound"

@@ -9,6 +9,7 @@ import argparse
 import collections
 import os
 import resource
+import shutil
 import signal
 import sys
 import tempfile
@@ -19,7 +20,7 @@ from pathlib import Path
 
 import torch
 
-from mutations import Mutator, case_trees, theory_trees, write
+from mutations import OWN, Mutator, case_trees, theory_trees, write
 from sharpbound.suite import load_theory
 from trial import case_file, theory_file
 
@@ -43,6 +44,7 @@ def main() -> int:
     asked.keep.mkdir(parents=True, exist_ok=True)
     resource.setrlimit(resource.RLIMIT_DATA, (GIBIBYTES * 2**30,) * 2)
     theory = load_theory()
+    shutil.copy(OWN, asked.keep)
     os.chdir(asked.keep)
     ways = [
         ("theory", asked.theory, Mutator(theory_trees(), asked.seed), theory_file),
@@ -66,7 +68,7 @@ def _campaign(name: str, count: int, mutator: Mutator, trial, keep: Path) -> int
             signal.signal(signal.SIGPROF, ring)
             signal.setitimer(signal.ITIMER_PROF, SECONDS)
             outcome = trial(path)
-        except (Exception, Hang):
+        except (Exception, SystemExit, Hang):
             outcome = "fault"
             print(f"--- {path}\n{traceback.format_exc()}", flush=True)
         else:

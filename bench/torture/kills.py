@@ -86,9 +86,13 @@ def kill_runs(cache: Path, times: int, seconds: float, chance: random.Random) ->
         if "Traceback" in err:
             raise Fault(err)
         gone(process.pid)
-        for entry in chance.sample(sorted(cache.rglob("*.json")), min(1, len(list(cache.rglob("*.json"))))):
+        entries = sorted(cache.rglob("*.json"))
+        for entry in chance.sample(entries, min(1, len(entries))):
             if chance.random() < 0.2:  # and an entry torn, as a file system may leave it
                 entry.write_bytes(entry.read_bytes()[: chance.randrange(200)])
+        for entry in chance.sample(entries, len(entries) // 2):  # and the clock jumps, by up to thirty years
+            jumped = time.time() + chance.uniform(-1e9, 1e9)
+            os.utime(entry, (jumped, jumped))
     return rows(begin(cache, 2))
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import copy
 import json
 import random
+import re
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from sharpbound.foreign import NAMES
 from sharpbound.places import default_directory
 
 HOSTILE = (
@@ -22,6 +24,8 @@ HOSTILE = (
     *('"' + "tanh(" * 28 + "x" + ")" * 28 + '"', '"' + "~" * 500 + 'x"', "\"__import__('os')\"", '"T/log(T)"'),
 )  # fmt: skip
 """TOML values of every type, and formulas, that no case means."""
+OWN = Path(__file__).with_name("hostile.py")
+"""The module whose objects damaged cases name; it has to lie beside them."""
 
 
 class Raw(str):
@@ -78,6 +82,7 @@ class Mutator:
     def __init__(self, trees: list[dict[str, Any]], seed: int) -> None:
         self.trees = trees
         self.random = random.Random(seed)
+        self.own = re.findall(r"^(?:def|class) (\w+)", OWN.read_text(), re.M)
         self.known = [(name, k, v) for tree in trees for name, table in tree.items() if isinstance(table, dict)
                       for k, v in table.items()]  # fmt: skip
 
@@ -85,7 +90,8 @@ class Mutator:
         """A damaged file: mostly one or two numbers changed, for these get furthest."""
         tree = copy.deepcopy(self.random.choice(self.trees))
         for _ in range(self.random.choice((1, 1, 1, 2, 3))):
-            self.random.choices((self._number, self._any, self._foreign), (6, 2, 2))[0](tree)
+            ways = (self._number, self._any, self._foreign, self._own, self._short, self._limits, self._full)
+            self.random.choices(ways, (60, 20, 20, 15, 8, 4, 6))[0](tree)
         text = document(tree)
         return self._bytes(text) if self.random.random() < 0.1 else text.encode("utf-8", "surrogatepass")
 
@@ -137,10 +143,49 @@ class Mutator:
         if self.random.random() < 0.4 and name in other:
             tree[name] = copy.deepcopy(other[name])
 
+    def _own(self, tree: dict[str, Any]) -> None:
+        """An object of `OWN` in the place of the target, schedule, sampler or field, its parameters left or gone."""
+        there = [name for name in NAMES if isinstance(tree.get(name), dict)]
+        if not there:
+            return
+        name = self.random.choice(there)
+        kept = {} if self.random.random() < 0.6 else tree[name]
+        if name == "sampler" and "init" in tree[name]:
+            kept["init"] = tree[name]["init"]
+        tree[name] = kept | {NAMES[name]: f"{OWN.stem}:{self.random.choice(self.own)}"}
+
+    def _short(self, tree: dict[str, Any]) -> None:
+        """A sweep over one value."""
+        sweep = tree.get("sweep")
+        names = [k for k, v in sweep.items() if isinstance(v, list) and v] if isinstance(sweep, dict) else []
+        for name in self.random.sample(names, min(1, len(names))):
+            sweep[name] = [self.random.choice(sweep[name])]
+
+    def _limits(self, tree: dict[str, Any]) -> None:
+        limits = {name: abs(self.magnitude()) for name in ("seconds", "memory") if self.random.random() < 0.7}
+        tree["limits"] = limits | ({"cores": 2} if self.random.random() < 0.1 else {})
+
+    def _full(self, tree: dict[str, Any]) -> None:
+        """Changes for long runs, of this case or of another."""
+        name, k, v = self.random.choice(self.known)
+        tree["full"] = {name: {k: copy.deepcopy(v)}}
+        if self.random.random() < 0.5:
+            tree["full"] = copy.deepcopy(self.random.choice(self.trees))
+        self._number(tree["full"])
+
     def _bytes(self, text: str) -> bytes:
-        match self.random.randrange(8):
+        match self.random.randrange(11):
             case 0:
-                return text.encode("utf-16")
+                return text.encode(self.random.choice(("utf-16", "utf-32", "utf-16-be", "utf-7")))
+            case 6:
+                lines = text.split("\n")
+                return "\r\n".join([*lines, self.random.choice(lines)]).encode()  # said twice
+            case 7:
+                return text.replace(
+                    "a", self.random.choice(("\u0430", "a\u0301", "\u200b", "\uff41"))
+                ).encode()
+            case 8:
+                return (text + "# " + "é" * 70_000).encode("latin-1", "replace")
             case 1:
                 return b"\xef\xbb\xbf" + text.encode()
             case 2:

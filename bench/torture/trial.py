@@ -11,8 +11,8 @@ from sharpbound import chapters
 from sharpbound.errors import InputError, NotMeasured
 from sharpbound.records.document import document
 from sharpbound.records.files import strict_json
-from sharpbound.run.attempt import Entry, Failure, attempt
-from sharpbound.run.limits import OutOfTime, starved, within
+from sharpbound.run.attempt import Entry, Failure, attempt, guarded
+from sharpbound.run.limits import OutOfTime, starved
 from sharpbound.suite import load_case, load_claims
 from sharpbound.suite.case import Limits
 from sharpbound.suite.loading import find_claim
@@ -33,6 +33,15 @@ def refused(mistake: InputError, path: Path) -> str:
     return "refused"
 
 
+def _failed(failure: Failure, path: Path) -> str:
+    """What a failure of a part of a case makes of it."""
+    if failure.mistake:
+        return refused(failure.mistake, path)
+    if failure.trace:
+        raise Fault(failure.trace)
+    return "limited"
+
+
 def theory_file(path: Path) -> str:
     """What becomes of a theory file: read, or refused."""
     try:
@@ -46,27 +55,29 @@ def theory_file(path: Path) -> str:
 def case_file(path: Path, theory: Mapping[str, Any], seconds: float = 1.0) -> str:
     """What becomes of a case file: measured, refused, limited (in time or memory), or failed with a traceback."""
     try:
-        case = load_case(path)
+        case = load_case(path, full=True)
         claim = find_claim(theory, case.claim)
         experiment = chapters.get(case.kind)
         if why := chapters.unavailable(case.kind):
             return f"unavailable: {why}"
         limits = Limits(seconds=min(seconds, case.limits.seconds), memory=min(2.0, case.limits.memory))
-        with within(limits):
+
+        def plan() -> tuple[list[Any], list[Any]]:
             experiment.validate(case, claim)
-            drawings = experiment.drawings(case)
-            cells = experiment.cells(case)
+            planned = experiment.cells(case), experiment.drawings(case)
             experiment.check(case)
+            return planned
+
+        planned = guarded(limits, plan)
+        if isinstance(planned, Failure):
+            return _failed(planned, path)
+        cells, drawings = planned
         found, start = [], time.monotonic()
         for cell in [*cells, *drawings]:
             object.__setattr__(cell, "limits", limits)
             result = attempt(lambda each: experiment.measuring(each).measure(each), cell)
             if isinstance(result, Failure):
-                if result.mistake:
-                    raise result.mistake
-                if result.trace:
-                    raise Fault(result.trace)
-                return "limited"
+                return _failed(result, path)
             assert isinstance(result, Entry)
             found.append(result.rows)
             if time.monotonic() - start > PATIENCE:

@@ -12,14 +12,15 @@ import struct
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sharpbound.chapters.base import Cell
 from sharpbound.errors import InputError
-from sharpbound.places import default_folder
+from sharpbound.places import default_cache
 from sharpbound.run import cache as store
-from sharpbound.run.cache import Cache, Entry
+from sharpbound.run import stores
+from sharpbound.run.cache import Cache, Entry, name_of
 from sharpbound.run.fingerprint import cell_key
 from toy_writer import CELL, ROWS, write_often
 
@@ -33,6 +34,7 @@ def only_file(folder: Path) -> Path:
     return path
 
 
+@settings(deadline=None)
 @given(values=st.lists(st.floats(allow_nan=False, allow_infinity=True)))
 def test_floats_come_back_bit_for_bit(values: list[float], tmp_path_factory: pytest.TempPathFactory) -> None:
     cache = Cache(tmp_path_factory.mktemp("cache"))
@@ -89,8 +91,7 @@ def test_foreign_files_are_no_entries(tmp_path: Path, text: str) -> None:
 
 
 def path_of(folder: Path, cell: Cell) -> Path:
-    key = cell_key(cell)
-    return folder / key[:2] / f"{key}.json"
+    return folder / name_of(cell_key(cell))
 
 
 @pytest.mark.parametrize("other", [Cell("other", CELL.params), Cell(CELL.kind, {**CELL.params, "T": 65})])
@@ -160,7 +161,7 @@ def test_a_full_or_read_only_folder_keeps_nothing(
     def refuse(path: Path, content: str | bytes) -> None:
         raise OSError(number, os.strerror(number), str(path))
 
-    monkeypatch.setattr(store, "write_atomically", refuse)
+    monkeypatch.setattr(stores, "write_atomically", refuse)
     cache = Cache(tmp_path)
     for _ in range(2):
         cache.put(CELL, Entry([{"tv": 0.25}], 0.0))
@@ -206,6 +207,8 @@ def test_a_folder_that_cannot_be_made_is_the_users_mistake(tmp_path: Path) -> No
 
 def test_the_environment_names_the_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("SHARPBOUND_CACHE", str(tmp_path))
-    assert default_folder() == tmp_path
+    assert default_cache() == tmp_path
+    monkeypatch.setenv("SHARPBOUND_CACHE", "s3://bucket/cache")
+    assert default_cache() == "s3://bucket/cache"
     monkeypatch.delenv("SHARPBOUND_CACHE")
-    assert default_folder().name in (".sharpbound-cache", "sharpbound")
+    assert Path(default_cache()).name in (".sharpbound-cache", "sharpbound")

@@ -8,7 +8,7 @@ import pytest
 
 from sharpbound.chapters.base import Cell
 from sharpbound.run.cache import Cache, Entry
-from sharpbound.run.costs import Estimate, estimate
+from sharpbound.run.costs import Estimate, Share, estimate
 from sharpbound.run.execute import cost
 
 
@@ -31,9 +31,29 @@ def test_another_sampler_is_like_its_kind_and_another_kind_like_none(tmp_path: P
     cache = Cache(tmp_path)
     cache.put(at(64), Entry([], 2.0))
     found = estimate([at(64, "heun"), at(64, kind="other")], cache)
-    assert found == Estimate(
-        cells=2, kept=0, unlike=1, seconds=pytest.approx(2.0), longest=pytest.approx(2.0)
-    )
+    assert (found.cells, found.kept, found.unlike) == (2, 0, 1)
+    assert found.seconds == found.longest == pytest.approx(2.0)
+
+
+def test_where_the_time_goes(tmp_path: Path) -> None:
+    cache = Cache(tmp_path)
+    cache.put(at(64), Entry([{"tv": 0.1, "tv_engine": "transport"}, {"engine": "density"}], 90.0))
+    cache.put(at(64, kind="other"), Entry([{"loss": 0.1}], 10.0))
+    found = estimate([at(64), at(128), at(64, kind="other"), at(64, kind="unlike")], cache)
+    to_do = 90.0 * cost(at(128)) / cost(at(64))
+    assert found.shares == {
+        ("toy", "density + transport"): Share(2, 90.0, pytest.approx(to_do)),
+        ("other", "other"): Share(1, 10.0, 0.0),
+    }
+    assert found.as_json(1)["shares"][1] == {
+        **{"kind": "other", "engine": "other", "cells": 1},
+        **{"kept_seconds": 10.0, "cpu_seconds": 0.0},
+    }
+    total = 100 + to_do
+    assert found.in_words(1).splitlines()[-2:] == [
+        f"  toy {(total - 10) / total:.0%}: density + transport {(total - 10) / total:.0%}",
+        f"  other {10 / total:.0%}: other {10 / total:.0%}",
+    ]
 
 
 def test_nothing_is_known_without_a_cache() -> None:

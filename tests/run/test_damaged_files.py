@@ -3,20 +3,31 @@
 from __future__ import annotations
 
 import collections
+import shutil
 import warnings
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from mutations import Mutator, case_trees, theory_trees, write
+from hostile import Unspeakable
+from mutations import OWN, Mutator, case_trees, document, theory_trees, write
 from sharpbound.errors import InputError
+from sharpbound.foreign import told
 from sharpbound.processes import build
+from sharpbound.run.cache import Cache
+from sharpbound.run.cases import BadCases, measure_cases, validate_case
 from sharpbound.scores.fields.formula import Formula
-from sharpbound.suite import load_theory
+from sharpbound.suite import Theory, load_case, load_theory
+from sharpbound.suite.loading import case_of
 from trial import case_file, theory_file
 
 KINDS = ("sampling-rate", "discrete", "diffusion-time", "sample-complexity")
+
+
+@pytest.fixture(scope="module")
+def theory() -> Theory:
+    return load_theory()
 
 
 def cheap(tree: dict[str, Any]) -> bool:
@@ -24,9 +35,10 @@ def cheap(tree: dict[str, Any]) -> bool:
     return tree.get("target", {}).get("family", "gaussian") == "gaussian"
 
 
-def test_damaged_case_files(tmp_path: Path) -> None:
+def test_damaged_case_files(theory: Theory, tmp_path: Path) -> None:
     trees = [tree for tree in case_trees() if tree["case"]["kind"] in KINDS and cheap(tree)]
-    mutator, theory = Mutator(trees, seed=7), load_theory()
+    mutator = Mutator(trees, seed=7)
+    shutil.copy(OWN, tmp_path)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         found = collections.Counter(
@@ -107,3 +119,54 @@ def test_schedules_of_ones_own_have_the_same_bound(
         build({"schedule": "levels:far"}, 1)
     bound = "must have a >= 1e-70, sigma <= 1e+12 and alpha > 0"
     assert str(refused.value).startswith(f"forward: level 1 of far, with {words}{bound}")
+
+
+@pytest.mark.parametrize(
+    ("sampler", "words"),
+    [
+        ("Leaves", "SystemExit: 3"),
+        ("Unspoken", "RuntimeError: no words"),
+        ("Wandering", "sampler.name: wandering: two runs gave two results"),
+        ("Painted", r"Coloured: \x1b[2J first line second\u202exxx"),
+    ],
+)
+def test_what_a_module_of_the_users_may_raise(
+    theory: Theory, tmp_path: Path, sampler: str, words: str
+) -> None:
+    shutil.copy(OWN, tmp_path)
+    (tree,) = (tree for tree in case_trees() if tree["case"]["id"] == "pf-ode-gaussian-w2-fixed-horizon")
+    tree["sampler"] = {"name": f"hostile:{sampler}", "init": "exact"}
+    path = write(tmp_path / "case.toml", document(tree).encode())
+    with pytest.raises(BadCases) as refused:
+        measure_cases([load_case(path)], theory, Cache(None), workers=1)
+    assert str(refused.value).startswith(f"{path}: ")
+    assert words in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("id", "variable"),
+    [
+        ("time-gap", "horizon"),
+        ("time-start-centred", "horizon"),
+        ("discrete-start-uniform-bound", "horizon"),
+        ("hard-pair-figure", "m"),
+        ("training-two-gaussians", "t"),
+        ("training-points", "t"),
+    ],
+)
+def test_a_rate_is_read_between_two_values(theory: Theory, id: str, variable: str) -> None:
+    (tree,) = (tree for tree in case_trees() if tree["case"]["id"] == id)
+    tree["sweep"][variable] = tree["sweep"][variable][:1]
+    with pytest.raises(InputError, match=f"sweep.{variable}: must hold two values or more"):
+        validate_case(case_of(tree), theory)
+
+
+def test_an_error_without_a_text_is_told() -> None:
+    assert told(Unspeakable()) == "Unspeakable: an error without a text"
+
+
+@pytest.mark.parametrize("full", ["0", "[1]", "{ sweep = 3 }", "{ case = { id = 'x' } }"])
+def test_a_full_table_that_is_none(tmp_path: Path, full: str) -> None:
+    path = write(tmp_path / "case.toml", f"full = {full}\ncase = 1\nmeasure = {{}}\nsweep = {{}}\n".encode())
+    with pytest.raises(InputError, match=r"(full: must hold tables|case: is no table, so)"):
+        load_case(path)

@@ -156,3 +156,19 @@ def test_kill_9_of_a_worker_costs_one_more_try(suite: Path) -> None:
     assert (process.returncode, err) == (0, "")
     assert [row["T"] for row in json.loads(out)["rows"]] == [2, 3, 4, 5, 6, 7]
     until(lambda: group_is_gone(process.pid))
+
+
+def test_ctrl_c_while_the_program_loads(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from sharpbound.__main__ import main
+
+    class Impatient:
+        def find_spec(self, name: str, *_: object) -> None:
+            if name == "sharpbound.cli":
+                raise KeyboardInterrupt
+
+    monkeypatch.delitem(sys.modules, "sharpbound.cli", raising=False)
+    monkeypatch.setattr(sys, "meta_path", [Impatient(), *sys.meta_path])
+    assert main() == 130
+    assert capsys.readouterr().err == "stopped\n"

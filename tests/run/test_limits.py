@@ -75,6 +75,19 @@ def test_a_thread_other_than_the_main_one_has_its_limit_too(tmp_path: Path) -> N
         assert isinstance(pool.submit(attempt, toy_cells.measure, plain).result(timeout=60), Entry)
 
 
+@pytest.mark.parametrize("threads", [0, 1])
+def test_a_library_is_imported_whole_whatever_the_limit(tmp_path: Path, threads: int) -> None:
+    name = f"slow_library_{threads}"
+    (tmp_path / f"{name}.py").write_text("import time\ntime.sleep(0.3)\nVALUE = 7\n")
+    loads = limited(toy_cells.cell("load", tmp_path, module=name), seconds=0.1)
+    if threads:
+        with ThreadPoolExecutor(threads) as pool:
+            pool.submit(attempt, toy_cells.measure, loads).result()
+    else:
+        attempt(toy_cells.measure, loads)
+    assert sys.modules.pop(name).VALUE == 7
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="signals are masked")
 def test_a_worker_that_does_not_answer_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(processes, "GRACE", 0.0)
@@ -87,3 +100,10 @@ def test_a_worker_that_does_not_answer_is_ended(tmp_path: Path, monkeypatch: pyt
     assert found[cell_key(stuck)] == Failure(
         "needs more than 0.3 s: make the case smaller, or raise seconds in [limits]"
     )
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux alone limits the memory of a cell")
+def test_a_library_is_imported_whole_whatever_the_memory(tmp_path: Path) -> None:
+    (tmp_path / "large_library.py").write_text("import numpy\nVALUE = numpy.empty(2**27).size\n")
+    loads = limited(toy_cells.cell("load", tmp_path, module="large_library"), memory=0.5)
+    assert isinstance(attempt(toy_cells.measure, loads), Entry)

@@ -12,8 +12,9 @@ import pytest
 from sharpbound.chapters.base import Cell
 from sharpbound.errors import InputError
 from sharpbound.run import upkeep
-from sharpbound.run.cache import Cache, Entry
+from sharpbound.run.cache import Cache, Entry, name_of
 from sharpbound.run.fingerprint import cell_key
+from sharpbound.run.stores import Folder
 
 CELLS = [Cell("toy", {"T": T}) for T in (2, 3, 4)]
 
@@ -29,12 +30,12 @@ def folder(tmp_path: Path) -> Path:
     for hours, cell in enumerate(CELLS, start=1):
         cache.put(cell, Entry([{"T": cell.params["T"]}], 1.5))
         used = time.time() - 3600 * hours
-        os.utime(path_of(tmp_path, cell), (used, used))
+        os.utime(tmp_path / name_of(cell_key(cell)), (used, used))
     return tmp_path
 
 
 def break_one(folder: Path) -> Path:
-    path = path_of(folder, CELLS[0])
+    path = folder / name_of(cell_key(CELLS[0]))
     path.write_bytes(path.read_bytes()[:-5])
     return path
 
@@ -50,55 +51,60 @@ def leave_one(folder: Path, hours: float) -> Path:
 
 def test_contents_are_counted_by_kind(folder: Path) -> None:
     (folder / "failures.log").write_text("not an entry")
-    found = upkeep.contents(folder)
+    found = upkeep.contents(Folder(folder))
     assert (found.entries, found.seconds, found.of_kind) == (3, 4.5, {"toy": 3})
-    assert found.bytes == sum(path_of(folder, cell).stat().st_size for cell in CELLS)
+    assert found.bytes == sum((folder / name_of(cell_key(cell))).stat().st_size for cell in CELLS)
     assert (found.broken, found.left_over, found.of_other_versions) == ([], [], 0)
 
 
 def test_what_is_broken_moved_or_left_over_is_found(folder: Path) -> None:
     broken, left = break_one(folder), leave_one(folder, hours=2)
-    moved = path_of(folder, CELLS[1]).with_name("0" * 64 + ".json")
-    moved.write_bytes(path_of(folder, CELLS[1]).read_bytes())
-    found = upkeep.contents(folder)
-    assert set(found.broken) == {broken, moved}
-    assert found.left_over == [left]
+    moved = (folder / name_of(cell_key(CELLS[1]))).with_name("0" * 64 + ".json")
+    moved.write_bytes((folder / name_of(cell_key(CELLS[1]))).read_bytes())
+    found = upkeep.contents(Folder(folder))
+    assert {folder / name for name in found.broken} == {broken, moved}
+    assert [folder / name for name in found.left_over] == [left]
+
+
+def test_what_was_left_over_before_the_clock_jumped_back_is_found(folder: Path) -> None:
+    left = leave_one(folder, hours=-9999)
+    assert [folder / name for name in upkeep.contents(Folder(folder)).left_over] == [left]
 
 
 def test_a_file_that_is_being_written_is_nobodys_rubbish(folder: Path) -> None:
     path = leave_one(folder, hours=0)
-    assert upkeep.contents(folder).left_over == []
-    upkeep.prune(folder, 0)
+    assert upkeep.contents(Folder(folder)).left_over == []
+    upkeep.prune(Folder(folder), 0)
     assert path.exists()
 
 
 def test_entries_of_other_versions_are_told(folder: Path) -> None:
     from sharpbound.run import cache as store
 
-    path = path_of(folder, CELLS[0])
+    path = folder / name_of(cell_key(CELLS[0]))
     body = json.loads(path.read_text())["body"] | {"versions": {"torch": "0.0"}}
     path.write_text(json.dumps({"sha256": store._digest(body), "body": body}))
-    assert upkeep.contents(folder).of_other_versions == 1
+    assert upkeep.contents(Folder(folder)).of_other_versions == 1
 
 
 def test_the_longest_unused_go_first(folder: Path) -> None:
     break_one(folder)
-    size = path_of(folder, CELLS[1]).stat().st_size
-    files, removed = upkeep.prune(folder, size)
+    size = (folder / name_of(cell_key(CELLS[1]))).stat().st_size
+    files, removed = upkeep.prune(Folder(folder), size)
     assert files == 2  # the broken one, and of two whole ones that unused for three hours
     assert removed > size
     assert [cell.params["T"] for cell in CELLS if Cache(folder).get(cell)] == [3]
 
 
 def test_what_is_told(folder: Path) -> None:
-    assert upkeep.verified(folder) == (f"{folder}: 3 whole entries, 0 files to prune", True)
-    size = upkeep.in_words(upkeep.contents(folder).bytes)
-    assert upkeep.info(folder).splitlines() == [
+    assert upkeep.verified(Folder(folder)) == (f"{folder}: 3 whole entries, 0 files to prune", True)
+    size = upkeep.in_words(upkeep.contents(Folder(folder)).bytes)
+    assert upkeep.info(Folder(folder)).splitlines() == [
         f"{folder}: 3 entries, {size}, 4 s of computing; 0 files to prune",
         "  toy: 3",
     ]
     broken = break_one(folder)
-    assert upkeep.verified(folder) == (
+    assert upkeep.verified(Folder(folder)) == (
         f"{broken}: no whole entry\n{folder}: 2 whole entries, 1 files to prune",
         False,
     )

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import signal
+import sys
 import time
 import uuid
 from pathlib import Path
@@ -14,6 +16,7 @@ import torch
 
 from sharpbound.chapters.base import Cell
 from sharpbound.errors import InputError
+from sharpbound.libraries import loading
 from sharpbound.records.document import Row
 
 
@@ -54,6 +57,13 @@ def measure(cell: Cell) -> list[Row]:
                 pass
         case "hoard":
             np.empty(cell.params["bytes"] // 8)
+        case "load":  # a library that takes a while to import
+            sys.path.insert(0, cell.params["folder"])
+            try:
+                with loading():
+                    return [{"loaded": importlib.import_module(cell.params["module"]).VALUE}]
+            finally:
+                sys.path.remove(cell.params["folder"])
         case "stuck":  # deaf to alarms, as in one call of a compiled library
             signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGALRM})
             time.sleep(600)

@@ -14,7 +14,7 @@ from sharpbound.api.problem import AnySampler, _sampler
 from sharpbound.chapters.rate_verdict import conclude_rate
 from sharpbound.errors import InputError, InputErrors, NotMeasured
 from sharpbound.laws import leading
-from sharpbound.places import default_folder
+from sharpbound.places import default_cache
 from sharpbound.processes.ladder import Ladder
 from sharpbound.rates import RateEstimate
 from sharpbound.records.document import CaseDocument, Conclusion
@@ -111,7 +111,7 @@ def measure(case: str | Path | Mapping[str, Any], *, keep: bool = True) -> CaseD
     """
     found = case_of(dict(case)) if isinstance(case, Mapping) else load_case(case)
     try:
-        outcome = measure_cases([found], load_theory(), Cache(default_folder() if keep else None), workers=1)
+        outcome = measure_cases([found], load_theory(), Cache(default_cache() if keep else None), workers=1)
     except BadCases as bad:
         raise InputErrors(bad.mistakes) if len(bad.mistakes) > 1 else bad.mistakes[0] from None
     if outcome.mistakes:

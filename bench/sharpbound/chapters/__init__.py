@@ -10,6 +10,7 @@ import importlib.util
 
 from sharpbound.chapters.base import Cell, Experiment
 from sharpbound.errors import InputError
+from sharpbound.libraries import loading
 
 EXPERIMENTS: dict[str, str | Experiment] = {
     "audit": "sharpbound.chapters.audit.study:Audit",
@@ -46,7 +47,8 @@ def get(kind: str) -> Experiment:
     found = EXPERIMENTS[kind]
     if isinstance(found, str):
         module, name = found.split(":")
-        found = EXPERIMENTS[kind] = getattr(importlib.import_module(module), name)()
+        with loading():
+            found = EXPERIMENTS[kind] = getattr(importlib.import_module(module), name)()
         assert isinstance(found, Experiment)
     return found
 

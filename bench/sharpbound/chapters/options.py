@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sharpbound import targets
 from sharpbound.bounds import LEAST, MAX_COUNT, MOST
 from sharpbound.errors import Collected, InputError, brief
 from sharpbound.options import check, options_like
 from sharpbound.targets.base import Target1D
+
+if TYPE_CHECKING:
+    from sharpbound.suite.case import Case
 
 COUNTS = frozenset({"T", "d", "m", "n", "H", "L", "S", "width", "depth", "points", "levels"})
 """Swept variables of which there are so many, in every kind of case that has them."""
@@ -56,6 +59,8 @@ def sweep_points(sweep: Mapping[str, Sequence[Any]], allowed: Sequence[str]) -> 
                     raise InputError(f"cannot be swept here; sweep {takes}", key=f"sweep.{variable}")
                 if variable in COUNTS and not all(isinstance(value, int) for value in sweep[variable]):
                     raise InputError("must hold whole numbers", key=f"sweep.{variable}")
+                if variable in COUNTS and min(sweep[variable], default=1) < 1:
+                    raise InputError("must hold numbers of at least 1", key=f"sweep.{variable}")
                 most = MAX_COUNT if variable in COUNTS else MOST
                 least = 0.0 if variable in TINY else LEAST
                 for value in sweep[variable]:
@@ -65,6 +70,12 @@ def sweep_points(sweep: Mapping[str, Sequence[Any]], allowed: Sequence[str]) -> 
                             key=f"sweep.{variable}",
                         )
     return [dict(zip(sweep, values, strict=True)) for values in itertools.product(*sweep.values())]
+
+
+def check_several(case: Case, variable: str) -> None:
+    """InputError where ``variable`` is swept over one value alone: what changes along it is the verdict."""
+    if len(case.sweep[variable]) < 2:
+        raise InputError("must hold two values or more, to be compared", key=f"sweep.{variable}")
 
 
 def line_target(spec: dict[str, Any]) -> Target1D:

@@ -27,8 +27,9 @@ app = typer.Typer(
 Workers = Annotated[
     int | None, typer.Option("--workers", min=1, help="Processes; by default as many as the work is worth.")
 ]
-CacheFolder = Annotated[
-    Path | None, typer.Option("--cache", metavar="DIR", help="Where results of cells are kept.")
+CachePlace = Annotated[
+    str | None,
+    typer.Option("--cache", metavar="DIR|URL", help="Where results of cells are kept: a folder, or s3://..."),
 ]
 TheoryFolders = Annotated[
     list[Path] | None,

@@ -99,42 +99,42 @@ def _path(name: str) -> Path:
     return cases / inside if (cases / inside).exists() else path
 
 
-def cache_of(folder: Path | None, no_cache: bool) -> Cache:
-    """Where results are kept as the options say: in ``folder``, by default the user's, or nowhere."""
-    from sharpbound.places import default_folder
+def cache_of(place: str | None, no_cache: bool) -> Cache:
+    """Where results are kept as the options say: in ``place``, by default the user's folder or URL, or nowhere."""
+    from sharpbound.places import default_cache
     from sharpbound.run.cache import Cache
 
-    if no_cache and folder:
+    if no_cache and place:
         raise InputError("--cache and --no-cache exclude each other: leave one out")
-    return Cache(None if no_cache else folder or default_folder())
+    return Cache(None if no_cache else place or default_cache())
 
 
 def measure(
     cases: list[Case],
     workers: int | None,
-    folder: Path | None,
+    cache: str | None,
     no_cache: bool,
     output: Path | None,
     theory: list[Path] | None = None,
     work: Work | None = None,
 ) -> Outcome:
     """Measure, write the results to ``output`` if it is given, and tell on standard error what failed."""
-    from sharpbound.places import default_folder
+    from sharpbound.places import default_cache
     from sharpbound.records.files import try_folder
     from sharpbound.run.cases import measure_cases
     from sharpbound.run.progress import progress
     from sharpbound.run.results import write_log, write_results
 
-    cache = cache_of(folder, no_cache)
+    kept = cache_of(cache, no_cache)
     if output:
         try_folder(output, "--output")
     known = theory_of(theory)
     with progress() as observer:
-        outcome = measure_cases(cases, known, cache, workers=workers, observer=observer, work=work)
+        outcome = measure_cases(cases, known, kept, workers=workers, observer=observer, work=work)
     for mistake in outcome.mistakes:
         tell(mistake)
     try:
-        told = f" (traceback in {write_log(output or folder or default_folder(), outcome.failures)})"
+        told = f" (traceback in {write_log(output or _folder(cache or default_cache()), outcome.failures)})"
     except OSError as error:
         told = f" (traceback not kept: {error.strerror})"
     for id, failure in outcome.failures.items():
@@ -144,10 +144,17 @@ def measure(
     return outcome
 
 
+def _folder(place: Path | str) -> Path:
+    """The folder of the cache, or the default one where that is a URL."""
+    from sharpbound.places import default_folder
+
+    return default_folder() if "://" in str(place) else Path(place)
+
+
 def show_cost(
     cases: list[Case],
     workers: int | None,
-    folder: Path | None,
+    cache: str | None,
     no_cache: bool,
     theory: list[Path] | None,
     json: bool,
@@ -158,7 +165,7 @@ def show_cost(
     from sharpbound.run.costs import estimate
     from sharpbound.run.execute import cores
 
-    found = estimate(planned_cells(cases, theory_of(theory)), cache_of(folder, no_cache))
+    found = estimate(planned_cells(cases, theory_of(theory)), cache_of(cache, no_cache))
     if json:
         print(strict_json({"cases": len(cases), **found.as_json(workers or cores())}))
     else:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from sharpbound.cli.app import FAILED, MEASURED, CacheFolder, app
+from sharpbound.cli.app import FAILED, MEASURED, CachePlace, app
 from sharpbound.errors import InputError
 from sharpbound.run.help import examples
 
@@ -26,22 +26,26 @@ def cache(
     size: Annotated[
         str, typer.Option("--size", metavar="SIZE", help="Of prune: the most that remains, such as 500M.")
     ] = "1G",
-    folder: CacheFolder = None,
+    place: CachePlace = None,
 ) -> None:
     """Look after the folder of kept results: info, verify (every entry is read), prune (longest unused first)."""
-    from sharpbound.places import default_folder
+    from sharpbound.places import default_cache
     from sharpbound.run import upkeep
+    from sharpbound.run.stores import store_at
 
-    folder, most = folder or default_folder(), upkeep.bytes_of(size)
-    if not folder.is_dir():
-        raise InputError("there is no such folder", where=str(folder))
-    match what:
-        case Upkeep.info:
-            print(upkeep.info(folder))
-        case Upkeep.verify:
-            told, whole = upkeep.verified(folder)
-            print(told)
-            raise typer.Exit(MEASURED if whole else FAILED)
-        case Upkeep.prune:
-            files, count = upkeep.prune(folder, most)
-            print(f"{folder}: {files} files removed, {upkeep.in_words(count)}")
+    most, store = upkeep.bytes_of(size), store_at(place or default_cache())
+    try:
+        if not store.exists():
+            raise InputError("there is no such folder", where=store.place)
+        match what:
+            case Upkeep.info:
+                print(upkeep.info(store))
+            case Upkeep.verify:
+                told, whole = upkeep.verified(store)
+                print(told)
+                raise typer.Exit(MEASURED if whole else FAILED)
+            case Upkeep.prune:
+                files, count = upkeep.prune(store, most)
+                print(f"{store.place}: {files} files removed, {upkeep.in_words(count)}")
+    except OSError as error:
+        raise InputError(f"it cannot be read or written ({error.strerror})", where=store.place) from None

@@ -14,7 +14,7 @@ from sharpbound.cli.app import (
     MEASURED,
     PUBLISHED,
     RESULTS,
-    CacheFolder,
+    CachePlace,
     Json,
     NoCache,
     Output,
@@ -60,7 +60,7 @@ def run(
     every: Annotated[bool, typer.Option("--all", help=f"Every case, into {RESULTS}.")] = False,
     json: Json = False,
     workers: Workers = None,
-    cache: CacheFolder = None,
+    cache: CachePlace = None,
     no_cache: NoCache = False,
     output: Output = None,
     profile: Annotated[
@@ -108,7 +108,7 @@ def verify(
     claim: Annotated[str, typer.Argument(help="Id of a claim.", autocompletion=complete_claim)],
     json: Json = False,
     workers: Workers = None,
-    cache: CacheFolder = None,
+    cache: CachePlace = None,
     no_cache: NoCache = False,
     theory: TheoryFolders = None,
     output: Output = None,
@@ -135,7 +135,7 @@ def constant(
     ],
     json: Json = False,
     workers: Workers = None,
-    cache: CacheFolder = None,
+    cache: CachePlace = None,
     no_cache: NoCache = False,
     theory: TheoryFolders = None,
 ) -> None:
@@ -189,7 +189,7 @@ def numbers(
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="One JSON document per number.")] = False,
     workers: Workers = None,
-    cache: CacheFolder = None,
+    cache: CachePlace = None,
     no_cache: NoCache = False,
 ) -> None:
     """Numbers that papers print, recomputed: ours, and in how many of the printed digits they agree."""

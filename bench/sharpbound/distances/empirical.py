@@ -16,6 +16,7 @@ import torch
 
 from sharpbound.distances.base import FloorKind, Law, Measured
 from sharpbound.errors import InputError
+from sharpbound.libraries import loading
 from sharpbound.numerics.quadrature import Array
 
 _MAX_ITERATIONS = 10_000_000
@@ -40,7 +41,8 @@ def _cost(x: Array, y: Array, power: int) -> float:
         gap = np.abs(np.sort(x[:, 0]) - np.sort(y[:, 0]))
         return float((gap**power).mean())
     metric = "euclidean" if power == 1 else "sqeuclidean"
-    import ot  # slow to import
+    with loading():
+        import ot  # slow to import
 
     return float(ot.emd2([], [], ot.dist(x, y, metric=metric), numItermax=_MAX_ITERATIONS))
 

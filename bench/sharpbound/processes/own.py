@@ -32,7 +32,7 @@ def own_ladder(named: str, stamp: str | None, given: Mapping[str, Any], T: int) 
         _check(ladder, named)
     except InputError as mistake:
         raise mistake.at(key="forward.schedule") from None
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise InputError(f"{named} raised {foreign.told(error)}", key="forward.schedule") from error
     return ladder
 

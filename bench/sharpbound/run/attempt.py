@@ -50,11 +50,11 @@ def guarded(limits: Limits, call: Callable[[], Value]) -> Value | Failure:
             return call()
     except OutOfTime:
         return Failure(too_long(limits))
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # a user's module may leave, which ends no run
         return Failure(too_large(limits)) if starved(error) else failure(error)
 
 
-def failure(error: Exception) -> Failure:
+def failure(error: BaseException) -> Failure:
     """The exception being handled: one line, and the traceback unless it is the user's mistake."""
     if isinstance(error, InputError):
         return Failure(str(error), mistake=error)

@@ -7,9 +7,8 @@ to those of its kind; its seconds are theirs, scaled by the steps T. Cells like 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from statistics import median
+from dataclasses import dataclass, field
+from statistics import median, mode
 from typing import TYPE_CHECKING, Any
 
 from sharpbound.chapters.base import Cell
@@ -17,10 +16,28 @@ from sharpbound.run.cache import read_entry
 from sharpbound.run.execute import cost
 from sharpbound.run.fingerprint import cell_key
 from sharpbound.run.progress import duration
-from sharpbound.run.upkeep import stored
 
 if TYPE_CHECKING:
+    from sharpbound.records.document import Row
     from sharpbound.run.cache import Cache
+    from sharpbound.run.stores import Store
+
+
+UNKNOWN = "not known yet"
+"""The engine of a cell that is like others in its kind alone."""
+LEAST_SHARE = 0.01
+"""Of the computing time, below which a kind or an engine is not shown."""
+
+
+@dataclass
+class Share:
+    """The cells of one kind that one engine measures."""
+
+    cells: int = 0
+    kept_seconds: float = 0.0
+    """Of computing, that the cache saves (s)."""
+    seconds: float = 0.0
+    """Of computing, still to do (s)."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +54,8 @@ class Estimate:
     """Computing time of the others that are like measured ones (s, one core)."""
     longest: float
     """The longest of them (s)."""
+    shares: Mapping[tuple[str, str], Share] = field(default_factory=dict)
+    """By kind and engine, or by what is measured where no engine is: of the cells whose cost is known."""
 
     def wall(self, workers: int) -> float:
         """Seconds until the last is done where ``workers`` share them, longest first."""
@@ -49,6 +68,11 @@ class Estimate:
             "cpu_seconds": self.seconds,
             "longest_seconds": self.longest,
             "wall_seconds": self.wall(workers),
+            "shares": [
+                {"kind": kind, "engine": engine, "cells": share.cells}
+                | {"kept_seconds": share.kept_seconds, "cpu_seconds": share.seconds}
+                for (kind, engine), share in self.shares.items()
+            ],
         }
 
     def in_words(self, workers: int) -> str:
@@ -62,21 +86,49 @@ class Estimate:
             )
         if self.unlike:
             lines.append(f"{self.unlike} cells like none that was measured here: their cost is not known")
-        return "\n".join(lines)
+        return "\n".join([*lines, *self._shares_in_words()])
+
+    def _shares_in_words(self) -> list[str]:
+        """A line for each kind, with the engines that take the most of it."""
+        total = sum(share.kept_seconds + share.seconds for share in self.shares.values())
+        kinds: dict[str, dict[str, float]] = {}
+        for (kind, engine), share in self.shares.items():
+            kinds.setdefault(kind, {})[engine] = share.kept_seconds + share.seconds
+        lines = [f"where {duration(total)} of computing go, with what is kept:"] if total >= 1 else []
+        for kind, engines in sorted(kinds.items(), key=lambda each: -sum(each[1].values())):
+            if lines and sum(engines.values()) >= LEAST_SHARE * total:
+                shown = [(s, engine) for engine, s in engines.items() if s >= LEAST_SHARE * total]
+                parts = ", ".join(f"{engine} {s / total:.0%}" for s, engine in sorted(shown, reverse=True))
+                lines.append(f"  {kind} {sum(engines.values()) / total:.0%}: {parts}")
+        return lines
 
 
 def estimate(cells: Sequence[Cell], cache: Cache) -> Estimate:
     """The work that ``cells`` are, beyond what ``cache`` has of them."""
     distinct = {cell_key(cell): cell for cell in cells}
-    missing = [cell for cell in distinct.values() if cache.get(cell) is None]
-    known = _measured(cache.folder) if missing and cache.folder else {}
-    found = [seconds for cell in missing if (seconds := _seconds(cell, known)) is not None]
+    entries = {key: cache.get(cell) for key, cell in distinct.items()}
+    missing = [cell for key, cell in distinct.items() if entries[key] is None]
+    known = _measured(cache.store) if missing and cache.store else {}
+    found: list[float] = []
+    shares: dict[tuple[str, str], Share] = {}
+    for key, cell in distinct.items():
+        if entry := entries[key]:
+            share = shares.setdefault((cell.kind, _engine(cell.params, entry.rows)), Share())
+            share.kept_seconds += entry.seconds
+        elif like := next((known[like] for like in _likeness(cell.kind, cell.params) if like in known), None):
+            share = shares.setdefault((cell.kind, like[1]), Share())
+            found.append(like[0] * cost(cell))
+            share.seconds += found[-1]
+        else:
+            continue
+        share.cells += 1
     return Estimate(
         cells=len(distinct),
         kept=len(distinct) - len(missing),
         unlike=len(missing) - len(found),
         seconds=sum(found),
         longest=max(found, default=0.0),
+        shares=dict(sorted(shares.items(), key=lambda each: -each[1].kept_seconds - each[1].seconds)),
     )
 
 
@@ -90,19 +142,26 @@ def _likeness(kind: str, params: Mapping[str, Any]) -> list[tuple[Any, ...]]:
     return [(kind, params.get("study"), params.get("quantity"), *map(str, names)), (kind,)]
 
 
-def _measured(folder: Path) -> dict[tuple[Any, ...], float]:
-    """Seconds per unit of `sharpbound.run.execute.cost`, by likeness: the median over what was measured."""
-    found: dict[tuple[Any, ...], list[float]] = {}
-    for each in stored(folder):
-        if not each.staged and (body := read_entry(each.path)) and isinstance(body["params"], dict):
+def _measured(store: Store) -> dict[tuple[Any, ...], tuple[float, str]]:
+    """By likeness: seconds per unit of `sharpbound.run.execute.cost`, the median over what was measured; its engine."""
+    found: dict[tuple[Any, ...], list[tuple[float, str]]] = {}
+    for each in store.files():
+        if not each.staged and (body := read_entry(store, each.name)) and isinstance(body["params"], dict):
             rate = float(body["seconds"]) / cost(Cell(body["kind"], body["params"]))
             for like in _likeness(body["kind"], body["params"]):
-                found.setdefault(like, []).append(rate)
-    return {like: median(rates) for like, rates in found.items()}
+                found.setdefault(like, []).append((rate, _engine(body["params"], body["rows"])))
+    return {
+        like: (
+            median(rate for rate, _ in each),
+            mode(engine for _, engine in each) if len(like) > 1 else UNKNOWN,
+        )
+        for like, each in found.items()
+    }
 
 
-def _seconds(cell: Cell, known: Mapping[tuple[Any, ...], float]) -> float | None:
-    for like in _likeness(cell.kind, cell.params):
-        if like in known:
-            return known[like] * cost(cell)
-    return None
+def _engine(params: Mapping[str, Any], rows: Sequence[Row]) -> str:
+    """The engines that the rows name, or else what is measured."""
+    named = {str(v) for row in rows for k, v in row.items() if v and (k == "engine" or k.endswith("_engine"))}
+    options = params.get("options")
+    study = options.get("study") if isinstance(options, dict) else None
+    return " + ".join(sorted(named)) or str(params.get("quantity") or params.get("study") or study or "other")

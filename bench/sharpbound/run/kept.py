@@ -31,7 +31,7 @@ DOCUMENT, QUANTITY = "document", "quantity"
 def kept_document(case: Case, theory: Mapping[str, Claim], cache: Cache) -> CaseDocument | None:
     """The document of a case that was concluded before, where its content, claim and code are the same."""
     claim = theory.get(case.claim)
-    if cache.folder is None or claim is None or not _keeps(case):
+    if cache.store is None or claim is None or not _keeps(case):
         return None
     found = cache.find(_of_document(case, claim))
     return CaseDocument.read(found.rows[0]) if found and len(found.rows) == 1 else None
@@ -39,7 +39,7 @@ def kept_document(case: Case, theory: Mapping[str, Claim], cache: Cache) -> Case
 
 def keep_document(case: Case, claim: Claim, document: CaseDocument, seconds: float, cache: Cache) -> None:
     """Keep the document of a case that was concluded whole, in ``seconds``; figures that failed are tried again."""
-    if cache.folder is not None and _keeps(case) and "figures_note" not in document.details:
+    if cache.store is not None and _keeps(case) and "figures_note" not in document.details:
         cache.keep(_of_document(case, claim), Entry([document.as_json()], seconds))
 
 

@@ -1,8 +1,9 @@
 """How long a cell may take and how much memory: beyond either it fails, alone and in one line.
 
 Time is told by an alarm, which reaches Python between two of its instructions. What stays in one call of a compiled
-library is ended with its process after `GRACE` more, where that is a worker. Memory is what the cell takes beyond
-what its process has already; Linux alone knows such a limit.
+library is ended with its process after `GRACE` more, where that is a worker. A library that is being imported is let
+finish, for half a library would fail every later cell of the process. Memory is what the cell takes beyond what its
+process has already; Linux alone knows such a limit.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sharpbound import foreign
+
 if TYPE_CHECKING:
     from types import FrameType
 
@@ -28,6 +31,8 @@ if TYPE_CHECKING:
 
 GRACE = 5.0
 """Seconds beyond its own after which a worker whose cell does not answer is ended."""
+AGAIN = 0.1
+"""Seconds after which an alarm that found an import rings again."""
 _STARVED = re.compile(
     r"can't allocate memory|cannot allocate memory|bad_alloc|std::bad_array_new_length|maximum allowed size",
     re.I,
@@ -70,7 +75,9 @@ def _seconds(seconds: float) -> Iterator[None]:
         return
 
     def ring(number: int, frame: FrameType | None) -> None:
-        raise OutOfTime
+        if not _importing(frame):
+            raise OutOfTime
+        signal.setitimer(signal.ITIMER_REAL, AGAIN)
 
     worker = multiprocessing.parent_process() is not None
     handler = signal.signal(signal.SIGALRM, ring)
@@ -92,22 +99,36 @@ def _seconds(seconds: float) -> Iterator[None]:
 @contextmanager
 def _seconds_of_thread(seconds: float) -> Iterator[None]:
     """Where no alarm can be set, as in the threads of a cluster's worker: another thread raises it in this one."""
-    here, lock, over = threading.get_ident(), threading.Lock(), False
+    here, lock, over = threading.get_ident(), threading.Lock(), threading.Event()
 
     def ring() -> None:
-        with lock:
-            if not over:
-                ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(here), ctypes.py_object(OutOfTime))
+        wait = seconds
+        while not over.wait(wait):
+            with lock:
+                if not over.is_set() and not _importing(sys._current_frames().get(here)):
+                    raised = ctypes.py_object(OutOfTime)
+                    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(here), raised)
+                    return
+            wait = AGAIN
 
-    timer = threading.Timer(seconds, ring)
-    timer.daemon = True
-    timer.start()
+    threading.Thread(target=ring, daemon=True).start()
     try:
         yield
     finally:
         with lock:
-            over = True
-        timer.cancel()
+            over.set()
+
+
+def _importing(frame: FrameType | None) -> bool:
+    """Whether a library is being imported in ``frame``; a module of the user's may be left half done."""
+    while frame is not None:
+        file = frame.f_code.co_filename
+        if file.startswith("<frozen importlib"):
+            return True
+        if foreign.is_own(file):
+            return False
+        frame = frame.f_back
+    return False
 
 
 @contextmanager

@@ -1,35 +1,20 @@
-"""Looking after the folder of a cache: what lies in it, whether it is whole, and how to make it smaller."""
+"""Looking after a cache: what lies in it, whether it is whole, and how to make it smaller."""
 
 from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from sharpbound.errors import InputError
 from sharpbound.run.cache import read_entry
 from sharpbound.run.fingerprint import versions
 from sharpbound.run.progress import duration
+from sharpbound.run.stores import Store
 
-_NAME = re.compile(r"[0-9a-f]{64}\.json")
-_STAGED = re.compile(r"\.[0-9a-f]{64}\.json\..+")
 STALE_SECONDS = 3600.0
 """Age after which a file that was being written belongs to a process that was killed."""
 _UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
-
-
-@dataclass(frozen=True)
-class Stored:
-    """One file of a cache: an entry, or what a killed process left of one."""
-
-    path: Path
-    bytes: int
-    used: float
-    """When a run last read or wrote it, as a time stamp."""
-    staged: bool = False
 
 
 @dataclass
@@ -43,34 +28,24 @@ class Contents:
     of_kind: dict[str, int] = field(default_factory=dict)
     of_other_versions: int = 0
     """Entries that other versions of the packages below made: they are found again with those."""
-    broken: list[Path] = field(default_factory=list)
+    broken: list[str] = field(default_factory=list)
     """Files that are no entries, or not those that their names say."""
-    left_over: list[Path] = field(default_factory=list)
+    left_over: list[str] = field(default_factory=list)
     """Files that killed processes were writing."""
 
 
-def stored(folder: Path) -> Iterator[Stored]:
-    """The files of the cache in ``folder``, which may change meanwhile; foreign files are none of them."""
-    for path in sorted(folder.glob("[0-9a-f][0-9a-f]/*")):
-        staged = bool(_STAGED.fullmatch(path.name))
-        if staged or _NAME.fullmatch(path.name):
-            with suppress(OSError):
-                found = path.stat()
-                yield Stored(path, found.st_size, found.st_mtime, staged)
-
-
-def contents(folder: Path) -> Contents:
+def contents(store: Store) -> Contents:
     """Reads every entry: how many there are, of what, and which are not whole."""
     found = Contents()
     now = time.time()
-    for each in stored(folder):
+    for each in store.files():
         if each.staged:
-            if now - each.used > STALE_SECONDS:
-                found.left_over.append(each.path)
+            if abs(now - each.used) > STALE_SECONDS:  # or the clock has jumped
+                found.left_over.append(each.name)
             continue
-        body = read_entry(each.path)
-        if body is None or body.get("key") != each.path.stem:
-            found.broken.append(each.path)
+        body = read_entry(store, each.name)
+        if body is None or f"{body.get('key')}.json" != each.name.split("/")[-1]:
+            found.broken.append(each.name)
             continue
         found.entries += 1
         found.bytes += each.bytes
@@ -80,31 +55,32 @@ def contents(folder: Path) -> Contents:
     return found
 
 
-def prune(folder: Path, most: int) -> tuple[int, int]:
+def prune(store: Store, most: int) -> tuple[int, int]:
     """Remove what is broken or left over, then the entries unused longest, until ``most`` bytes remain.
 
     Returns how many files and bytes were removed.
     """
-    sizes = {each.path: each.bytes for each in stored(folder)}
-    whole = contents(folder)
+    files = store.files()
+    whole = contents(store)
     removed = [*whole.broken, *whole.left_over]
-    kept = [each for each in stored(folder) if not each.staged and each.path not in removed]
+    kept = [each for each in files if not each.staged and each.name not in removed]
     total = sum(each.bytes for each in kept)
     for each in sorted(kept, key=lambda each: each.used):
         if total <= most:
             break
-        removed.append(each.path)
+        removed.append(each.name)
         total -= each.bytes
-    for path in removed:
-        path.unlink(missing_ok=True)
-    return len(removed), sum(sizes.get(path, 0) for path in removed)
+    for name in removed:
+        store.remove(name)
+    sizes = {each.name: each.bytes for each in files}
+    return len(removed), sum(sizes.get(name, 0) for name in removed)
 
 
-def info(folder: Path) -> str:
-    """What the cache in ``folder`` holds, in a few lines."""
-    found = contents(folder)
+def info(store: Store) -> str:
+    """What the cache holds, in a few lines."""
+    found = contents(store)
     lines = [
-        f"{folder}: {found.entries} entries, {in_words(found.bytes)}, {duration(found.seconds)} of computing; "
+        f"{store.place}: {found.entries} entries, {in_words(found.bytes)}, {duration(found.seconds)} of computing; "
         f"{len(found.broken) + len(found.left_over)} files to prune"
     ]
     lines += [f"  {kind}: {number}" for kind, number in sorted(found.of_kind.items())]
@@ -113,12 +89,12 @@ def info(folder: Path) -> str:
     return "\n".join(lines)
 
 
-def verified(folder: Path) -> tuple[str, bool]:
+def verified(store: Store) -> tuple[str, bool]:
     """Every file that is no whole entry, a line each, and a last line that counts; whether none is broken."""
-    found = contents(folder)
-    lines = [f"{path}: no whole entry" for path in found.broken]
-    lines += [f"{path}: left by a run that was killed" for path in found.left_over]
-    lines.append(f"{folder}: {found.entries} whole entries, {len(lines)} files to prune")
+    found = contents(store)
+    lines = [f"{store.path(name)}: no whole entry" for name in found.broken]
+    lines += [f"{store.path(name)}: left by a run that was killed" for name in found.left_over]
+    lines.append(f"{store.place}: {found.entries} whole entries, {len(lines)} files to prune")
     return "\n".join(lines), not found.broken
 
 

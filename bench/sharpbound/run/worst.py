@@ -11,7 +11,7 @@ import numpy as np
 
 from sharpbound.chapters.sampling_rate.worst import FAMILIES, Worst, base_case, case_file, dimensions, search
 from sharpbound.errors import InputError, did_you_mean
-from sharpbound.places import default_folder
+from sharpbound.places import default_cache
 from sharpbound.records.files import strict_json, try_folder, write_atomically
 from sharpbound.records.leading import law_in_words
 from sharpbound.run.cache import Cache
@@ -48,7 +48,7 @@ def find_worst(
     found = search(case, claim, evaluations, told)
     file = folder / f"worst-{id.replace('.', '-')}.toml"
     write_atomically(file, case_file(case, found))
-    document = measure_cases([load_case(file)], theory, Cache(default_folder())).documents[0]
+    document = measure_cases([load_case(file)], theory, Cache(default_cache())).documents[0]
     in_d = dimensions(case, found, copies)
     power = _power(in_d)
     if json:

@@ -28,7 +28,7 @@ import torch
 from torch import Tensor
 
 from sharpbound import foreign
-from sharpbound.errors import InputError, NotMeasured
+from sharpbound.errors import InputError, InputErrors, NotMeasured
 from sharpbound.options import check, made, options_of
 from sharpbound.processes.ladder import Ladder
 from sharpbound.samplers.base import Sampler, Step
@@ -231,8 +231,11 @@ def own_sampler(named: str, stamp: str | None, given: Mapping[str, Any]) -> Samp
     try:
         return as_sampler(foreign.load(named, stamp), named, given, stamp)
     except InputError as mistake:
-        raise mistake.at(key="sampler.name") from None
-    except Exception as error:
+        told = [(f"{each.where}: " if each.where else "", each) for each in mistake.mistakes]
+        raise InputErrors(
+            [InputError(who + each.message, key=each.key or "sampler.name") for who, each in told]
+        ) from None
+    except (Exception, SystemExit) as error:
         raise InputError(f"{named} raised {foreign.told(error)}", key="sampler.name") from error
 
 

@@ -50,7 +50,7 @@ def tried(shape: Any, named: str) -> Shape:
             value = shape.derivative(frame, x, order)
         except InputError:
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise InputError(f"{named} raised {foreign.told(error)}", key=KEY) from error
         if not isinstance(value, Tensor) or value.shape != x.shape or value.dtype != torch.float64:
             raise InputError(f"{named}: derivative must return a float64 tensor of the shape of x", key=KEY)

@@ -29,7 +29,7 @@ def load_case(path: str | Path, *, full: bool = False) -> Case:
         with Collected() as mistakes:
             with mistakes.caught():
                 case = _case(spec, path)
-            if larger:
+            if larger != {}:
                 with mistakes.caught():  # checked even where the default size is asked for
                     spec_full = _merged(spec, larger)
                     case_full = _case(spec_full, path)
@@ -70,6 +70,9 @@ def _merged(tables: dict[str, Any], changes: Any) -> dict[str, Any]:
     """``tables`` with the tables of ``changes`` laid over them, key by key."""
     if not isinstance(changes, dict) or not all(isinstance(table, dict) for table in changes.values()):
         raise InputError("must hold tables, such as [full.sweep]", key="full")
+    for name in changes:
+        if not isinstance(tables.get(name, {}), dict):
+            raise InputError("is no table, so [full] cannot change it", key=name)
     return tables | {name: tables.get(name, {}) | table for name, table in changes.items()}
 
 

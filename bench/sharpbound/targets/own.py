@@ -45,7 +45,7 @@ def own_target(named: str, stamp: str | None, given: Mapping[str, Any]) -> Targe
             _tried.add(key)
     except InputError as mistake:
         raise mistake.at(key="target.family") from None
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise InputError(f"{named} raised {foreign.told(error)}", key="target.family") from error
     return target
 

@@ -134,5 +134,5 @@ def _measured(named: str, tail: int, gap: float, bits: int, dtype: str) -> tuple
         return tail_probability(key, tail, gap, bits, DTYPES[dtype])
     except InputError as mistake:
         raise InputError(f"{named}: {mistake.message}") from None
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise InputError(f"{named}: it raised {foreign.told(error)}") from error

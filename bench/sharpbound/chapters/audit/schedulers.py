@@ -17,6 +17,7 @@ from sharpbound.chapters.audit.networks import CONVENTIONS
 from sharpbound.distances.base import Measured
 from sharpbound.errors import InputError
 from sharpbound.laws.probe import Impulses, Quantiles, Tape, measure_deterministic, measure_stochastic
+from sharpbound.libraries import loading
 
 SCHEDULES: dict[str, dict[str, Any]] = {
     "as-configured": {},
@@ -69,7 +70,8 @@ def class_of(name: str, stamp: str | None = None) -> Any:
         except InputError as mistake:
             raise mistake.at(key="audit.scheduler") from None
     try:
-        return getattr(importlib.import_module("diffusers"), name)
+        with loading():  # it loads each scheduler when it is first asked for
+            return getattr(importlib.import_module("diffusers"), name)
     except (AttributeError, ImportError) as error:
         raise InputError(
             f"diffusers {version()} does not give {name}: {error}", key="audit.scheduler"

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from sharpbound.libraries import loading
 from sharpbound.numerics.quadrature import Array
 
 ROUNDING = 1e-15
@@ -54,7 +55,8 @@ def hellinger(p: Array, q: Array) -> float:
 
 def hamming_w1(p: Array, q: Array) -> float:
     """Wasserstein-1 of the number of coordinates that differ, by an optimal plan between all states."""
-    import ot  # slow to import
+    with loading():
+        import ot  # slow to import
 
     states = np.array(np.unravel_index(np.arange(p.size), p.shape)).T
     cost = (states[:, None] != states[None]).sum(-1).astype(float)

@@ -27,7 +27,7 @@ from sharpbound.chapters.discrete.laws import Problem
 from sharpbound.chapters.discrete.masked.samplers import SAMPLERS as MASKED
 from sharpbound.chapters.discrete.process import PROCESSES
 from sharpbound.chapters.discrete.verdict import conclude
-from sharpbound.chapters.options import sweep_points
+from sharpbound.chapters.options import check_several, sweep_points
 from sharpbound.chapters.sampling import judged_curve
 from sharpbound.errors import InputError, brief, did_you_mean
 from sharpbound.records.document import Conclusion, Row
@@ -71,6 +71,8 @@ class Discrete(Experiment):
                     key="measure.metric",
                 )
         points = sweep_points(case.sweep, SWEEPABLE)
+        if claim.kind == "exponential":
+            check_several(case, case.swept)
         if "T" not in case.sweep and case.sampler.get("name") not in RANDOM_STEPS:
             raise InputError("is missing; add e.g. T = [8, 16, 32, 64]", key="sweep.T")
         for point in points:

@@ -151,10 +151,9 @@ def categorical(probabilities: Any, states: int | None = None, dim: int | None =
     if states is not None or dim is not None:
         if states is None or dim is None or table.ndim != 1:
             raise InputError("a flat list goes with both states and dim", key="target.probabilities")
-        if table.size != states**dim:
-            raise InputError(
-                f"has {table.size} entries, and {states}^{dim} are {states**dim}", key="target.probabilities"
-            )
+        _at_least(1, "dim", dim)
+        if dim > MOST_STATES.bit_length() or table.size != states**dim:
+            raise InputError(f"has {table.size} entries, and not {states}^{dim}", key="target.probabilities")
         table = table.reshape((states,) * dim)
     if table.ndim == 0 or len(set(table.shape)) != 1:
         raise InputError(
@@ -215,9 +214,12 @@ def exchangeable(weights: Any, components: Any, length: int) -> Exchangeable:
 
 def uniform_set(points: Any, states: int) -> Target:
     """The uniform law on a set of points, each a list of states 0 ... states - 1."""
-    found = np.array(points, dtype=int)
     _at_least(2, "states", states)
-    if found.ndim != 2 or found.min() < 0 or found.max() >= states:
+    try:
+        found = np.array(points)
+    except ValueError:  # of several lengths
+        found = np.array(None)
+    if found.ndim != 2 or found.dtype.kind != "i" or found.min() < 0 or found.max() >= states:
         raise InputError(
             f"must be lists of one length with states from 0 to {states - 1}", key="target.points"
         )

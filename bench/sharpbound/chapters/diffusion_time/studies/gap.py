@@ -12,7 +12,7 @@ import numpy as np
 from sharpbound.chapters.base import Cell, Experiment
 from sharpbound.chapters.diffusion_time.elbo import MARGINALS, kl_to_noise
 from sharpbound.chapters.diffusion_time.gap import optimal_gap
-from sharpbound.chapters.options import line_target, read_options, sweep_points
+from sharpbound.chapters.options import check_several, line_target, read_options, sweep_points
 from sharpbound.errors import InputError
 from sharpbound.marginals.divergence import log_likelihood
 from sharpbound.rates import judge_ordering
@@ -41,6 +41,7 @@ class Gap(Experiment):
         times = case.sweep["horizon"]
         if min(times) <= 0 or times != sorted(times):
             raise InputError("must hold increasing positive numbers", key="sweep.horizon")
+        check_several(case, "horizon")
         target = line_target(case.target)
         if not target.has_density:
             raise InputError("use a target that has a density", key="target.family")

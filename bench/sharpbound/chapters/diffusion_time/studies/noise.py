@@ -21,7 +21,7 @@ from sharpbound.chapters.diffusion_time.elbo import (
     kl_to_noise,
     optimal_time,
 )
-from sharpbound.chapters.options import line_target, read_options, sweep_points
+from sharpbound.chapters.options import check_several, line_target, read_options, sweep_points
 from sharpbound.chapters.rate_verdict import conclude_rate
 from sharpbound.errors import InputError
 from sharpbound.marginals.divergence import log_likelihood
@@ -82,6 +82,8 @@ class Noise(Experiment):
             raise InputError("must hold positive numbers", key=f"sweep.{case.swept}")
         if case.swept == "horizon" and (values != sorted(values) or values[0] < 1e-12):
             raise InputError("must hold increasing times, from 1e-12 on", key="sweep.horizon")
+        if claim.kind == "exponential":
+            check_several(case, case.swept)
         claim.transfer(case.metrics[0])
 
     def cells(self, case: Case) -> list[Cell]:

@@ -13,7 +13,7 @@ from sharpbound import samplers
 from sharpbound.chapters.base import Cell, Experiment
 from sharpbound.chapters.diffusion_time.elbo import kl_to_noise
 from sharpbound.chapters.diffusion_time.times import step_count, swept_times
-from sharpbound.chapters.options import line_target, read_options, sweep_points
+from sharpbound.chapters.options import check_several, line_target, read_options, sweep_points
 from sharpbound.chapters.value_verdict import conclude_values
 from sharpbound.distances.gaussian import GaussianPair
 from sharpbound.distances.ratio import Ratio1D
@@ -58,6 +58,7 @@ class Start(Experiment):
         sweep_points(case.sweep, ("horizon",))
         times = swept_times(case.sweep["horizon"], options)
         step_count(0.5 * times[-1], options)
+        check_several(case, "horizon")
         target = line_target(case.target)
         allowed = OF_GAUSSIANS if target.facts().gaussian else METRICS
         if unknown := [metric for metric in case.metrics if metric not in allowed]:

@@ -12,7 +12,7 @@ from sharpbound.chapters.base import Cell, Experiment
 from sharpbound.chapters.learning.failure import ExactFailure, distance, lower_bound, simulate
 from sharpbound.chapters.learning.hard_pair import HardPair
 from sharpbound.chapters.learning.studies.erm_failure_figures import failure_report
-from sharpbound.chapters.options import read_options, sweep_points
+from sharpbound.chapters.options import check_several, read_options, sweep_points
 from sharpbound.errors import InputError
 from sharpbound.rates import RateEstimate, estimate_exponential, judge_bound
 from sharpbound.rates.details import rate_details
@@ -56,6 +56,7 @@ class ErmFailure(Experiment):
             raise InputError("is a probability in (0, 1)", key="learning.delta_score")
         if case.swept != "m" or len(case.sweep) != 1 or not _counts(case.sweep["m"]):
             raise InputError("sweep m, increasing whole numbers >= 1", key="sweep.m")
+        check_several(case, "m")
         for metric in case.metrics:
             if metric not in METRICS:
                 raise InputError(f"unknown metric {metric!r}; use {', '.join(METRICS)}", key="measure.metric")

@@ -10,7 +10,7 @@ import torch
 
 from sharpbound import targets
 from sharpbound.chapters.base import Cell, Experiment
-from sharpbound.chapters.options import read_options, sweep_points
+from sharpbound.chapters.options import check_several, read_options, sweep_points
 from sharpbound.chapters.training.descent import descend, kernel_drift, predict
 from sharpbound.chapters.training.network import Network
 from sharpbound.chapters.training.objective import Objective
@@ -68,6 +68,7 @@ class Descent(Experiment):
         times = case.sweep["t"]
         if not all(isinstance(t, int) and t >= 0 for t in times) or times != sorted(times):
             raise InputError("must hold increasing iterations >= 0", key="sweep.t")
+        check_several(case, "t")
         if case.metrics != list(METRICS):
             raise InputError(f"measure {', '.join(METRICS)}", key="measure.metric")
         check_weighting(options["weighting"])

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sharpbound.chapters.base import Cell, Experiment
-from sharpbound.chapters.options import read_options, sweep_points
+from sharpbound.chapters.options import check_several, read_options, sweep_points
 from sharpbound.chapters.training.two_gaussians import curvatures, descend, gradient
 from sharpbound.errors import InputError
 from sharpbound.rates import estimate_exponential, judge_bound
@@ -118,6 +118,7 @@ class TwoGaussians(Experiment):
         times = case.sweep["t"]
         if not all(isinstance(t, int) and t >= 0 for t in times) or times != sorted(times):
             raise InputError("must hold increasing iterations >= 0", key="sweep.t")
+        check_several(case, "t")
         if case.metrics != ["parameter-error"] or claim.kind != "exponential":
             raise InputError("measure parameter-error, for an exponential claim", key="measure.metric")
         claim.transfer("parameter-error")
