@@ -10,8 +10,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from sharpbound.places import default_directory
 from sharpbound.records.files import parse_json, strict_json, write_together
 from sharpbound.records.numbers import read_reproductions
+from sharpbound.records.powers import read_powers
 from sharpbound.records.values import entries, table
 from sharpbound.report.citation import bibliography
 from sharpbound.report.documents import load
@@ -47,7 +49,8 @@ def render(input_dir: Path | str, output_dir: Path | str, track: Track = _untrac
     drawn = draw_all(subjects, lambda anchor, key: _kept(output, before, anchor, key), track)
     card = draw_scorecard(found, dict(count_verdicts(ordered)))
     figures = {anchor: drawings for anchor, (_, drawings) in drawn.items()}
-    site = Site(found, ordered, environment, figures, card, numbers)
+    powers = read_powers(default_directory("reports/published"))
+    site = Site(found, ordered, environment, figures, card, numbers, powers)
     files: dict[str, str | bytes] = dict(site.files())
     files |= {
         "table.tex": latex_table(ordered),

@@ -73,6 +73,7 @@ def search(
 ) -> Worst:
     """The worst mixture for ``claim`` on the sampler and schedule of ``case``.
 
+    evaluations : about how many are tried; 0 takes the law of `STARTS` that is worst and searches no further.
     told : called with the number of evaluations and the value at every improvement.
     Raises NotMeasured where no target of the family has a leading term.
     """
@@ -114,6 +115,9 @@ def search(
 
     for start in STARTS:
         first = np.array([start[0], *np.log(start[1:])])
+        if not evaluations:
+            lost(first)
+            continue
         most = max(evaluations // len(STARTS), 8)
         optimize.minimize(lost, first, method="Nelder-Mead", options={"maxfev": most, "xatol": 1e-3})
     if not improvements:
@@ -130,30 +134,19 @@ def _rounded(spec: dict[str, Any]) -> dict[str, Any]:
     return {"family": spec["family"], "weights": [weight, round(1 - weight, DIGITS)], **rounded}
 
 
-def dimensions(case: Case, worst: Worst, dims: Sequence[int]) -> list[tuple[int, float]]:
-    """(d, leading term at T) of products of d copies of the worst target."""
-    metric = case.metrics[0]
-    sampler = samplers.build({key: value for key, value in case.sampler.items() if key != "init"})
-    found = []
-    for d in dims:
-        law = targets.build({"family": "product", "factor": worst.target, "dim": d})
-        limit = leading.limit(law, lambda T: processes.build(case.forward, T), sampler, metric=metric)
-        found.append((d, limit.at(worst.T, metric)))
-    return found
-
-
 def base_case(cases: Sequence[Case], claim: Claim) -> Case:
-    """The case in T of the claim whose sampler and schedule are searched on.
+    """The case of the claim whose sampler and schedule are searched on.
 
-    The first whose metric has a leading term, of a deterministic sampler if there is one: those are ten times faster.
+    The first in T whose metric has a leading term, of a deterministic sampler if there is one, for those are ten times
+    faster; else the first in d.
     """
     fit = [
         case
         for case in cases
-        if case.kind == "sampling-rate" and case.claim == claim.id and case.swept == "T"
+        if case.kind == "sampling-rate" and case.claim == claim.id and case.swept in ("T", "d")
         if case.metrics[0] in (*leading.METRICS, leading.PATH_METRIC)
     ]
-    for case in sorted(fit, key=lambda case: not samplers.build(case.sampler).deterministic):
+    for case in sorted(fit, key=lambda c: (c.swept != "T", not samplers.build(c.sampler).deterministic)):
         return case
     raise InputError(f"no case in T tests {claim.id} in a metric that has a leading term; add one to cases/")
 
