@@ -1,4 +1,7 @@
-"""Writes docs/commands.md from the command line and docs/schema.md from the models that read cases and claims."""
+"""Writes docs/commands.md from the command line and docs/schema.md from the models that read cases and claims.
+
+The table of powers of d in docs/constants.md is made from their records.
+"""
 
 from __future__ import annotations
 
@@ -14,12 +17,15 @@ from typer.cli import get_docs_for_click
 
 from sharpbound import cli
 from sharpbound.distances import METRICS
+from sharpbound.places import default_directory
+from sharpbound.records.powers import as_markdown, read_powers
 from sharpbound.report.lessons import STANDINGS
 from sharpbound.suite import case, claim
 from sharpbound.suite.assumptions import Check
 
 HERE = Path(__file__).parent
-COMMANDS, SCHEMA = HERE / "commands.md", HERE / "schema.md"
+COMMANDS, SCHEMA, CONSTANTS = HERE / "commands.md", HERE / "schema.md", HERE / "constants.md"
+POWERS_OF_D = "<!-- Powers of d, made by docs/make_reference.py from reports/published/dimensions.jsonl -->\n"
 MADE = "<!-- Made by docs/make_reference.py from the code; change that, and run: make docs -->\n\n"
 
 
@@ -160,9 +166,17 @@ def _words(annotation: str) -> str:
     return _TYPES.get(plain, f"`{plain}`")
 
 
+def constants() -> str:
+    """docs/constants.md with the table of powers of d as the records have it."""
+    before, _, after = CONSTANTS.read_text(encoding="utf-8").split(POWERS_OF_D)
+    records = read_powers(default_directory("reports/published"))
+    return POWERS_OF_D.join((before, as_markdown(records.values()) + "\n", after))
+
+
 def main() -> None:
     COMMANDS.write_text(commands(), encoding="utf-8")
     SCHEMA.write_text(schema(), encoding="utf-8")
+    CONSTANTS.write_text(constants(), encoding="utf-8")
 
 
 if __name__ == "__main__":

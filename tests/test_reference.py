@@ -43,6 +43,12 @@ def test_schema_is_that_of_the_models(maker: ModuleType) -> None:
     assert all(f"| `{kind}` |" in text for kind in maker.case.KINDS)
 
 
+def test_powers_of_d_are_those_of_the_records(maker: ModuleType) -> None:
+    text = maker.constants()
+    assert maker.CONSTANTS.read_text(encoding="utf-8") == text, ANEW
+    assert text.count("| `li2024.ode` |") == 1
+
+
 @pytest.mark.parametrize("page", sorted(p.name for p in DOCS.glob("*.md")))
 def test_links_between_pages_lead_somewhere(page: str) -> None:
     text = re.sub(r"```.*?```", "", (DOCS / page).read_text(encoding="utf-8"), flags=re.S)

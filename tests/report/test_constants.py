@@ -7,8 +7,12 @@ from typing import Any
 
 import pytest
 
+from sharpbound.records.powers import PowerOfD
 from sharpbound.report.constants import given_away, truths
 from sharpbound.report.documents import Document
+from sharpbound.report.drawings import Drawn
+from sharpbound.report.lessons import papers
+from sharpbound.report.site import Site
 
 
 def case(documents: list[dict[str, Any]], index: int, power: float, logs: float, **changes: Any) -> Document:
@@ -62,3 +66,16 @@ def test_a_leading_term_that_is_not_all_told_is_none(documents: list[dict[str, A
     del document.record.leading[lacking]
     assert document.law is None
     assert truths([document]) == []
+
+
+def test_the_page_has_a_line_for_each_power_of_d(documents: list[dict[str, Any]]) -> None:
+    power = PowerOfD(
+        "li2024.ode", "pf-ode", "li2024", "tv", 64, [1, 2, 4],
+        {"copies": [1.0, 2.0, 4.0], "flat": [2.0, 2.0, 2.0]}, 2.0, {},
+    )  # fmt: skip
+    cases = [Document.of(documents[0])]
+    card = Drawn("scorecard", "", "All claims.", 900, 900, b"")
+    page = Site(papers(cases), cases, {}, {}, card, powers={"li2024.ode": power}).files()["constants.html"]
+    assert 'id="powers-of-d"' in page
+    assert "neither: no law found needs more, which leaves d^1" in page
+    assert (power.worst, power.found) == (["flat", "copies", "copies"], pytest.approx(1.0))

@@ -165,21 +165,28 @@ def worst(
     claim: Annotated[str, typer.Argument(help="Id of a claim.", autocompletion=complete_claim)],
     family: Annotated[str, typer.Option("--family", help="What is searched.")] = "gaussian-mixture",
     dim: Annotated[
-        str | None, typer.Option("--dim", metavar="D,D,...", help="Products of so many copies too.")
+        str | None,
+        typer.Option("--dim", metavar="D,D,...", help="The power of d too: products, spread and flat laws."),
     ] = None,
     evaluations: Annotated[
-        int, typer.Option("--evaluations", min=8, help="Targets that are tried, about.")
+        int,
+        typer.Option("--evaluations", min=0, help="Targets that are tried, about; 0: the starts alone."),
     ] = 60,
     output: Annotated[
         Path, typer.Option("--output", metavar="DIR", help="Where the case file is written.")
     ] = Path("cases"),
+    record: Annotated[
+        bool,
+        typer.Option("--record", help=f"Put the power of d among those of {PUBLISHED}, for the report."),
+    ] = False,
     json: Json = False,
     theory: TheoryFolders = None,
 ) -> None:
     """Search the target whose leading term is largest, write its case file, and measure it."""
     from sharpbound.run.worst import find_worst
 
-    find_worst(claim, family, dim, evaluations, output, json, theory_of(theory), every_case())
+    known, kept = theory_of(theory), PUBLISHED if record else None
+    find_worst(claim, family, dim, evaluations, output, json, known, every_case(), kept)
 
 
 @app.command(epilog=examples("numbers"))

@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from sharpbound.places import default_directory
 from sharpbound.records.numbers import read_reproductions
+from sharpbound.records.powers import read_powers
 from sharpbound.records.untested import read_untested
 from sharpbound.records.values import entries, table
 from sharpbound.report import typeset
@@ -35,9 +37,12 @@ def make(source: Path, output: Path, before: Manifest, track: Track) -> tuple[Fi
     figures = {anchor: drawings for anchor, (_, drawings) in drawn.items()}
     drawing = code_digest()
     tested = {d.claim.id for d in ordered}
+    powers = read_powers(default_directory("reports/published"))
     untested = [Claim(info, id) for id, info in read_untested(source).items() if id not in tested]
     with typeset.recalled(before.formulas if before.drawing == drawing else {}) as formulas:
-        files: Files = dict(Site(found, ordered, environment, figures, card, numbers, untested).files())
+        files: Files = dict(
+            Site(found, ordered, environment, figures, card, numbers, untested, powers).files()
+        )
     files |= {
         "table.tex": latex_table(ordered),
         "references.bib": bibliography(ordered, numbers),

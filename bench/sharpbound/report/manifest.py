@@ -16,6 +16,7 @@ from typing import Any
 from sharpbound.places import default_directory
 from sharpbound.records.files import documents_file, parse_json, strict_json
 from sharpbound.records.numbers import FILE as NUMBERS
+from sharpbound.records.powers import NAME as POWERS
 from sharpbound.records.untested import FILE as UNTESTED
 from sharpbound.records.values import entries, table
 from sharpbound.report.engines import ROUTES
@@ -74,7 +75,8 @@ def made_of(folder: Path) -> str:
     documents = documents_file(folder)
     if documents is None:
         return ""
-    files = [documents, *(folder / name for name in BESIDE), default_directory("reports/published") / ROUTES]
+    published = default_directory("reports/published")
+    files = [documents, *(folder / name for name in BESIDE), published / ROUTES, published / POWERS]
     return hashlib.sha256("\n".join([_code(), *map(_of_file, files)]).encode()).hexdigest()
 
 

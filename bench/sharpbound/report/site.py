@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from markupsafe import Markup, escape
 
 from sharpbound.records.files import strict_json
 from sharpbound.records.numbers import Reproduction
+from sharpbound.records.powers import PowerOfD
 from sharpbound.records.values import entries, flatten, table
 from sharpbound.report.addresses import case_page, claim_page, paper_page, permanent
 from sharpbound.report.citation import bibliography
@@ -71,6 +72,8 @@ class Site:
     """Published ones beside ours."""
     untested: Sequence[Claim] = ()
     """Claims that no case of the run tests, each with the reason."""
+    powers: Mapping[str, PowerOfD] = field(default_factory=dict)
+    """Powers of d by claim."""
 
     def files(self) -> dict[str, str]:
         """Every page, style sheet and script, by its path."""
@@ -102,7 +105,7 @@ class Site:
         """What a page across all papers shows."""
         match name:
             case "constants":
-                return {"truths": truths(self.tests)}
+                return {"truths": truths(self.tests), "in_d": list(self.powers.values())}
             case "numbers":
                 return {"numbers": by_paper(self.numbers), "read": {one.trust for one in self.numbers}}
             case "rivals":

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from sharpbound.chapters.sampling_rate.worst import FAMILIES, Worst, base_case, case_file, dimensions, search
+from sharpbound.chapters.sampling_rate.in_dimension import power_of_d
+from sharpbound.chapters.sampling_rate.worst import FAMILIES, Worst, base_case, case_file, search
 from sharpbound.errors import InputError, did_you_mean
 from sharpbound.places import default_cache
 from sharpbound.records.files import strict_json, try_folder, write_atomically
 from sharpbound.records.leading import law_in_words
+from sharpbound.records.powers import PowerOfD, read_powers, write_powers
 from sharpbound.run.cache import Cache
 from sharpbound.run.cases import measure_cases
 from sharpbound.run.screen import screen, show_document
@@ -32,51 +32,63 @@ def find_worst(
     json: bool,
     theory: Theory,
     cases: Sequence[Case],
+    record: Path | None = None,
 ) -> None:
-    """Print the search and its result, or one JSON document; InputError for an unknown claim or family."""
+    """Print the search and its result, or one JSON document; InputError for an unknown claim or family.
+
+    record : the folder whose records of powers of d the claim's is put among; then no case is written or measured.
+    """
     if id not in theory:
         raise InputError(f"there is no claim {id!r}{did_you_mean(id, theory)}")
     if family not in FAMILIES:
         raise InputError(f"choose {', '.join(FAMILIES)}, not {family!r}", key="--family")
     copies, claim = _dims(dims), theory[id]
     case = base_case(cases, claim)
-    try_folder(folder, "--output")
+    if record is not None and not copies:
+        raise InputError("takes the dimensions of --dim", key="--record")
+    try_folder(record or folder, "--record" if record else "--output")
 
     def told(count: int, value: float) -> None:
         print(f"{count} targets tried, largest so far {value:.6g}", file=sys.stderr)
 
     found = search(case, claim, evaluations, told)
+    in_d = power_of_d(case, claim, found.target, copies) if copies else None
+    described = _described(case, found, in_d)
+    if record is not None and in_d is not None:
+        write_powers(record, read_powers(record) | {id: in_d})
+        if json:
+            print(strict_json(described))
+        else:
+            _show(case, found, in_d)
+        return
     file = folder / f"worst-{id.replace('.', '-')}.toml"
     write_atomically(file, case_file(case, found))
     document = measure_cases([load_case(file)], theory, Cache(default_cache())).documents[0]
-    in_d = dimensions(case, found, copies)
-    power = _power(in_d)
     if json:
-        print(
-            strict_json(
-                _described(case, found, in_d, power) | {"file": str(file), "document": document.as_json()}
-            )
-        )
+        print(strict_json(described | {"file": str(file), "document": document.as_json()}))
         return
+    _show(case, found, in_d)
+    print(f"written to {file}")
+    screen().print()
+    show_document(document)
+
+
+def _show(case: Case, found: Worst, in_d: PowerOfD | None) -> None:
     print(
         f"sampler {case.sampler['name']}, schedule {case.forward['schedule']}, {case.metrics[0]} at T = {found.T}"
     )
     print(f"worst of {found.evaluations} mixtures: {found.target}")
     law = law_in_words(found.constant.constant, found.constant.log_power, found.constant.power)
     print(f"error ~ {law} as T -> oo" + (", at the edge of the searched box" if found.at_edge else ""))
-    for d, value in in_d:
-        print(f"  {d} copies: {value:.6g}")
-    if power is not None:
-        stated = 0.0 - claim.formula.exponents.get("d", 0.0)
-        print(f"bound d^{stated:g}, products of the worst found d^{power:.3g}")
-    print(f"written to {file}")
-    screen().print()
-    show_document(document)
+    if in_d is None:
+        return
+    for name, values in in_d.families.items():
+        print(f"  {name}: " + ", ".join(f"{v:.4g}" for v in values))
+    print(f"  worst at each of d = {', '.join(map(str, in_d.dims))}: {in_d.worst[-1]} at the last")
+    print(f"bound d^{in_d.stated:g}, worst found d^{in_d.found:.3g}: {in_d.reading}")
 
 
-def _described(
-    case: Case, found: Worst, in_d: Sequence[tuple[int, float]], power: float | None
-) -> dict[str, Any]:
+def _described(case: Case, found: Worst, in_d: PowerOfD | None) -> dict[str, Any]:
     constant = found.constant
     return {
         "claim": case.claim,
@@ -93,8 +105,11 @@ def _described(
         "evaluations": found.evaluations,
         "search": [list(one) for one in found.improvements],
         "at_edge": found.at_edge,
-        "dimensions": [list(one) for one in in_d],
-        "d_power": power,
+        "dimensions": [] if in_d is None else in_d.dims,
+        "families": {} if in_d is None else in_d.families,
+        "d_power": None if in_d is None else in_d.found,
+        "d_power_stated": None if in_d is None else in_d.stated,
+        "reading": None if in_d is None else in_d.reading,
     }
 
 
@@ -106,11 +121,3 @@ def _dims(text: str | None) -> list[int]:
     if any(d < 1 for d in dims):
         raise InputError(f"must be whole numbers such as 1,4,16, got {text!r}", key="--dim")
     return dims
-
-
-def _power(in_d: Sequence[tuple[int, float]]) -> float | None:
-    """The power of d between the two largest."""
-    if len(in_d) < 2:
-        return None
-    (d_1, e_1), (d_2, e_2) = sorted(in_d)[-2:]
-    return float(np.log(e_2 / e_1) / np.log(d_2 / d_1))

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from sharpbound.chapters.sampling_rate import worst
+from sharpbound.chapters.sampling_rate.in_dimension import power_of_d, spectrum
 from sharpbound.cli import main
+from sharpbound.errors import InputError
 from sharpbound.laws.leading import Constant
+from sharpbound.records.powers import read_powers, write_powers
 from sharpbound.suite import load_case, load_cases, load_theory
 from sharpbound.targets import build
 
@@ -66,14 +70,44 @@ def test_the_case_file_is_read_back(tmp_path):
     assert again.sweep == case.sweep
 
 
-def test_powers_of_d_of_a_flow_on_products():
-    """KL adds over coordinates, and TV grows like the root of d."""
+@pytest.fixture(scope="module")
+def in_d():
+    """The probability-flow ODE on a fixed horizon, total variation, d = 64 and 1024."""
     theory, cases = load_theory(), load_cases()
-    tv = worst.base_case(cases, theory["weak-error.order1-tv"])
-    spec = worst._rounded(worst.mixture(0.0, 0.5, 0.5, 1.0))
-    found = worst.Worst(spec, 1.0, 64, Constant(1, 0, 1.0, (1.0, 1.0)), [], 1, False)
-    (_, one), (_, many) = worst.dimensions(tv, found, [64, 1024])
-    assert many / one == pytest.approx(4.0, rel=0.02)
+    case = worst.base_case(cases, theory["weak-error.order1-tv"])
+    return power_of_d(case, theory["li2024sharp.ode"], worst.mixture(0.0, 0.5, 0.5, 1.0), [64, 1024])
+
+
+def test_total_variation_grows_like_the_root_of_d_on_copies(in_d):
+    for name, (few, many) in in_d.families.items():
+        if "copies" in name:
+            assert many / few == pytest.approx(4.0, rel=0.02), name
+    assert in_d.stated == 1.0
+    assert in_d.found == pytest.approx(0.5, abs=0.01)
+    assert in_d.reading.startswith("neither")
+
+
+def test_the_worst_at_each_d_is_no_less_than_any_family(in_d):
+    for i, name in enumerate(in_d.worst):
+        assert in_d.families[name][i] == max(values[i] for values in in_d.families.values())
+
+
+def test_a_spectrum_counts_every_coordinate_once():
+    for d in (1, 3, 16, 40):
+        counts = spectrum(d)
+        assert sum(counts.values()) == d
+        assert max(v for _, v in counts) == 1.0
+    assert spectrum(7) == {("normal", 1.0): 1, ("normal", 0.25): 2, ("normal", 0.0625): 4}
+
+
+def test_what_a_lower_bound_shows(in_d, tmp_path):
+    told = {stated: replace(in_d, stated=stated).reading.split(":")[0] for stated in (0.25, 0.5, 2.0)}
+    assert told == {0.25: "counter-example", 0.5: "evidence of tightness", 2.0: "neither"}
+    write_powers(tmp_path, {in_d.claim: in_d})
+    assert read_powers(tmp_path) == {in_d.claim: in_d}
+    (tmp_path / "dimensions.jsonl").write_text("{}\n")
+    with pytest.raises(InputError, match="is no record of a power of d"):
+        read_powers(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -82,6 +116,7 @@ def test_powers_of_d_of_a_flow_on_products():
         (["worst", "li2024.odd"], "did you mean"),
         (["worst", "li2024.ode", "--family", "gauss"], "--family: choose gaussian-mixture"),
         (["worst", "li2024.ode", "--dim", "1,x"], "--dim: must be whole numbers"),
+        (["worst", "li2024.ode", "--record"], "--record: takes the dimensions"),
         (["worst", "li2024memorize.returned-law"], "no case in T"),
     ],
 )

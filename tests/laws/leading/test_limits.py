@@ -13,6 +13,8 @@ from scipy import integrate, interpolate, stats
 from sharpbound import laws, processes, samplers, targets
 from sharpbound.errors import NotMeasured
 from sharpbound.laws import leading
+from sharpbound.laws.leading.response import LineResponse
+from sharpbound.numerics.quadrature import Panels
 from sharpbound.scores.base import ExactScore
 
 MIXTURE = {"family": "gaussian-mixture", "weights": [0.4, 0.6], "means": [-1.0, 1.2], "stds": [0.35, 0.5]}
@@ -160,8 +162,21 @@ def test_atoms_add_logarithms_at_the_clean_end():
     tv = found.constant("tv")
     assert tv.constant == pytest.approx(by_hand, rel=1e-5)
     assert tv.constant == pytest.approx(1.2863, abs=5e-5)
+    # what crosses the gap: m = |G(w)|, of which W1 is m times the distance 2, and W2 the root of m times it
+    z = stats.norm.ppf(weights[0])
+    mass = c1 * (c1 - c0) / 8 * stats.norm.pdf(z) * abs(z)
+    w1, w2 = found.constant("w1"), found.constant("w2")
+    assert (w1.constant, w2.constant) == pytest.approx((2 * mass, 2 * math.sqrt(mass)), rel=1e-7)
+    assert (w1.power, w1.log_power, w2.power, w2.log_power) == (1, 2, 0.5, 1)
+
+
+def test_w2_across_a_gap_of_a_fixed_horizon_has_none():
+    """There the mass that crosses is less than what lies in the gap, for T large enough."""
+    response = LineResponse(Panels.between(np.array([0.0, 1.0])), *np.ones((3, 1, 16)), gaps=((3, 9),))
     with pytest.raises(NotMeasured, match="gaps"):
-        found.constant("w1")
+        response.distance("w2")
+    assert response.power("w2") == 1
+    assert response.at_data(0.5).power("w2") == 0.5
 
 
 @pytest.mark.parametrize(

@@ -73,6 +73,7 @@ def search(
 ) -> Worst:
     """The worst mixture for ``claim`` on the sampler and schedule of ``case``.
 
+    evaluations : about how many are tried; 0 takes the law of `STARTS` that is worst and searches no further.
     told : called with the number of evaluations and the value at every improvement.
     Raises NotMeasured where no target of the family has a leading term.
     """
@@ -87,12 +88,14 @@ def search(
     reasons: list[str] = []
     count = 0
 
-    def value_of(spec: dict[str, Any], accuracy: float | None = None) -> float:
-        target = targets.build(spec)
-        found = leading.limit(target, make, sampler, accuracy, metric=metric).at(T, metric)
+    def limit_of(spec: dict[str, Any], accuracy: float | None = None) -> leading.Limit | leading.PartsLimit:
+        return leading.limit(targets.build(spec), make, sampler, accuracy, metric=metric)
+
+    def value_of(limit: leading.Limit | leading.PartsLimit, spec: dict[str, Any]) -> float:
+        found = limit.at(T, metric)
         if claim.constant != "explicit":
             return found
-        known = known_values(target, processes.build(case.forward, T))
+        known = known_values(targets.build(spec), processes.build(case.forward, T))
         return found / claim.bound({"eps_score": 0.0, "T": T, "d": 1} | known, metric)
 
     def lost(x: Array) -> float:
@@ -101,7 +104,8 @@ def search(
         point = (float(np.clip(x[0], -4, 4)), float(sizes[0]), float(sizes[1]), float(sizes[2]))
         count += 1
         try:
-            value = value_of(mixture(*point), ROUGHLY)
+            spec = mixture(*point)
+            value = value_of(limit_of(spec, ROUGHLY), spec)
         except NotMeasured as reason:
             reasons.append(str(reason))
             return math.inf
@@ -114,14 +118,17 @@ def search(
 
     for start in STARTS:
         first = np.array([start[0], *np.log(start[1:])])
+        if not evaluations:
+            lost(first)
+            continue
         most = max(evaluations // len(STARTS), 8)
         optimize.minimize(lost, first, method="Nelder-Mead", options={"maxfev": most, "xatol": 1e-3})
     if not improvements:
         raise NotMeasured(reasons[-1])
     spec = _rounded(mixture(*best[1]))
-    found = leading.limit(targets.build(spec), make, sampler, metric=metric)
+    found = limit_of(spec)
     edge = min(best[1][1:3]) < 1.01 * NARROWEST or best[1][3] > 0.99 * FARTHEST or abs(best[1][0]) > 3.99
-    return Worst(spec, value_of(spec), T, found.constant(metric), improvements, count, edge)
+    return Worst(spec, value_of(found, spec), T, found.constant(metric), improvements, count, edge)
 
 
 def _rounded(spec: dict[str, Any]) -> dict[str, Any]:
@@ -130,30 +137,24 @@ def _rounded(spec: dict[str, Any]) -> dict[str, Any]:
     return {"family": spec["family"], "weights": [weight, round(1 - weight, DIGITS)], **rounded}
 
 
-def dimensions(case: Case, worst: Worst, dims: Sequence[int]) -> list[tuple[int, float]]:
-    """(d, leading term at T) of products of d copies of the worst target."""
-    metric = case.metrics[0]
-    sampler = samplers.build({key: value for key, value in case.sampler.items() if key != "init"})
-    found = []
-    for d in dims:
-        law = targets.build({"family": "product", "factor": worst.target, "dim": d})
-        limit = leading.limit(law, lambda T: processes.build(case.forward, T), sampler, metric=metric)
-        found.append((d, limit.at(worst.T, metric)))
-    return found
-
-
 def base_case(cases: Sequence[Case], claim: Claim) -> Case:
-    """The case in T of the claim whose sampler and schedule are searched on.
+    """The case of the claim whose sampler and schedule are searched on.
 
-    The first whose metric has a leading term, of a deterministic sampler if there is one: those are ten times faster.
+    The first in T whose metric has a leading term, in the claim's own metric and of a deterministic sampler if there is
+    one, for those are ten times faster; else the first in d.
     """
     fit = [
         case
         for case in cases
-        if case.kind == "sampling-rate" and case.claim == claim.id and case.swept == "T"
+        if case.kind == "sampling-rate" and case.claim == claim.id and case.swept in ("T", "d")
         if case.metrics[0] in (*leading.METRICS, leading.PATH_METRIC)
     ]
-    for case in sorted(fit, key=lambda case: not samplers.build(case.sampler).deterministic):
+
+    def last(case: Case) -> tuple[bool, bool, bool]:
+        stochastic = not samplers.build(case.sampler).deterministic
+        return case.swept != "T", case.metrics[0] != claim.metric, stochastic
+
+    for case in sorted(fit, key=last):
         return case
     raise InputError(f"no case in T tests {claim.id} in a metric that has a leading term; add one to cases/")
 

@@ -35,7 +35,7 @@ from sharpbound.laws.leading.passes import (
     size,
     weighted,
 )
-from sharpbound.laws.leading.response import Field, power
+from sharpbound.laws.leading.response import Field
 from sharpbound.processes.ladder import Ladder
 from sharpbound.processes.process import VP
 from sharpbound.samplers.base import Sampler, log_snr
@@ -91,7 +91,7 @@ class Limit(ABC):
 
     def constant(self, metric: str) -> Constant:
         """The law of one distance; NotMeasured where it has no leading term."""
-        k = power(metric)
+        k = self.constant_field().power(metric)
         value, error = settled(lambda first: self.constant_field(first).distance(metric), self.ladders)
         return Constant(k * self.p, k * self.log_power, value, (value - error, value + error))
 
@@ -149,7 +149,7 @@ class GrowingHorizon(Limit):
         """A, or B where that is zero, times c1^p."""
         rates = [(self.c1 - self.c0, self.noisy_rate), (self.c0, self.clean_rate)]
         terms = [(w, series) for w, series in rates if series] or [(1.0, self.whole)]
-        return _total([(self.c1**self.p * w, series.coefficient(0, first)) for w, series in terms])
+        return self._total([(self.c1**self.p * w, series.coefficient(0, first)) for w, series in terms])
 
     def field(self, T: float, first: int = 0) -> Field:
         log_T, terms = math.log(T), [(1.0, self.whole)]
@@ -158,7 +158,12 @@ class GrowingHorizon(Limit):
         if self.clean_rate:
             terms.append((self.c0 * log_T - self.clean, self.clean_rate))
         eta = self.c1 * log_T / T
-        return _total([(eta**self.p * w, series.coefficient(0, first)) for w, series in terms])
+        return self._total([(eta**self.p * w, series.coefficient(0, first)) for w, series in terms])
+
+    def _total(self, terms: Sequence[tuple[float, Field]]) -> Field:
+        """Their sum, at the end of the schedule, where the noise is gone: the ladders end before it at a < 1."""
+        weights, fields = zip(*terms, strict=True)
+        return weighted(fields, weights).at_data(math.exp(-0.5 * math.exp(-self.clean)))
 
 
 def settled(value: Callable[[int], float], ladders: int) -> tuple[float, float]:
@@ -167,11 +172,6 @@ def settled(value: Callable[[int], float], ladders: int) -> tuple[float, float]:
     errors = np.abs(np.diff(values))
     best = int(np.argmin(errors))
     return values[best], float(errors[best]) + LEAST * abs(values[best])
-
-
-def _total(terms: Sequence[tuple[float, Field]]) -> Field:
-    weights, fields = zip(*terms, strict=True)
-    return weighted(fields, weights)
 
 
 def line_limit(

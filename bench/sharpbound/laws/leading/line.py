@@ -110,7 +110,8 @@ def transported(
     inside = seen.ravel().nonzero()
     if not len(inside):
         raise NotMeasured("the law is too wide beside the least noise for the panels that resolve it")
-    gapped = len(inside) < int(inside[-1] - inside[0]) + 1
+    jumps = inside[:, 0].diff() > 1
+    gaps = [(int(i), int(j)) for i, j in zip(inside[:-1][jumps], inside[1:][jumps], strict=True)]
     quantiles = _Quantiles(target, xi, stop)
     x = quantiles.at(ladder.level(ladder.T))
     log_here = target.derivative(x, *ladder.level(ladder.T), 0)
@@ -119,6 +120,12 @@ def transported(
 
     def filled(values: Tensor) -> Array:
         return torch.zeros_like(everywhere).masked_scatter(seen, values).numpy()
+
+    def across(shift: Array) -> Array:
+        flat = shift.reshape(-1)
+        for left, right in gaps:
+            flat[left + 1 : right] = np.linspace(flat[left], flat[right], right - left + 1)[1:-1]
+        return shift
 
     with torch.no_grad():
         for t, stages in problem.sampler.path(ladder, problem.score):
@@ -132,7 +139,7 @@ def transported(
             defect = image - x
             shift = -torch.exp(log_here) * defect
             relative = -(drift * defect + (slope * torch.exp(log_here - log_p) - 1.0))
-            yield LineResponse(panels, density, filled(relative), filled(shift), gapped)
+            yield LineResponse(panels, density, filled(relative), across(filled(shift)), tuple(gaps))
 
 
 # -- stochastic samplers ------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from sharpbound.errors import NotMeasured
 from sharpbound.laws.leading.limits import Constant, Limit, settled
 from sharpbound.laws.leading.response import Field, LineResponse, power, sum_distance
 
@@ -22,6 +23,10 @@ class PartsLimit:
     def constant(self, metric: str) -> Constant:
         """The law of one distance; NotMeasured where it has no leading term."""
         k = power(metric)
+        if any(one.constant_field().power(metric) != k for one, _ in self.leading):
+            raise NotMeasured(
+                f"{metric} of coordinates with gaps, across which mass moves, has no leading term here"
+            )
 
         def of(first: int) -> float:
             return sum_distance(

@@ -237,8 +237,8 @@ class FlowPasses(Passes):
     def _coarse(self, panels: Panels, peak: float) -> tuple[Array, Array]:
         """p, and R of a coarse pass, at the nodes of some panels; ``peak``: the maximum of log p over all of them."""
         problem = self.problem(self.density.ladder(COARSE)[0])
-        steps = list(transported(problem, panels, self.level, peak))
-        return steps[0].density, weighted(steps, [1.0] * len(steps)).relative
+        first, *others = transported(problem, panels, self.level, peak)
+        return first.density, first.combined(others, [1.0] * (1 + len(others))).relative
 
 
 @dataclass(frozen=True)

@@ -36,6 +36,14 @@ class PathSum:
         """The divergence, whatever it is asked for: there is but one."""
         return abs(self.value)
 
+    def power(self, metric: str) -> float:
+        """A sum of divergences is one."""
+        return 1
+
+    def at_data(self, a: float) -> PathSum:
+        """As it is."""
+        return self
+
     def scaled(self, factor: float) -> PathSum:
         """factor times it."""
         return PathSum(factor * self.value)

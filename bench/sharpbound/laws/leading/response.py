@@ -10,8 +10,9 @@ all under p; each is right up to a factor 1 + O(R).
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol, Self
 
@@ -36,6 +37,12 @@ class Field(Protocol):
     def distance(self, metric: str) -> float:
         """The leading term of a distance; NotMeasured where it has none."""
 
+    def power(self, metric: str) -> float:
+        """In which power of the field that distance begins."""
+
+    def at_data(self, a: float) -> Self:
+        """Of the law whose noise is gone, where it is that of a X0 and little noise."""
+
     def scaled(self, factor: float) -> Self:
         """factor times it."""
 
@@ -53,16 +60,15 @@ class LineResponse:
     """R = q/p - 1."""
     shift: Array
     """F_q - F_p."""
-    gapped: bool = False
-    """Whether points inside the law were left out, where its mass on either side is all but constant."""
+    gaps: tuple[tuple[int, int], ...] = ()
+    """Nodes, counted through, that end stretches inside the law that were left out: its mass on either side is all but
+    constant there, and so is the shift."""
+    a: float | None = None
+    """That of the level, where noise vanishes with 1/T: then what lies between gaps are the atoms themselves."""
 
     def distance(self, metric: str) -> float:
         """The leading term of a distance; NotMeasured where it has none."""
         p, r, panels = self.density, self.relative, self.panels
-        if self.gapped and metric in ("w1", "w2"):
-            raise NotMeasured(
-                f"{metric} of a law with gaps, across which mass moves, has no leading term here"
-            )
         match metric:
             case "tv":
                 return 0.5 * panels.integrate_abs(p * r)
@@ -72,6 +78,15 @@ class LineResponse:
                 return panels.integrate(p * r**2)
             case "hellinger":
                 return math.sqrt(panels.integrate(p * r**2) / 8)
+            case "w1" if self.gaps and self.a:
+                return math.fsum(mass * across for mass, across in self._crossings(self.a))
+            case "w2" if self.gaps and self.a:
+                return math.sqrt(math.fsum(mass * across**2 for mass, across in self._crossings(self.a)))
+            case "w2" if self.gaps:
+                raise NotMeasured(
+                    "w2 of a law with gaps goes like the root of the mass that crosses them, until for very large T "
+                    "that is less than what lies in them"
+                )
             case "w1":
                 return panels.integrate_abs(self.shift)
             case "w2":
@@ -81,6 +96,26 @@ class LineResponse:
                     raise NotMeasured("w2 has its leading term where the law is spent")
                 return math.sqrt(whole)
         raise NotMeasured(f"{metric} has no leading term")
+
+    def power(self, metric: str) -> float:
+        """That of `power`; but W2 goes like the root of the mass that crosses gaps."""
+        return 0.5 if metric == "w2" and self.gaps and self.a else power(metric)
+
+    def at_data(self, a: float) -> LineResponse:
+        """With the gaps between atoms in units of the data."""
+        return replace(self, a=a)
+
+    def _crossings(self, a: float) -> Iterator[tuple[float, float]]:
+        """The mass that crosses each gap, and the distance of the atoms on its two sides.
+
+        Little mass moves from one side to the other only, for what lies beyond has room: sum m_k D_k^2 is W2^2.
+        """
+        x, weight = self.panels.nodes.ravel(), (self.panels.weights * self.density).ravel()
+        ends = [0, *(1 + left for left, _ in self.gaps), x.size]
+        sides = [slice(*pair) for pair in itertools.pairwise(ends)]
+        means = [float(weight[side] @ x[side] / weight[side].sum()) for side in sides]
+        for (left, _), across in zip(self.gaps, np.diff(means), strict=True):
+            yield abs(float(self.shift.ravel()[left])), float(across) / a
 
     def scaled(self, factor: float) -> LineResponse:
         """factor R."""
