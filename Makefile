@@ -65,6 +65,7 @@ lint: $(READY) ## check style and types
 
 docs: $(READY) ## write the reference pages of docs/ from the code
 	$(BIN)/python docs/make_reference.py
+	$(BIN)/python docs/make_audit.py
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

@@ -25,6 +25,6 @@ def test_conventions_of_functions():
     assert _adapted(f, "score") is f
     assert _adapted(f, "denoiser") is not f
     with pytest.raises(
-        InputError, match="convention: choose score, denoiser, eps, velocity, v, edm, not 'x'"
+        InputError, match="convention: choose score, denoiser, eps, velocity, flow, v, edm, not 'x'"
     ):
         _adapted(f, "x")

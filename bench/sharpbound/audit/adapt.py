@@ -10,9 +10,11 @@ With n = sigma/a, D = E[X0 | x] and eps = E[W | x] = (x - D)/n at x = X0 + n W, 
     eps          eps                                    n, falling
     v            (eps - n D)/sqrt(1 + n^2)              n, falling      Salimans & Ho, 2202.00512
     velocity     eps - D                                t, falling      rectified flow, 2209.03003
+    flow         D - eps                                t, rising       flow matching, 2210.02747
     edm          F with D = c_skip x + c_out F          n, falling      Karras et al., 2206.00364, (7)
 
-and the states are X0 + n W, or (1 - t) X0 + t W with t = n/(1 + n) for ``velocity``. The network of ``edm`` is called
+and the states are X0 + n W, or (1 - t) X0 + t W with t = n/(1 + n) for ``velocity``, or t X0 + (1 - t) W with
+t = 1/(1 + n) for ``flow``. The network of ``edm`` is called
 as F(c_in x, log(n)/4), with sigma_data = 0.5.
 
 What a function wants is read off the names of its parameters. The first two are the model and the state
@@ -46,6 +48,8 @@ SCHEDULES = ("noise_schedule", "schedule", "ns")
 NOISES = ("noise_sampler", "noise")
 LEVELS = ("sigma", "t", "timestep", "time", "sigmas", "timesteps")
 """Names under which a model may be given its level."""
+STATES = ("x", "sample", "x_t", "xt", "y")
+"""The same of its state."""
 SIGMA_DATA = 0.5
 
 
@@ -66,7 +70,15 @@ def v(f: Sampler) -> Sampler:
 
 def velocity(f: Sampler) -> Sampler:
     """Of f(model, x, times) whose model(x, t) is E[W - X0 | x] at x = (1 - t) X0 + t W (Liu et al., 2209.03003)."""
-    return _adapted(f, lambda D, x, n: (x - D) / n - D, "straight")
+    return _adapted(f, lambda D, x, n: (x - D) / n - D, Straight)
+
+
+def flow(f: Sampler) -> Sampler:
+    """Of f(model, x, times), times rising, whose model(x, t) is E[X0 - W | x] at x = t X0 + (1 - t) W.
+
+    Lipman et al., 2210.02747, with W at t = 0 and no noise left at t = 1.
+    """
+    return _adapted(f, lambda D, x, n: D - (x - D) / n, Rising)
 
 
 def edm(f: Sampler) -> Sampler:
@@ -87,6 +99,7 @@ CONVENTIONS: dict[str, Callable[[Sampler], Sampler]] = {
     "denoiser": denoiser,
     "eps": eps,
     "velocity": velocity,
+    "flow": flow,
     "v": v,
     "edm": edm,
 }
@@ -113,11 +126,14 @@ class Model:
     def round_sigma(self, sigma: Any) -> Any:
         return sigma
 
-    def __call__(self, y: Any, *levels: Any, **named: Any) -> Any:
+    def __call__(self, *given: Any, **named: Any) -> Any:
+        states, levels = given[:1], given[1:]
+        states = states or tuple(named[name] for name in STATES if name in named)
         levels = levels or tuple(named[name] for name in LEVELS if name in named)
         told = [single(level) for level in levels[:2] if level is not None]
-        if not told:
+        if not told or not states:
             raise InputError("a model is called as model(x, level)")
+        y = states[0]
         if not self.called:
             self._first(y, told)
         n = math.exp(4 * told[0]) if self.logarithmic else self.path.level(told)
@@ -166,6 +182,16 @@ class Straight(Exploding):
         return told[0] / (1 - told[0])
 
 
+class Rising(Straight):
+    """States t X0 + (1 - t) W at the level t, which rises."""
+
+    def tell(self, n: Any) -> Any:
+        return 1 / (1 + n)
+
+    def level(self, told: list[float]) -> float:
+        return (1 - told[0]) / told[0]
+
+
 class Preserving(Exploding):
     """States a X0 + sigma W with a^2 + sigma^2 = 1 at the level (a, sigma)."""
 
@@ -178,7 +204,7 @@ class Preserving(Exploding):
         return told[1] / told[0]
 
 
-def _adapted(f: Sampler, output: Any, path: str = "exploding", spread: float | None = None) -> Sampler:
+def _adapted(f: Sampler, output: Any, path: Any = Exploding, spread: float | None = None) -> Sampler:
     parameters = inspect.signature(f).parameters
     names = list(parameters)
     if len(names) < 2:
@@ -192,7 +218,7 @@ def _adapted(f: Sampler, output: Any, path: str = "exploding", spread: float | N
 
     def run(score: Any, x: Any, a: Any, sigma: Any, noise: Any = None) -> Any:
         n = sigma / a
-        way: Any = Straight() if path == "straight" else Exploding()
+        way: Any = path()
         if asked == ["a", "sigma"]:
             way = Preserving()
         elif any(name in SCHEDULES for name in asked):
@@ -203,7 +229,9 @@ def _adapted(f: Sampler, output: Any, path: str = "exploding", spread: float | N
         given = _arguments(names, asked, way, n, a, sigma, noise)
         if names[1] == "latents":
             y = y / given.get("sigma_max", first)
-        return f(model, y, **given) / way.scale(last) * a[-1]
+        found = f(model, y, **given)
+        found = found[0] if isinstance(found, tuple) else found
+        return found / way.scale(last) * a[-1]
 
     def deterministic(score: Any, x: Any, a: Any, sigma: Any) -> Any:
         return run(score, x, a, sigma)
@@ -213,9 +241,16 @@ def _adapted(f: Sampler, output: Any, path: str = "exploding", spread: float | N
 
     noisy = any(name in (*NOISES, "randn_like") for name in names[2:])
     adapted: Any = stochastic if noisy else deterministic
+    adapted.own_grid = not _level_names(asked) and asked != ["a", "sigma"]
     if hasattr(f, "order"):
         adapted.order = f.order
     return adapted
+
+
+def _level_names(asked: list[str]) -> list[str]:
+    """Of the parameters that must be given, those that are levels to visit: none where a grid is its own."""
+    known = (*STARTS, *ENDS, *COUNTS, *SCHEDULES, *NOISES)
+    return [name for name in asked if name not in known]
 
 
 def _arguments(
@@ -228,7 +263,7 @@ def _arguments(
         ENDS, single(positive[-1])
     )
     values |= dict.fromkeys(COUNTS, len(n) - 1) | dict.fromkeys(SCHEDULES, way)
-    levels = [name for name in asked if name not in values and name not in NOISES]
+    levels = _level_names(asked)
     if asked == ["a", "sigma"]:
         norm = (a**2 + sigma**2) ** 0.5
         given = {"a": a / norm, "sigma": sigma / norm}

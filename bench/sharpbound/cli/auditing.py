@@ -21,7 +21,7 @@ def audit(
     convention: Annotated[
         str,
         typer.Option(
-            "--convention", help="How it calls its model: score, denoiser, eps, velocity, v or edm."
+            "--convention", help="How it calls its model: score, denoiser, eps, velocity, flow, v or edm."
         ),
     ] = "score",
     arrays: Annotated[

@@ -136,3 +136,21 @@ def test_another_convention_is_named():
     found = audited("steppers:heun", 2, "eps", steps="24,48,96", ladder="even")
     assert found["verdict"] == "not reached"
     assert found["diagnosis"].endswith("it converges with --convention denoiser")
+
+
+@pytest.mark.parametrize(
+    ("name", "convention", "order", "verdict"),
+    [
+        ("rising", "flow", 2, "reached"),
+        ("with_extras", "denoiser", 1, "reached"),
+        ("edm", "denoiser", 2, "reached"),
+        ("edm_wrong", "denoiser", 2, "not reached"),
+    ],
+)
+def test_kinds(name, convention, order, verdict):
+    found = audited(f"kinds:{name}", order, convention, steps="24,48,96", ladder="even")
+    assert found["verdict"] == verdict
+    to_zero = (
+        "its grid ends with a step to sigma = 0, which stays as long as it is: it is measured up to there"
+    )
+    assert found["remarks"] == ([to_zero] if name.startswith("edm") else [])
