@@ -152,13 +152,15 @@ def test_mass_and_support_are_looked_at(audited):
         ("euler", {"arrays": "torch"}, "--arrays: .* has none"),
         ("euler", {"ladder": "odd"}, "--ladder: even or uneven, not 'odd'"),
         ("euler", {"schedule": "d3pm", "ladder": "even"}, "--ladder: d3pm has a grid of its own"),
+        ("euler", {"schedule": "ou-uniform"}, "--schedule: process: unknown process 'ou-uniform'"),
+        ("euler", {"target": "gaussian:std=1.0"}, "--target: family: unknown discrete family"),
         ("euler", {"order": -1.0}, "order must be a positive number"),
         (
             "euler",
             {"target": "markov-chain:length=8,states=3,stay=0.8"},
             "6561 states; an audit takes at most",
         ),
-        ("euler", {"same_as": "ddim", "steps": None}, "'ddim' is no sampler of a reverse chain"),
+        ("euler", {"same_as": "ddim", "steps": None}, "--same-as: name: 'ddim' is no sampler of a"),
     ],
 )
 def test_mistakes_are_told_in_a_line(audited, name, asked, message):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from sharpbound.chapters.discrete import samplers, targets
@@ -43,8 +43,10 @@ def audit_kernel(
     """
     kernel = of_function(found, named, {})
     nominal = _nominal(order if order is not None else getattr(found, "order", 1.0), named)
-    data = targets.build(TARGET if target is None else target).table()
-    seen = views(data, {"process": "uniform-ctmc"} if forward is None else forward, ladder)
+    with _option("target", "--target"):
+        data = targets.build(TARGET if target is None else target).table()
+    with _option("forward", "--schedule"):
+        seen = views(data, {"process": "uniform-ctmc"} if forward is None else forward, ladder)
     if seen[0].reverse.size > MOST_STATES:
         raise InputError(
             f"{seen[0].reverse.size} states; an audit takes at most {MOST_STATES}", key="--target"
@@ -55,7 +57,9 @@ def audit_kernel(
         precision, unit = precision_of(kernel, seen[0].reverse, finest[0])
         tried(kernel, seen[0].reverse, finest)
     if same_as is not None:
-        return compared(kernel, samplers.build(same_as), seen[-1], precision, unit)
+        with _option("sampler", "--same-as"):
+            theirs = samplers.build(same_as)
+        return compared(kernel, theirs, seen[-1], precision, unit)
     judged = [judge_view(kernel, view, nominal, steps, unit, judge) for view in seen]
     deciding = worst(judged)
     remarks = _remarks(kernel, deciding.view, finest)
@@ -98,6 +102,19 @@ def audit_kernel(
         "rows": list(deciding.rows),
         "details": dict(deciding.details or {}) | {"reason": line},
     }
+
+
+@contextlib.contextmanager
+def _option(table: str, option: str) -> Iterator[None]:
+    """A mistake of a table is told with the option that it comes from, and the key in it."""
+    try:
+        yield
+    except InputError as mistake:
+        key = mistake.key or ""
+        if key != table and not key.startswith(f"{table}."):
+            raise
+        rest = key[len(table) + 1 :]
+        raise InputError(f"{rest}: {mistake.message}" if rest else mistake.message, key=option) from None
 
 
 def _remarks(kernel: OwnKernel, view: View, steps: Sequence[tuple[float, float]]) -> list[str]:

@@ -199,6 +199,8 @@ def _moved(kernel: OwnKernel, reverse: Reverse, t: float, h: float) -> Array:
 
 def _mistake(kernel: OwnKernel, reverse: Reverse) -> str | None:
     low, high = (float(reverse.process.times(1)[k]) for k in (-1, 0))
+    if not math.isfinite(high) or low <= 0:
+        return None
     t = math.sqrt(low * high)
     try:
         return usual_mistake(kernel, reverse, t, SHORT * t)
