@@ -7,11 +7,13 @@ are cores, and one whose content is unchanged is not drawn again: equal inputs g
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import metadata
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from joblib import Parallel, cpu_count, delayed
 from matplotlib.figure import Figure
@@ -20,13 +22,15 @@ from sharpbound.errors import InputError
 from sharpbound.records.values import slug
 from sharpbound.report.documents import Document
 from sharpbound.report.generic_figure import generic_figure
-from sharpbound.report.lessons import Paper
 from sharpbound.report.order import ClaimGroup
 from sharpbound.report.overview_figure import overview_figures
 from sharpbound.report.rate_figure import rate_figure
 from sharpbound.report.scorecard_figure import scorecard
 from sharpbound.report.style import encode, styled
 from sharpbound.report.wording import estimate, number
+
+if TYPE_CHECKING:
+    from sharpbound.report.lessons import Paper
 
 Subject = Document | ClaimGroup
 FEW = 12
@@ -71,8 +75,15 @@ def content_key(subject: Subject) -> str:
 
 @cache
 def code_digest() -> str:
-    """Of the report's source and of Matplotlib's version."""
-    source = b"".join(path.read_bytes() for path in sorted(Path(__file__).parent.rglob("*.py")))
+    """Of the modules that draw and set formulas, with all of the report that these import, and of Matplotlib."""
+    waiting, found = [Path(__file__).stem, "typeset"], dict[str, bytes]()
+    while waiting:
+        if (name := waiting.pop()) not in found:
+            found[name] = (Path(__file__).parent / f"{name}.py").read_bytes()
+            waiting += re.findall(
+                r"^from sharpbound\.report\.(\w+) import", found[name].decode(), re.MULTILINE
+            )
+    source = b"".join(found[name] for name in sorted(found))
     return hashlib.sha256(source + metadata.version("matplotlib").encode()).hexdigest()
 
 

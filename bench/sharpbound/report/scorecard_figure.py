@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from sharpbound.report.documents import Document
-from sharpbound.report.lessons import Paper
 from sharpbound.report.style import INK, MUTED, PALETTE, PAPER, new_figure
 from sharpbound.report.wording import VERDICTS, plain
+
+if TYPE_CHECKING:
+    from sharpbound.report.lessons import Paper
 
 MARKS = {
     "sharp": ("s", PALETTE[2]),
