@@ -132,7 +132,7 @@ def _measured(case: Any, claim: Any, folder: str | None) -> Document:
     from sharpbound.run.cache import Cache
     from sharpbound.run.cases import measure_cases
 
-    cache = Cache(Path(folder) if folder else None)
+    cache = Cache(folder or None)
     outcome = measure_cases([case], {claim.id: claim}, cache, workers=1)
     for mistake in outcome.mistakes:
         pytest.fail(str(mistake), pytrace=False)
