@@ -87,7 +87,7 @@ def goes_on(suite: Path) -> None:
 
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_ctrl_c_stops_with_one_line(suite: Path, workers: str) -> None:
-    write_case(suite, "waits", "wait", T=range(2, 8), seconds=0.4)
+    write_case(suite, "waits", "wait", T=range(2, 8), seconds=0.8)
     process = start(suite, "run", "waits", "--workers", workers)
     until(lambda: stored(suite) >= 2)
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to every process of the group
@@ -101,7 +101,7 @@ def test_ctrl_c_stops_with_one_line(suite: Path, workers: str) -> None:
 
 @pytest.mark.parametrize(("name", "workers"), [("SIGTERM", "1"), ("SIGHUP", "2")])
 def test_other_signals_stop_as_cleanly(suite: Path, name: str, workers: str) -> None:
-    write_case(suite, "waits", "wait", T=range(2, 8), seconds=0.7)
+    write_case(suite, "waits", "wait", T=range(2, 8), seconds=1.5)
     process = start(suite, "run", "waits", "--workers", workers)
     until(lambda: stored(suite) >= 2)
     number = getattr(signal, name)
