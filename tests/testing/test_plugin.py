@@ -175,7 +175,7 @@ def test_every_check_of_a_test_has_its_own_record(project: pytest.Pytester) -> N
 def test_measured_cells_can_be_kept(project: pytest.Pytester) -> None:
     run(project, "rate.check()", "--rate-cache", "kept").assert_outcomes(passed=1)
     kept = sorted((project.path / "kept").rglob("*.json"))
-    assert len(kept) == 5  # four rows, and the leading term
+    assert len(kept) == 6  # four rows, the leading term, and the document
 
 
 @pytest.mark.parametrize(
