@@ -13,10 +13,11 @@ import torch
 from sharpbound import foreign
 from sharpbound.chapters.audit import schedulers
 from sharpbound.chapters.audit.asked import Asked
-from sharpbound.chapters.audit.contract import BROKEN, CHECKS, contract
+from sharpbound.chapters.audit.contract import CHECKS, contract
 from sharpbound.chapters.audit.drive import Loop, working
 from sharpbound.chapters.audit.guided import GuidedQuantiles
 from sharpbound.chapters.audit.judging import WORDS
+from sharpbound.chapters.audit.schedule_trial import BROKEN
 from sharpbound.chapters.audit.verdict import order_details
 from sharpbound.errors import InputError, NotMeasured, did_you_mean
 from sharpbound.laws import finite_or_note
