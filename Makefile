@@ -46,7 +46,7 @@ gate-fast: $(READY) ## measure a few cheap cases anew and hold them to the refer
 
 # One thread per test process: with more, BLAS and torch would fight over the cores.
 test: $(READY) ## run the tests
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -q
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -q
 
 perf: $(READY) ## time the engine; the history is kept in .benchmarks
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest bench/perf -q -s -p no:xdist --benchmark-only \

@@ -173,6 +173,7 @@ def test_nothing_can_be_injected(documents: list[dict[str, Any]], tmp_path: Path
     case["details"] |= {"reason": evil, "excluded": [{"x": 32, "reason": evil}]}
     case["claim_info"] |= {"statement": evil, "latex": evil, "bibtex": evil, "version": evil}
     case["spec"]["target"] = {"family": evil, evil: evil}
+    case["contract"] = [{"name": evil, "verdict": "broken", "seen": evil, "T": [evil]}]
     case["rows"][0][evil] = evil
     for figure in heat["details"]["figures"]:
         figure |= {"name": evil, "title": evil, "caption": evil}
@@ -294,6 +295,17 @@ def test_claims_without_a_case_have_a_page_that_says_why(
     (tmp_path / "untested.json").write_text("[]", encoding="utf-8")
     with pytest.raises(InputError, match=r"untested\.json: is not a table of claims; make it with"):
         render(tmp_path, tmp_path)
+
+
+def test_an_audit_shows_what_became_of_the_schedule(documents: list[dict[str, Any]], tmp_path: Path) -> None:
+    kept = {"name": "monotone", "verdict": "kept", "seen": "", "T": [5, 10]}
+    broken = {"name": "repeats", "verdict": "broken", "seen": "sigma 0.03 twice", "T": [10, 20]}
+    (tmp_path / "cases.json").write_text(json.dumps([documents[0] | {"contract": [kept, broken]}]))
+    render(tmp_path, tmp_path / "out")
+    (page,) = (tmp_path / "out" / "cases").glob("*.html")
+    words = Page(page).words
+    assert "Contract of the schedule" in words
+    assert "monotone : kept repeats : broken – sigma 0.03 twice (T = 10, 20)" in words
 
 
 def test_published_numbers_stand_beside_ours(documents: list[dict[str, Any]], tmp_path: Path) -> None:

@@ -35,8 +35,9 @@ def start(suite: Path, *arguments: str, ignored: int | None = None) -> subproces
     """``sharpbound arguments``, as the leader of a process group of its own, as under a shell."""
 
     def prepare() -> None:
-        # a background job of a shell ignores Ctrl-C, and its children inherit that
+        # a background job of a shell ignores Ctrl-C, and one of nohup a hang-up, and their children inherit that
         signal.signal(signal.SIGINT, signal.SIG_DFL)
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
         if ignored is not None:
             signal.signal(ignored, signal.SIG_IGN)
 
@@ -101,7 +102,7 @@ def test_ctrl_c_stops_with_one_line(suite: Path, workers: str) -> None:
 
 @pytest.mark.parametrize(("name", "workers"), [("SIGTERM", "1"), ("SIGHUP", "2")])
 def test_other_signals_stop_as_cleanly(suite: Path, name: str, workers: str) -> None:
-    write_case(suite, "waits", "wait", T=range(2, 8), seconds=1.5)
+    write_case(suite, "waits", "wait", T=range(2, 8), seconds=1.0)
     process = start(suite, "run", "waits", "--workers", workers)
     until(lambda: stored(suite) >= 2)
     number = getattr(signal, name)
