@@ -105,6 +105,19 @@ def test_exact_laws_go_to_the_leading_term_like_the_step(sampler, target):
         assert abs(2 * left[1] - left[0]) < 0.2 * abs(left[1]) + 1e-3  # what is not linear in h
 
 
+@pytest.mark.parametrize(
+    ("target", "forward", "sampler", "order"),
+    [
+        (MIXTURE, {"schedule": "edm", "sigma_min": 0.1, "sigma_max": 10.0}, {"name": "unipc", "p": 1}, 2),
+        ({"family": "uniform", "low": -1.0, "high": 1.0}, FIXED, {"name": "accelerated-ddpm"}, 1),
+    ],
+    ids=["unipc", "accelerated-ddpm"],
+)
+def test_what_few_ladders_leave_is_no_error_that_stays(target, forward, sampler, order):
+    """Their fields have a tenth left at h -> 0, known to a tenth of itself; the term of the order to a thousandth."""
+    assert limit(target, forward, **sampler).p == order
+
+
 def test_a_low_order_start_decides_in_the_end():
     """Adams-Bashforth of order 3 that starts with Euler's step is of order 2, with a small constant."""
     euler = limit(GAUSSIAN, FIXED, name="adams-bashforth", order=3)

@@ -47,12 +47,13 @@ SETTLED_PUSHED, MOST_PUSHED = 1e-5, 300
 """... and those for stochastic samplers of other laws than Gaussian ones, whose densities are pushed on."""
 ROUNDING = 1e-15
 """Rounding of what one step adds to a field."""
-ORDERS = range(8)
+ORDERS = range(1, 8)
 """Powers of the step that are looked for."""
 USUAL = range(3)
 """Powers of the density of steps that one pass of a stochastic sampler is weighted with at once: few have more."""
-NONE = 1e-3
-"""A coefficient whose term at the finest ladder is this small against the whole is none."""
+NONE, UNSURE = 1e-3, 0.1
+"""A coefficient whose term at the finest ladder is this small against the whole is none, and one that may be off by
+this much of itself is not known."""
 
 
 @dataclass(frozen=True)
@@ -88,15 +89,24 @@ class Series:
         return 2 * value * noise / whole if whole > 0 else 0.0
 
     def order(self) -> int:
-        """The first p whose coefficient is not zero; NotMeasured where none is found."""
+        """The first p whose coefficient is not zero, 0 for an error that stays; NotMeasured where none is found."""
         whole = size(self.fields[-1])
         if whole <= ROUNDING * self.counts[-1]:
             raise NotMeasured("its steps are exact: there is no error")
+        stays = self._doubt(0, whole)
         for p in ORDERS:
-            found, error = self.value(p, size)
-            if found * self.steps[-1] ** p > NONE * whole and found > 10 * error:
-                return p
+            doubt = self._doubt(p, whole)
+            if doubt < UNSURE:
+                # coarse ladders leave a part of a vanishing error at h -> 0, which settles less well than it does
+                return 0 if stays < doubt else p
+        if stays < UNSURE:
+            return 0
         raise NotMeasured("the defects do not settle on a power of the step")
+
+    def _doubt(self, p: int, whole: float) -> float:
+        """Relative error of c_p; infinite where its term is none beside the ``whole``."""
+        found, error = self.value(p, size)
+        return error / found if found * self.steps[-1] ** p > NONE * whole else math.inf
 
 
 def size(field: Field) -> float:
