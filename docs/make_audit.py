@@ -26,6 +26,7 @@ from sharpbound.chapters.audit.verdict import order_details
 from sharpbound.chapters.audit.views import HIGH, LOW, PATTERN
 from sharpbound.errors import InputError, NotMeasured
 from sharpbound.laws.probe import Quantiles
+from sharpbound.places import default_cache
 from sharpbound.run.cache import Cache
 from sharpbound.run.cases import measure_cases
 from sharpbound.suite import load_cases, load_theory
@@ -54,7 +55,7 @@ def measured(ids: Sequence[str]) -> dict[str, Any]:
     cases = [case for case in load_cases(CASES) if not ids or case.id in ids]
     found = dict(known["cases"])
     for case in cases:
-        outcome = measure_cases([case], load_theory(), Cache(Path(".sharpbound-cache")), workers=1)
+        outcome = measure_cases([case], load_theory(), Cache(default_cache()), workers=1)
         (document,) = outcome.documents
         found[case.id] = record(document.as_json(), case)
         print(case.id, found[case.id]["verdict"], found[case.id]["views"], flush=True)
@@ -103,8 +104,7 @@ def views(case: Any, nominal: int) -> dict[str, Any]:
 
 def view_row(case: Any, view: str, steps: int) -> dict[str, Any] | None:
     table = study._table(case)
-    kept = dict(table["options"].items())
-    kept |= levels_of(table["scheduler"], view, steps) or {}
+    kept = table["options"] | (levels_of(table["scheduler"], view, steps) or {})
     if len(kept) == len(table["options"]):
         return None
     loop = study._loop(table | {"options": kept, "schedule": "as-configured"})

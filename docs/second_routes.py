@@ -72,6 +72,13 @@ def compared(
         yield line(engine, what, route, metric, one, second)
 
 
+def engines_on(
+    engine: str, other: str, one: Problem, what: str, *metrics: str, of: str = ""
+) -> Iterator[Route]:
+    """The law of one problem by two engines; ``of``: what is said of the second."""
+    return compared(engine, what, f"the engine {other}{of}", by(engine, one), by(other, one), *metrics)
+
+
 def line(engine: str, what: str, route: str, metric: str, one: Measured, second: Measured | float) -> Route:
     value, floor = (second.value, second.floor) if isinstance(second, Measured) else (second, None)
     return {
@@ -89,11 +96,8 @@ def _measured(found: Any) -> Measured:
 def on_the_line() -> Iterator[Route]:
     """gaussian, transport, density, grid: engines of the line, and brute force."""
     for sampler, other in (("ddim", "transport"), ("ddpm", "density")):
-        one = problem(NORMAL, sampler)
         what = f"N(0.7, 0.4^2), {sampler}, T = {T}"
-        yield from compared(
-            "gaussian", what, f"the engine {other}", by("gaussian", one), by(other, one), "tv", "kl", "w2"
-        )
+        yield from engines_on("gaussian", other, problem(NORMAL, sampler), what, "tv", "kl", "w2")
     marginal, levels = (
         oracle.Mixture([0.4, 0.6], [-1.0, 1.2], [0.35, 0.5]),
         oracle.levels("ou-uniform", T, horizon=1.5, delta=0.1),
@@ -125,43 +129,16 @@ def on_the_line() -> Iterator[Route]:
 
 def in_space() -> Iterator[Route]:
     """Products, low rank, spheres, the plane, samples."""
-    plane = problem({"family": "product", "factor": MODES, "dim": 2}, "ddim")
-    yield from compared(
-        "product",
-        f"square of a mixture, ddim, T = {T}",
-        "the engine tensor, in the plane",
-        by("product", plane),
-        by("tensor", plane),
-        "tv",
-        "kl",
-    )
     line_in_plane = {
-        "family": "low-rank-mixture",
-        "weights": [0.4, 0.6],
-        "means": [[-1.0], [1.2]],
-        "std": 0.5,
-        "dim": 2,
-    }
-    one = problem(line_in_plane, "ddim")
-    yield from compared(
-        "low-rank",
-        f"means on a line in the plane, ddim, T = {T}",
-        "the engine tensor, in the plane",
-        by("low-rank", one),
-        by("tensor", one),
-        "tv",
-        "kl",
-    )
-    one = problem({"family": "sphere", "radius": 1.5, "dim": 2}, "ddim")
-    yield from compared(
-        "radial",
-        f"circle, ddim, T = {T}",
-        "the engine tensor, in the plane",
-        by("radial", one),
-        by("tensor", one),
-        "tv",
-        "kl",
-    )
+        "family": "low-rank-mixture", "weights": [0.4, 0.6], "means": [[-1.0], [1.2]], "std": 0.5, "dim": 2
+    }  # fmt: skip
+    for engine, target, what in (
+        ("product", {"family": "product", "factor": MODES, "dim": 2}, "square of a mixture"),
+        ("low-rank", line_in_plane, "means on a line in the plane"),
+        ("radial", {"family": "sphere", "radius": 1.5, "dim": 2}, "circle"),
+    ):
+        one, told = problem(target, "ddim"), f"{what}, ddim, T = {T}"
+        yield from engines_on(engine, "tensor", one, told, "tv", "kl", of=", in the plane")
     small, point = (
         problem(target | {"dim": 4}, "ddpm")
         for target in ({"family": "sphere", "radius": 1e-9}, {"family": "gaussian", "mean": 0.0, "std": 0.0})
@@ -169,37 +146,14 @@ def in_space() -> Iterator[Route]:
     what = f"sphere of no radius in R^4, ddpm, T = {T}"
     laws = by("radial-density", small), by("gaussian", point)
     yield from compared("radial-density", what, "the engine gaussian, of a point", *laws, "tv", "kl", "w2")
-    factors = {"family": "product", "factors": [MODES, NORMAL]}
-    two = problem(factors, "ddim")
-    yield from compared(
-        "tensor",
-        f"mixture times normal, ddim, T = {T}",
-        "the engine product",
-        by("tensor", two),
-        by("product", two),
-        "tv",
-        "kl",
-    )
-    three = problem({"family": "product", "factor": MODES, "dim": 3}, "ddim")
-    yield from compared(
-        "qmc",
-        f"cube of a mixture, ddim, T = {T}",
-        "the engine product",
-        by("qmc", three),
-        by("product", three),
-        "tv",
-        "kl",
-    )
+    for engine, target, what in (
+        ("tensor", {"family": "product", "factors": [MODES, NORMAL]}, "mixture times normal"),
+        ("qmc", {"family": "product", "factor": MODES, "dim": 3}, "cube of a mixture"),
+    ):
+        one = problem(target, "ddim")
+        yield from engines_on(engine, "product", one, f"{what}, ddim, T = {T}", "tv", "kl")
     one = problem(MODES, "ddpm")
-    yield from compared(
-        "particles",
-        f"two-mode mixture, ddpm, T = {T}",
-        "the engine density",
-        by("particles", one),
-        by("density", one),
-        "w1",
-        "w2",
-    )
+    yield from engines_on("particles", "density", one, f"two-mode mixture, ddpm, T = {T}", "w1", "w2")
 
 
 def chains_of_steps() -> Iterator[Route]:

@@ -18,6 +18,7 @@ import torch
 from problems import problem
 from sharpbound import chapters, laws
 from sharpbound.chapters.audit import schedulers
+from sharpbound.chapters.audit.drive import Loop
 from sharpbound.samplers import ExactScore
 from sharpbound.samplers.base import run
 
@@ -85,12 +86,10 @@ def test_sampling_loop(benchmark: Any, loop: str) -> None:
     if loop == "diffusers":
         if chapters.unavailable("audit"):
             pytest.skip("needs the extra: audit")
-        scheduler = schedulers.build_scheduler("DDIMScheduler", "uniform-log-snr", {"clip_sample": False})
-        convention = schedulers.CONVENTIONS["DDIMScheduler"](scheduler)
+        theirs = Loop(schedulers.build_scheduler("DDIMScheduler", "uniform-log-snr", {"clip_sample": False}))
 
         def sample() -> None:
-            scheduler.set_timesteps(T)
-            schedulers._loop(scheduler, convention, target, x[:, 0], T, {})
+            theirs.run(theirs.fresh(T), target, x[:, 0], None)
 
     else:
 

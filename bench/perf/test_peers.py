@@ -21,8 +21,9 @@ import torch
 
 import dense
 from problems import MIXTURE, problem
-from sharpbound import laws, targets
-from sharpbound.chapters.audit import diffusers_run
+from sharpbound import chapters, laws, targets
+from sharpbound.chapters.audit import schedulers
+from sharpbound.chapters.audit.drive import Loop
 from sharpbound.laws.probe import Quantiles
 from sharpbound.samplers import ExactScore
 from sharpbound.samplers.base import run
@@ -132,18 +133,14 @@ def test_peers(benchmark: Any, name: str, table: list[str]) -> None:
 
 @pytest.mark.benchmark(group="peers")
 def test_particles_of_diffusers(benchmark: Any, table: list[str]) -> None:
-    if not diffusers_run.available():
+    if chapters.unavailable("audit"):
         pytest.skip("needs the extra: audit")
-    target = targets.build(MIXTURE)
-    scheduler = diffusers_run.build_scheduler("DDIMScheduler", "uniform-log-snr", {"clip_sample": False})
-    scheduler.set_timesteps(T)
-    convention, rng = diffusers_run.CONVENTIONS["DDIMScheduler"](scheduler), torch.Generator().manual_seed(0)
+    target, rng = targets.build(MIXTURE), torch.Generator().manual_seed(0)
+    loop = Loop(schedulers.build_scheduler("DDIMScheduler", "uniform-log-snr", {"clip_sample": False}))
+    scheduler = loop.fresh(T)
 
     def exact() -> Any:
-        options = {"clip_sample": False}
-        return diffusers_run.measure(
-            Quantiles(target), "DDIMScheduler", T, final="sigma-min", options=options
-        )
+        return schedulers.measure(Quantiles(target), loop, T, final="sigma-min")
 
     measured = benchmark.pedantic(lambda: timed(exact), rounds=1, iterations=1)
     truth = measured[1].value
@@ -154,7 +151,7 @@ def test_particles_of_diffusers(benchmark: Any, table: list[str]) -> None:
     def sample() -> float:
         x = a[0] * target.sample(PARTICLES, rng)[:, 0]
         x += sigma[0] * torch.randn(PARTICLES, generator=rng, dtype=torch.float64)
-        output = diffusers_run._loop(scheduler, convention, target, x, T - 1, {}).numpy()
+        output = loop.run(scheduler, target, x, None, slice(T - 1)).numpy()
         return estimate("w2", target, output, (float(a[-1]), float(sigma[-1])), rng)
 
     table.append(row("DDIM of diffusers, mixture, W2", measured, grid, repeated(sample, truth)))

@@ -15,6 +15,8 @@ from sharpbound import cli, places
 from sharpbound.chapters import EXPERIMENTS
 from sharpbound.errors import InputError
 from sharpbound.gate.snapshots import moved
+from sharpbound.records.document import CaseDocument
+from sharpbound.run.results import freeze
 from sharpbound.suite import loading
 from toy_cells import calls
 from toy_experiment import Toy, write_case, write_suite
@@ -115,6 +117,13 @@ def test_an_update_freezes_the_run_beside_the_reference(folder: Path, gate: Comm
         "slopes.jsonl",
     ]
     assert moved(published, latest) == ([], 2)
+    plain = folder / "plain"
+    plain.mkdir()
+    (plain / "cases.json").write_text((latest / "cases.json").read_text())
+    freeze(
+        plain, [CaseDocument.read(document("b"))], None
+    )  # what a run wrote is no snapshot to put cases into
+    assert [path.name for path in plain.iterdir()] == ["cases.json"]
     (published / "slopes.jsonl").unlink()  # the documents alone are a snapshot
     assert moved(latest, published) == ([], 2)
     frozen = published / "cases.json.xz"

@@ -6,17 +6,20 @@ from typing import Any
 
 from sharpbound import foreign
 from sharpbound.chapters.audit.asked import Asked, read_spec, target_spec
+from sharpbound.chapters.audit.judging import WORDS
+from sharpbound.chapters.audit.scheduler_command import OURS
 from sharpbound.chapters.audit.verdict import judge_order
 from sharpbound.chapters.discrete.audit.command import audit_kernel
 from sharpbound.chapters.discrete.samplers.own import is_kernel
 from sharpbound.errors import InputError
+from sharpbound.rates import RateEstimate
 
 __all__ = ["audit_of_kernel", "is_named_kernel"]
 
 
 def is_named_kernel(named: str) -> bool:
-    """Whether MODULE:OBJECT is a function of (x, conditionals, t, s)."""
-    return is_kernel(foreign.load(named))
+    """Whether MODULE:OBJECT is a function of (x, conditionals, t, s); a scheduler of diffusers is not the user's."""
+    return not named.startswith(OURS) and is_kernel(foreign.load(named))
 
 
 def audit_of_kernel(named: str, asked: Asked) -> dict[str, Any]:
@@ -32,7 +35,7 @@ def audit_of_kernel(named: str, asked: Asked) -> dict[str, Any]:
     return audit_kernel(
         named,
         foreign.load(named),
-        judge_order,
+        _judged,
         order=asked.order,
         target=None if asked.target is None else target_spec(asked.target),
         forward=None if asked.schedule is None else read_spec(asked.schedule, "process", "--schedule"),
@@ -40,3 +43,9 @@ def audit_of_kernel(named: str, asked: Asked) -> dict[str, Any]:
         steps=asked.numbers(),
         same_as=None if asked.same_as is None else read_spec(asked.same_as, "name", "--same-as"),
     )
+
+
+def _judged(found: RateEstimate, nominal: float) -> tuple[str, str]:
+    """The verdict of an audit on an estimate, and why."""
+    verdict, reason = judge_order(found, nominal)
+    return WORDS[verdict], reason

@@ -7,6 +7,7 @@ writes it; the page of sharp constants and docs/constants.md are made from it.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -46,10 +47,8 @@ class PowerOfD:
     @property
     def found(self) -> float:
         """The power of d of the worst of the families, between the two largest d."""
-        from math import log
-
         values = [max(family[i] for family in self.families.values()) for i in (-2, -1)]
-        return log(values[1] / values[0]) / log(self.dims[-1] / self.dims[-2])
+        return math.log(values[1] / values[0]) / math.log(self.dims[-1] / self.dims[-2])
 
     @property
     def reading(self) -> str:

@@ -83,9 +83,9 @@ def _keeps(case: Case) -> bool:
 def _installed() -> dict[str, str]:
     """The versions that a document names or an audit is of."""
     found = documented() | versions()
-    for extra, _ in chapters.EXTRAS.values():
+    for package, _ in chapters.EXTRAS.values():
         try:
-            found[extra] = metadata.version(extra)
+            found[package] = metadata.version(package)
         except metadata.PackageNotFoundError:
-            found[extra] = ""
+            found[package] = ""
     return found

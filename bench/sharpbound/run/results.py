@@ -16,7 +16,6 @@ from sharpbound.places import CHECKOUT
 from sharpbound.records.document import CaseDocument
 from sharpbound.records.files import (
     DOCUMENTS,
-    documents_file,
     read_json,
     strict_json,
     write_atomically,
@@ -56,10 +55,11 @@ def freeze(folder: Path, documents: Sequence[CaseDocument], source: Path | None)
     """
     path = folder / "environment.json"
     if source is None:
-        if documents_file(folder) is None:
+        frozen = folder / DOCUMENTS[1]
+        if not frozen.is_file():
             return
         fresh = {document.case: document for document in documents}
-        before = read_json(folder / DOCUMENTS[1], "write it anew with: sharpbound gate --update")
+        before = read_json(frozen, "write it anew with: sharpbound gate --update")
         kept = {one.case: one for one in map(CaseDocument.read, before)}
         documents = list((kept | fresh).values())
     else:

@@ -65,3 +65,9 @@ def test_a_case_by_name_is_refused_in_one_line(sharpbound: Command) -> None:
     status, out, err = sharpbound("run", AUDIT)
     assert (status, out, err.count("\n")) == (2, "", 1)
     assert "pip install 'sharpbound[audit]'" in err
+
+
+def test_a_scheduler_by_name_is_none_of_the_users_modules(sharpbound: Command) -> None:
+    status, out, err = sharpbound("audit", "diffusers:DDIMScheduler", "--order", "1")
+    assert (status, out) == (2, "")
+    assert err.endswith("diffusers is not installed: pip install 'sharpbound[audit]'\n")

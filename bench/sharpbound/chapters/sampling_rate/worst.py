@@ -78,7 +78,7 @@ def search(
     Raises NotMeasured where no target of the family has a leading term.
     """
     T, metric = max(case.sweep["T"]), case.metrics[0]
-    sampler = samplers.build({key: value for key, value in case.sampler.items() if key != "init"})
+    sampler = samplers.build(case.sampler)
 
     def make(T: int) -> Any:
         return processes.build(case.forward, T)

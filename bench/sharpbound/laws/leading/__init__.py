@@ -7,6 +7,7 @@ from collections.abc import Callable
 from sharpbound.errors import NotMeasured
 from sharpbound.laws.leading.limits import Constant, Limit, line_limit, path_limit
 from sharpbound.laws.leading.parts import PartsLimit
+from sharpbound.laws.leading.passes import NoError
 from sharpbound.laws.leading.response import METRICS, PATH_METRIC
 from sharpbound.processes.ladder import Ladder
 from sharpbound.samplers.base import Sampler
@@ -39,4 +40,4 @@ def limit(
     return PartsLimit([(line_limit(law, make, sampler, accuracy), count) for law, count in parts])
 
 
-__all__ = ["METRICS", "PATH_METRIC", "Constant", "Limit", "PartsLimit", "limit", "path_limit"]
+__all__ = ["METRICS", "PATH_METRIC", "Constant", "Limit", "NoError", "PartsLimit", "limit", "path_limit"]

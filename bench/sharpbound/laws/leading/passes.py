@@ -56,6 +56,10 @@ NONE, UNSURE = 1e-3, 0.1
 this much of itself is not known."""
 
 
+class NoError(NotMeasured):
+    """Of a sampler whose steps are exact on a law: its leading term is zero."""
+
+
 @dataclass(frozen=True)
 class Series:
     """Fields R_h for several h, decreasing, which expand in powers of h."""
@@ -92,7 +96,7 @@ class Series:
         """The first p whose coefficient is not zero, 0 for an error that stays; NotMeasured where none is found."""
         whole = size(self.fields[-1])
         if whole <= ROUNDING * self.counts[-1]:
-            raise NotMeasured("its steps are exact: there is no error")
+            raise NoError("its steps are exact: there is no error")
         stays = self._doubt(0, whole)
         for p in ORDERS:
             doubt = self._doubt(p, whole)

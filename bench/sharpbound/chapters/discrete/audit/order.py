@@ -40,10 +40,9 @@ WRONG = 1e-6
 """Rate at which the law may go wrong by rounding and extrapolation of such a step."""
 LATEST = 1e6
 """An error that takes over beyond this T is none that anybody sees."""
-WORDS = {"sharp": "reached", "loose": "exceeded", "violated": "not reached", "inconclusive": "undecided"}
 WORST = ("failed", "not reached", "undecided", "reached", "exceeded", "exact")
 Judge = Callable[[RateEstimate, float], tuple[str, str]]
-"""Of an estimate and the nominal order: the verdict on a bound, and why."""
+"""Of an estimate and the nominal order: reached, exceeded, not reached or undecided, and why."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +59,12 @@ class View:
         """The last and the first time."""
         times = self.reverse.process.times(1)
         return float(times[-1]), float(times[0])
+
+    @property
+    def timed(self) -> bool:
+        """Whether short steps, of a share of the time, can be taken anywhere in the range."""
+        low, high = self.range
+        return low > 0 and math.isfinite(high)
 
     @property
     def where(self) -> str:
@@ -149,7 +154,7 @@ def _judged(kernel: OwnKernel, view: View, rows: Sequence[Row], nominal: float, 
     measured = [row for row in rows if row["tv"] is not None]
     if len(measured) < 2:
         reason = next((row["note"] for row in rows if row.get("note")), "it could not be measured")
-        mistake = _mistake(kernel, view.reverse)
+        mistake = _mistake(kernel, view)
         return Judged(view, rows, "failed", f"{reason}; {mistake}" if mistake else reason)
     if all(row["tv"] <= max(EXACT, 10 * row["tv_floor"]) for row in measured):
         most = max(row["tv"] for row in measured)
@@ -161,29 +166,28 @@ def _judged(kernel: OwnKernel, view: View, rows: Sequence[Row], nominal: float, 
     verdict, reason = judge(fit, nominal)
     details = rate_details(fit, T, "T", nominal, reason, h=1 / T)
     last = measured[-1]
-    stays = _goes_wrong(kernel, view.reverse) * (view.range[1] - view.range[0])
+    stays = _goes_wrong(kernel, view) * (view.range[1] - view.range[0])
     later = last["tv"] * last["T"] / stays if stays else math.inf
     if later <= LATEST:
-        mistake = _mistake(kernel, view.reverse) or "short steps are wrong to first order"
+        mistake = _mistake(kernel, view) or "short steps are wrong to first order"
         seen = "" if later < last["T"] else f", which shows from T = {later:.2g} on"
         reason = f"it does not converge: {mistake}{seen}; nominal {nominal:g}: not reached"
         return Judged(view, rows, "not reached", reason, 0.0, (-0.02, 0.02), details | {"reason": reason})
-    return Judged(view, rows, WORDS[verdict], reason, fit.exponent, fit.interval, details)
+    return Judged(view, rows, verdict, reason, fit.exponent, fit.interval, details)
 
 
-def _goes_wrong(kernel: OwnKernel, reverse: Reverse) -> float:
+def _goes_wrong(kernel: OwnKernel, view: View) -> float:
     """The rate, in total variation, at which short steps from the true law lead away from it; 0 where it is rounding.
 
     A law that goes wrong at a rate a errs by a times the time at the end, however many steps there are.
     """
-    most = 0.0
-    low, high = (float(reverse.process.times(1)[k]) for k in (-1, 0))
-    if not math.isfinite(high) or low <= 0:
+    most, (low, high) = 0.0, view.range
+    if not view.timed:
         return 0.0
     for t in np.geomspace(low, high, 7)[1:-1].tolist():
         h = SHORT * t
         try:
-            first, second = (_moved(kernel, reverse, t, step) for step in (h, h / 2))
+            first, second = (_moved(kernel, view.reverse, t, step) for step in (h, h / 2))
         except NoLaw:
             return 0.0
         most = max(most, 0.5 * float(np.abs(2 * second - first).sum()))
@@ -197,12 +201,11 @@ def _moved(kernel: OwnKernel, reverse: Reverse, t: float, h: float) -> Array:
     return np.asarray((p @ rows(slice(0, reverse.size)) - reverse.marginal(t - h).ravel()) / h)
 
 
-def _mistake(kernel: OwnKernel, reverse: Reverse) -> str | None:
-    low, high = (float(reverse.process.times(1)[k]) for k in (-1, 0))
-    if not math.isfinite(high) or low <= 0:
+def _mistake(kernel: OwnKernel, view: View) -> str | None:
+    if not view.timed:
         return None
-    t = math.sqrt(low * high)
+    t = math.sqrt(math.prod(view.range))
     try:
-        return usual_mistake(kernel, reverse, t, SHORT * t)
+        return usual_mistake(kernel, view.reverse, t, SHORT * t)
     except NoLaw:
         return None

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sharpbound.chapters.discrete.masked.race import raced
+from sharpbound.chapters.discrete.process import normalised
 from sharpbound.errors import InputError
 from sharpbound.numerics.quadrature import Array
 
@@ -63,8 +64,7 @@ class Marginals:
 
         Equal chances where the others never occur: no path to a sequence that p can be comes there.
         """
-        total = joint.sum(axis, keepdims=True)
-        law = np.where(total > 0, joint / np.where(total > 0, total, 1.0), 1 / self.states)
+        law = normalised(joint, axis, 1 / self.states)
         return (
             law if self.bits is None else np.moveaxis(raced(np.moveaxis(law, axis, -1), self.bits), -1, axis)
         )
