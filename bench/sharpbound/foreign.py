@@ -17,6 +17,7 @@ import contextlib
 import hashlib
 import importlib
 import inspect
+import itertools
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -102,8 +103,16 @@ class _Found:
 
 
 def _found(module: str, folder: Path) -> _Found | None:
+    return _in_folder(module, folder) or _installed(module)
+
+
+def _in_folder(module: str, folder: Path) -> _Found | None:
     if _file(module, folder):
         return _Found(folder.resolve(), True, _reached(module, folder.resolve(), ""))
+    return None
+
+
+def _installed(module: str) -> _Found | None:
     for entry in filter(None, sys.path):
         if _file(module, Path(entry)):
             return _Found(Path(entry), False, _reached(module, Path(entry), module.split(".")[0]))
@@ -188,9 +197,10 @@ def _module(name: str, stamp: str | None) -> ModuleType:
         stamp = source_of(name, here)
     if (name, stamp) not in _loaded:
         # found by its content, so it does not matter which of the folders has it
-        matching = (found for folder in (*_folders, here) if (found := _found(name, folder)))
-        for found in matching:
-            if found.digest() == stamp:
+        beside = (_in_folder(name, folder) for folder in (*_folders, here))
+        # an installed package is large: read last, and once
+        for found in itertools.chain(beside, map(_installed, [name])):
+            if found and found.digest() == stamp:
                 _loaded[name, stamp] = _imported(name, found)
                 break
         else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import shutil
 import sys
 from collections.abc import Callable, Iterator
@@ -63,6 +64,11 @@ def _entered(measure: Callable[[Cell], object], cell: Cell) -> set[source.Defini
     return {found for code in codes if (found := _definition(code))}
 
 
+@functools.cache
+def _statements(file: Path) -> list[ast.stmt]:
+    return ast.parse(file.read_text()).body
+
+
 def _definition(code: CodeType) -> source.Definition | None:
     """The definition at the top of its module in whose lines a function of the package begins."""
     file = Path(code.co_filename)
@@ -70,7 +76,7 @@ def _definition(code: CodeType) -> source.Definition | None:
         return None
     parts = file.relative_to(source.PACKAGE.parent).with_suffix("").parts
     module = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
-    for statement in ast.parse(file.read_text()).body:
+    for statement in _statements(file):
         first = min(node.lineno for node in (statement, *getattr(statement, "decorator_list", ())))
         if first <= code.co_firstlineno <= (statement.end_lineno or first):
             return module, min(source.bound(statement))

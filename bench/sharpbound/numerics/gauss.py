@@ -37,9 +37,9 @@ def _legendre(n: int) -> Rule:
         return p, n * (x * p - before) / (x * x - 1)
 
     with localcontext(prec=_DIGITS):
-        exact = [_root(at, x) for x in legendre.leggauss(n)[0]]
+        exact = [_root(at, x) for x in legendre.leggauss(n)[0][n // 2 :]]
         weights = [2 / ((1 - x * x) * slope**2) for x, slope in exact]
-    return _rounded([x for x, _ in exact], weights)
+    return _mirrored(n, [x for x, _ in exact], weights)
 
 
 @lru_cache(maxsize=32)
@@ -54,23 +54,24 @@ def gauss_hermite(n: int) -> Rule:
         return h, 2 * n * before
 
     with localcontext(prec=_DIGITS):
-        exact = [_root(at, x) for x in hermite.hermgauss(n)[0]]
+        exact = [_root(at, x) for x in hermite.hermgauss(n)[0][n // 2 :]]
         scale = 2 ** (n + 1) * math.factorial(n) * _ROOT_PI
         weights = [scale / slope**2 for _, slope in exact]
-    return _rounded([x for x, _ in exact], weights)
+    return _mirrored(n, [x for x, _ in exact], weights)
 
 
 def _root(at: Callable[[Decimal], tuple[Decimal, Decimal]], x: float) -> tuple[Decimal, Decimal]:
-    """The root near ``x``, known to 1e-13 or better, and the derivative there: two steps double the digits twice."""
-    root = Decimal(float(x))
-    for _ in range(2):
-        value, slope = at(root)
-        root -= value / slope
+    """The root near ``x``, known to 1e-13 or better, and the derivative there: a step doubles the digits."""
+    start = Decimal(float(x))
+    value, slope = at(start)
+    root = start - value / slope
     return root, at(root)[1]
 
 
-def _rounded(nodes: list[Decimal], weights: list[Decimal]) -> Rule:
-    rule = np.array(nodes, dtype=np.float64), np.array(weights, dtype=np.float64)
+def _mirrored(n: int, nodes: list[Decimal], weights: list[Decimal]) -> Rule:
+    """The rule of n nodes from those that are not negative."""
+    x, w = np.array(nodes, dtype=np.float64), np.array(weights, dtype=np.float64)
+    rule = np.concatenate([-x[::-1][: n // 2], x]), np.concatenate([w[::-1][: n // 2], w])
     for part in rule:
         part.flags.writeable = False  # the rules are shared
     return rule

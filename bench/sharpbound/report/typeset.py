@@ -53,7 +53,6 @@ _known: dict[str, str] = {}
 @contextmanager
 def recalled(known: Mapping[str, str]) -> Iterator[dict[str, str]]:
     """Formulas that were set before, by their LaTeX, are not set again; yields these with those set meanwhile."""
-    _known.clear()
     _known.update(known)
     yield _known
 
