@@ -8,7 +8,7 @@ from typing import Any
 
 import typer
 
-from sharpbound.cli.app import BAD_INPUT, FAILED, MEASURED, app, tell
+from sharpbound.cli.app import BAD_INPUT, FAILED, MEASURED, Ended, app, tell
 from sharpbound.errors import InputError
 from sharpbound.run.cases import BadCases
 from sharpbound.run.execute import Stopped
@@ -36,7 +36,7 @@ def main() -> int:
             for each in bad.mistakes:
                 tell(each)
             return BAD_INPUT
-        except Stopped as stopped:
+        except (Stopped, Ended) as stopped:
             print(stopped, file=sys.stderr)
             return stopped.status
         except (KeyboardInterrupt, typer.Abort) as stop:
