@@ -14,18 +14,19 @@ are randomly scrambled Sobol points; independent scramblings give the standard e
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import torch
-import torch.autograd.forward_ad as forward_ad
 from scipy.special import ndtri
 from torch import Tensor
 
 from sharpbound.distances.sampled import RatioSample
 from sharpbound.errors import InputError, NotMeasured
+from sharpbound.numerics.dual import Dual
 from sharpbound.numerics.quadrature import Array
 from sharpbound.processes.ladder import Ladder
-from sharpbound.samplers.base import Sampler
+from sharpbound.samplers.base import Past, Sampler
 from sharpbound.scores.base import ScoreField
 from sharpbound.targets.base import Target
 from sharpbound.targets.product import Product
@@ -132,21 +133,21 @@ def _log_ratio(
     copies = x.repeat(d, 1, 1)
     tangents = torch.eye(d, dtype=torch.float64)[:, None, :].repeat(1, n, 1)
     before = tangents.permute(1, 2, 0)
-    with torch.no_grad(), forward_ad.dual_level():
-        y, past = forward_ad.make_dual(copies, tangents), ()
+    y: Any = Dual(copies, tangents)
+    past: Past = ()
+    with torch.no_grad():
         for t, stages in sampler.path(ladder, score):
             for stage in stages:
                 y, past = stage.advance(y, past)
-            columns = forward_ad.unpack_dual(y).tangent
-            assert columns is not None
-            after = columns.permute(1, 2, 0)
+            if not isinstance(y, Dual):
+                raise NotMeasured(f"the step of {sampler.name} at t = {t} forgets its state")
+            after = y.tangent.permute(1, 2, 0)
             # J_step before = after
             _check_monotone(torch.linalg.solve(before, after, left=False), sampler, t)
             before = after
-        value = forward_ad.unpack_dual(y).primal
     log_det = torch.linalg.slogdet(before).logabsdet
     level = ladder.level(ladder.stop)
-    return (log_r - log_det - target.log_density(value[0], *level)).numpy()
+    return (log_r - log_det - target.log_density(y.value[0], *level)).numpy()
 
 
 def _check_monotone(jacobian: Tensor, sampler: Sampler, t: int) -> None:

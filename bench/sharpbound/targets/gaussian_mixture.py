@@ -124,8 +124,8 @@ class GaussianMixtureND(Target):
         return pi, s - mean.unsqueeze(-2), mean
 
     def _in_blocks(self, x: Tensor, entries: int, f: Callable[[Tensor], Tensor]) -> Tensor:
-        """f over x as (N, d), in blocks whose temporaries of ``entries`` per point stay in cache."""
-        flat = x.reshape(-1, self.dim)
+        """f over the rows of x, (N, ...), in blocks whose temporaries of ``entries`` per point stay in cache."""
+        flat = x.reshape(-1, x.shape[-1])
         out = torch.cat([f(part) for part in flat.split(max(1, _BLOCK // entries))])
         return out.reshape(x.shape[:-1] + out.shape[1:])
 
@@ -136,6 +136,21 @@ class GaussianMixtureND(Target):
 
     def _score(self, x: Tensor, a: float, sigma: float) -> Tensor:
         return self._in_blocks(x, self.means.numel(), lambda x: self._posterior(x, a, sigma)[2])
+
+    def _score_jet(self, x: Tensor, dx: Tensor, a: float, sigma: float) -> tuple[Tensor, Tensor]:
+        """The score and (E c c^T - E P_k) dx, of the same posterior; no matrix is made."""
+        v = self._variances(a, sigma)
+
+        def jet(pair: Tensor) -> Tensor:
+            x, dx = pair.split(self.dim, -1)
+            pi, c, mean = self._posterior(x, a, sigma)
+            along = dx.unsqueeze(-2) if self.axes is None else torch.einsum("kij,ni->nkj", self.axes, dx)
+            curved = self._from_axes((along / v).expand(c.shape))
+            push = pi.unsqueeze(-1) * (c * (c * dx.unsqueeze(-2)).sum(-1, keepdim=True) - curved)
+            return torch.cat([mean, push.sum(-2)], -1)
+
+        found = self._in_blocks(torch.cat(torch.broadcast_tensors(x, dx), -1), 2 * self.means.numel(), jet)
+        return found[..., : self.dim].contiguous(), found[..., self.dim :].contiguous()
 
     def _score_jacobian(self, x: Tensor, a: float, sigma: float) -> Tensor:
         precisions = self._precisions(a, sigma)
