@@ -57,14 +57,11 @@ class RadialScore(ScoreField):
     def between(self, level: Level, y: Tensor) -> Tensor:
         """The same at any (a, sigma)."""
 
-        def score(y: Tensor) -> Tensor:
-            return torch.sign(y) * self.target.radial_score(y.abs(), *level)
+        def jet(y: Tensor, dy: Tensor) -> tuple[Tensor, Tensor]:
+            score, slope = self.target.radial_score_jet(y.abs(), *level)
+            return torch.sign(y) * score, slope * dy
 
-        return differentiable(
-            y,
-            score,
-            lambda y, dy: (score(y), self.target.radial_score_derivative(y.abs(), *level) * dy),
-        )
+        return differentiable(y, lambda y: torch.sign(y) * self.target.radial_score(y.abs(), *level), jet)
 
     def jacobian(self, t: int, y: Tensor) -> Tensor:
         """Its derivative, shape (..., 1, 1); not differentiable in turn."""

@@ -93,21 +93,31 @@ class Sphere(Target):
 
     def radial_score(self, r: Tensor, a: float, sigma: float) -> Tensor:
         """d/dr log p at |x| = r; the score is x/r times it."""
+        return self._first(r, a, sigma, self._angle(r, a, sigma))
+
+    def radial_score_derivative(self, r: Tensor, a: float, sigma: float) -> Tensor:
+        """(d/dr)^2 log p at |x| = r."""
+        return self._second(a, sigma, self._angle(r, a, sigma))
+
+    def radial_score_jet(self, r: Tensor, a: float, sigma: float) -> tuple[Tensor, Tensor]:
+        """Both, of one quadrature."""
+        angle = self._angle(r, a, sigma)
+        return self._first(r, a, sigma, angle), self._second(a, sigma, angle)
+
+    def _angle(self, r: Tensor, a: float, sigma: float) -> _Angle:
         self.check(a, sigma)
+        return _Angle.at(r * (a * self.radius) / sigma**2, self.dim)
+
+    def _first(self, r: Tensor, a: float, sigma: float, angle: _Angle) -> Tensor:
         rho = a * self.radius
         kappa = r * rho / sigma**2
-        angle = _Angle.at(kappa, self.dim)
         # E cos = kappa E sin^2/(d - 1) is the form without cancellation at small kappa.
         sine2 = angle.mean(angle.versine * (2 - angle.versine))
         small = -r + rho * kappa * sine2 / (self.dim - 1)
         return torch.where(kappa < 1, small, (rho - r) - rho * angle.mean(angle.versine)) / sigma**2
 
-    def radial_score_derivative(self, r: Tensor, a: float, sigma: float) -> Tensor:
-        """(d/dr)^2 log p at |x| = r."""
-        self.check(a, sigma)
-        rho = a * self.radius
-        angle = _Angle.at(r * rho / sigma**2, self.dim)
-        return (rho / sigma**2) ** 2 * angle.cumulant(2) - 1 / sigma**2
+    def _second(self, a: float, sigma: float, angle: _Angle) -> Tensor:
+        return (a * self.radius / sigma**2) ** 2 * angle.cumulant(2) - 1 / sigma**2
 
     def _log_density(self, x: Tensor, a: float, sigma: float) -> Tensor:
         return self.radial_log_density(x.norm(dim=-1), a, sigma)
