@@ -156,6 +156,8 @@ class _Transition:
     """sqrt(m^2 + (d-1) s^2), about which k(.|m) lies within a few s, in increasing order."""
     log_m: Array
     log_mass: Array
+    log_f: Array
+    """log density of the radius at the same nodes, relative to its maximum."""
     tolerances: RadialTolerances
 
     @classmethod
@@ -167,8 +169,10 @@ class _Transition:
         m = np.abs(_image(mean, fine.nodes)[0].ravel()).clip(1e-300)
         centre = np.sqrt(m**2 + (density.dim - 1) * std**2)
         order = np.argsort(centre)
-        log_mass = (density.log_f(fine) + np.log(fine.weights)).ravel()
-        return cls(density, std, centre[order], np.log(m)[order], log_mass[order], tolerances)
+        log_f = density.log_f(fine)
+        log_mass = (log_f + np.log(fine.weights)).ravel()
+        log_f = log_f.ravel() - log_f.max()
+        return cls(density, std, centre[order], np.log(m)[order], log_mass[order], log_f[order], tolerances)
 
     def log_q(self, r: Array) -> Array:
         """log q' at |x| = r, of any shape."""
@@ -176,7 +180,10 @@ class _Transition:
         order = np.argsort(radii)
         out = np.empty_like(radii)
         for part in np.array_split(order, 1 + len(order) // 64):
-            x, reach = radii[part, None], self.tolerances.reach * self.std
+            x = radii[part, None]
+            # e^{-k^2/2} of the mass comes from up to k s farther in
+            held = self.log_f[np.searchsorted(self.centre, x[[0, -1], 0]).clip(0, len(self.centre) - 1)]
+            reach = (self.tolerances.reach + math.sqrt(-2 * float(held.min()))) * self.std
             near = slice(*np.searchsorted(self.centre, (x[0, 0] - reach, x[-1, 0] + reach)))
             log_m, log_x = self.log_m[near], np.log(x)
             exponent = self.log_mass[near] - 0.5 * ((x - np.exp(log_m)) / self.std) ** 2
