@@ -44,9 +44,10 @@ FAST := pf-ode-gaussian-tv-fixed-horizon pf-ode-gaussian-w2-fixed-horizon pf-ode
 gate-fast: $(READY) ## measure a few cheap cases anew and hold them to the reference
 	$(BIN)/sharpbound gate $(FAST)
 
-# One thread per test process: with more, BLAS and torch would fight over the cores.
+# One thread per test process: with more, BLAS and torch would fight over the cores. What is compiled is kept, for
+# tests start processes.
 test: $(READY) ## run the tests
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -q
+	OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -q
 
 perf: $(READY) ## time the engine; the history is kept in .benchmarks
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest bench/perf -q -s -p no:xdist --benchmark-only \

@@ -9,9 +9,8 @@ import pytest
 
 from sharpbound.chapters.rate_verdict import NO_FLOOR, conclude_rate
 from sharpbound.chapters.value_verdict import conclude_values
-from sharpbound.suite import load_theory
+from whole_suite import THEORY
 
-THEORY = load_theory()
 FIRST_ORDER = THEORY["weak-error.order1-tv"]
 STEPS = [16, 32, 64, 128, 256, 512]
 

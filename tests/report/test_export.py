@@ -18,8 +18,8 @@ from sharpbound.report.export import export
 from sharpbound.report.macros import camel
 from sharpbound.report.tables import LONGEST, cases_table
 from sharpbound.report.tex import mathematics, tex_number
-from sharpbound.suite import load_theory
 from sharpbound.suite.bibtex import parse
+from whole_suite import THEORY
 
 HARD = 'Ünïcode $x_1 & #2 <b>10 %</b> \\input{/etc/passwd} {brace ^~ "ü" 数学'
 
@@ -199,7 +199,7 @@ def test_marks_stand_for_what_the_caption_explains(documents: list[dict[str, Any
 
 
 def test_formulas_of_all_claims_are_set_and_foreign_ones_are_not() -> None:
-    for claim in load_theory().values():
+    for claim in THEORY.values():
         assert mathematics(claim.formula.latex) == claim.formula.latex
     for foreign in (r"\input{x}", "a}b{", "x$", "é", r"\catcode`\%=1", "a%b"):
         assert mathematics(foreign) == ""

@@ -10,7 +10,7 @@ from sharpbound.report.claims import Claim
 from sharpbound.report.site import displayed
 from sharpbound.report.typeset import formula, prose
 from sharpbound.report.wording import estimate, inequality, number, plain, rate_latex, tick_labels
-from sharpbound.suite import load_theory
+from whole_suite import THEORY
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ def test_only_sums_need_brackets() -> None:
 
 
 def test_every_claim_of_the_suite_is_typeset() -> None:
-    for id, claim in load_theory().items():
+    for id, claim in THEORY.items():
         shown = Claim(claim.describe(), id)
         says_nothing = claim.kind == "ordering" or claim.formula.text == "1"
         assert (shown.formula == "") is says_nothing, shown.latex

@@ -18,7 +18,7 @@ from sharpbound.chapters.base import Cell, Measurement
 from sharpbound.records.document import Row
 from sharpbound.run import fingerprint, source
 from sharpbound.run.fingerprint import cell_key
-from sharpbound.suite import load_cases
+from whole_suite import CASES
 
 FORWARD = {"schedule": "vp-linear"}
 LINE = {"family": "gaussian-mixture", "weights": [0.5, 0.5], "means": [-1.0, 1.0], "stds": [0.5, 0.5]}
@@ -38,7 +38,7 @@ def sampling(sampler: str, **target: object) -> Cell:
 def suite_cells() -> list[Cell]:
     """The first cell of the first case of every kind, study and sampler of the suite."""
     found: dict[tuple[object, ...], Cell] = {}
-    for case in load_cases():
+    for case in CASES:
         cell = chapters.get(case.kind).cells(case)[0]
         sampler = (case.sampler or {}).get("name")
         found.setdefault((case.kind, cell.params.get("study"), sampler), cell)

@@ -16,7 +16,8 @@ from sharpbound.run import kept
 from sharpbound.run.cache import Cache, Entry
 from sharpbound.run.cases import Outcome, measure_cases
 from sharpbound.run.kept import kept_document, kept_quantity
-from sharpbound.suite import load_case, load_theory
+from sharpbound.suite import load_case
+from whole_suite import THEORY
 
 CASE = """
 [case]
@@ -39,7 +40,6 @@ metric = "tv"
 [sweep]
 T = [4, 8]
 """
-THEORY = load_theory()
 
 
 def case_file(folder: Path, id: str = "one", title: str = "A case") -> Path:

@@ -6,7 +6,8 @@ import pytest
 
 from sharpbound import chapters
 from sharpbound.run.cases import validate_case
-from sharpbound.suite import load_case, load_cases, load_theory
+from sharpbound.suite import load_case, load_cases
+from whole_suite import THEORY
 
 DATA = Path(__file__).parent / "data"
 CASE = (DATA / "cases" / "learning.toml").read_text()
@@ -31,7 +32,7 @@ def test_the_command_of_a_document_measures_the_same_again(tmp_path, text, words
 
 
 def test_every_full_table_of_the_suite_can_be_run():
-    theory = load_theory()
+    theory = THEORY
     larger = [case for case in load_cases(full=True) if "full" in case.command]
     assert larger
     for case in larger:

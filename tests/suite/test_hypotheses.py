@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from sharpbound import chapters, targets
-from sharpbound.suite import Case, load_theory
+from sharpbound.suite import Case
 from sharpbound.suite.claim import Assumption
 from sharpbound.suite.hypotheses import CheckedAssumption, check_assumptions, hypotheses, outside
+from whole_suite import THEORY
 
 MIXTURE = {"family": "gaussian-mixture", "weights": [0.4, 0.6], "means": [-1.0, 1.2], "stds": [0.35, 0.5]}
 
@@ -31,7 +32,7 @@ def test_words_stand_only_beside_what_fails() -> None:
 
 
 def test_bounded_support_fails_of_a_gaussian_mixture_and_holds_of_atoms() -> None:
-    claim = load_theory()["li2024.ode"]
+    claim = THEORY["li2024.ode"]
     of_mixture = check_assumptions(claim, targets.build(MIXTURE))
     assert hypotheses(of_mixture) == "not met: bounded support"
     assert [a.text for a in of_mixture] == [a.text for a in claim.assumptions]
@@ -42,7 +43,7 @@ def test_bounded_support_fails_of_a_gaussian_mixture_and_holds_of_atoms() -> Non
 
 
 def test_two_assumptions_with_one_check_stay_two() -> None:
-    claim = load_theory()["li2024.ode"].model_copy(
+    claim = THEORY["li2024.ode"].model_copy(
         update={
             "assumptions": [
                 Assumption(text="X0 has a second moment", check="second-moment"),
@@ -76,5 +77,5 @@ def test_theorems_of_li_et_al_speak_of_bounded_laws_with_densities_on_their_sche
         "measure": {"metric": "tv"},
         "sweep": {"T": [32, 64]},
     }
-    spoken = chapters.get("sampling-rate").assumptions(Case.model_validate(case), load_theory()[claim])
+    spoken = chapters.get("sampling-rate").assumptions(Case.model_validate(case), THEORY[claim])
     assert hypotheses(spoken) == expected

@@ -3,8 +3,8 @@ import math
 import pytest
 
 from sharpbound import processes, targets
-from sharpbound.suite import load_theory
 from sharpbound.suite.known import known_values
+from whole_suite import THEORY
 
 
 def test_a_geometric_variance_exploding_ladder():
@@ -23,7 +23,7 @@ def test_a_geometric_variance_exploding_ladder():
         },
         rel=1e-13,
     )
-    bound = load_theory()["chewi2026.kl"].bound(values | {"eps_score": 0.0})
+    bound = THEORY["chewi2026.kl"].bound(values | {"eps_score": 0.0})
     length = 2 * math.log(50.0)
     assert bound == pytest.approx(7 / 3 / 200 + 2 * (1 - math.exp(-length / 16)) * (1 + length), rel=1e-13)
 

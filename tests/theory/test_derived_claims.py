@@ -7,9 +7,8 @@ import pytest
 from scipy.integrate import solve_ivp
 from scipy.stats import norm
 
-from sharpbound.suite import load_theory
+from whole_suite import THEORY
 
-THEORY = load_theory()
 HORIZON = 1.0
 
 

@@ -15,9 +15,8 @@ from scipy.stats import chi2
 from sharpbound import processes, samplers, targets
 from sharpbound.laws import output_law, path_kl
 from sharpbound.scores.base import ExactScore
-from sharpbound.suite import load_theory
+from whole_suite import THEORY
 
-THEORY = load_theory()
 ENDS = [(0.5, 3.0), (0.1, 10.0), (0.01, 50.0)]
 
 

@@ -8,10 +8,9 @@ import torch
 
 from sharpbound import laws, processes, samplers, targets
 from sharpbound.scores.base import ExactScore
-from sharpbound.suite import load_cases, load_theory
+from whole_suite import CASES, THEORY
 
-THEORY = load_theory()
-CASES = {case.id: case for case in load_cases()}
+BY_ID = {case.id: case for case in CASES}
 HORIZON, DELTA = 1.0, 0.05
 
 
@@ -68,7 +67,7 @@ def test_ddim_has_the_coefficient_of_theorem_1_of_liang_et_al():
 
 
 def test_two_points_have_one_distance_in_every_dimension():
-    case = CASES["posterior-two-points-tv-dimension"]
+    case = BY_ID["posterior-two-points-tv-dimension"]
     ladder, sampler = processes.build(case.forward, 16), samplers.build(case.sampler)
     line = targets.build({"family": "atoms", "points": [-1.0, 1.0], "weights": [0.3, 0.7]})
     one = laws.output_law(line, ladder, sampler, init="exact").distance("tv")
@@ -95,7 +94,7 @@ def test_the_samplers_have_these_variances(name, variance):
 
 def test_a_mixture_of_unit_covariance_has_one_distance_in_every_dimension():
     """The other coordinates are N(0, 1) and sampled without error, so that the law on the line is all there is."""
-    sweep = CASES["ddpm-beta-mixture-tv-dimension"]
+    sweep = BY_ID["ddpm-beta-mixture-tv-dimension"]
     ladder = processes.build(sweep.forward, 32)
     sampler = samplers.build(sweep.sampler)
     line = targets.build(
@@ -121,7 +120,7 @@ def test_the_tangent_law_has_the_constant_entered_and_no_levels_do_better():
     r = product_of_cosines(T)
     kl = 0.5 * (1 / r**2 - 1) + math.log(r)
     assert T**2 * kl == pytest.approx(angle**4 / 4, rel=1e-3)  # the next term is O(1/T)
-    case = CASES["tangent-gaussian-kl"]
+    case = BY_ID["tangent-gaussian-kl"]
     for steps in (8, 64):
         ladder = processes.build(case.forward, steps)
         law = laws.output_law(targets.build(case.target), ladder, samplers.build(case.sampler), init="exact")

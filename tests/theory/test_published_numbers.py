@@ -12,11 +12,10 @@ from sharpbound.run.cache import Cache
 from sharpbound.run.cases import measure_cases
 from sharpbound.run.numbers import reproduce
 from sharpbound.run.quantities import QUANTITIES, compute
-from sharpbound.suite import load_cases, load_theory
 from sharpbound.suite.numbers import load_numbers
+from whole_suite import CASES, THEORY
 
 NUMBERS = load_numbers()
-THEORY = load_theory()
 DIFFER = {
     "biroli2024.clones": 3,  # .77520, drawn at .7753
     "edm.iddpm-level-6": 2,  # 106.94, printed as 106
@@ -29,7 +28,7 @@ DIFFER = {
 @pytest.fixture(scope="module")
 def found():
     needed = {number.case for number in NUMBERS if number.case}
-    cases = [case for case in load_cases() if case.id in needed]
+    cases = [case for case in CASES if case.id in needed]
     documents = measure_cases(cases, THEORY, Cache(None), workers=1).documents
     return {one.id: one for one in reproduce(NUMBERS, THEORY, documents, Cache(None))}
 

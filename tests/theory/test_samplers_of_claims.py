@@ -2,10 +2,8 @@
 
 import pytest
 
-from sharpbound.suite import load_cases, load_theory
+from whole_suite import CASES, THEORY
 
-THEORY = load_theory()
-CASES = load_cases()
 OF_THEOREM = {
     "li2024.ode": "pf-ode",
     "li2024.ode-score": "pf-ode",

@@ -8,9 +8,9 @@ from matplotlib.mathtext import MathTextParser
 
 from sharpbound.formulas.expression import VARIABLES
 from sharpbound.places import default_directory
-from sharpbound.suite import bibtex, load_cases, load_theory
+from sharpbound.suite import bibtex
+from whole_suite import CASES, THEORY
 
-THEORY = load_theory()
 CLAIMS = list(THEORY.values())
 
 
@@ -191,7 +191,7 @@ def test_lagrange_orders_are_instances_of_the_general_claim():
 
 
 def test_a_claim_has_a_case_or_says_why_it_has_none():
-    tested = {case.claim for case in load_cases()}
+    tested = {case.claim for case in CASES}
     for claim in CLAIMS:
         assert (claim.id in tested) != bool(claim.untested), claim.id
 

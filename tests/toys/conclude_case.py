@@ -7,9 +7,8 @@ from pathlib import Path
 
 from sharpbound import chapters
 from sharpbound.records.document import Conclusion, Row
-from sharpbound.suite import load_case, load_theory
-
-THEORY = load_theory()
+from sharpbound.suite import load_case
+from whole_suite import THEORY
 
 
 def measured_case(experiment, case):

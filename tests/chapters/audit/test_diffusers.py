@@ -21,7 +21,8 @@ from sharpbound.processes.ladder import Ladder
 from sharpbound.processes.process import VP
 from sharpbound.run.cache import Cache
 from sharpbound.run.cases import measure_cases, validate_case
-from sharpbound.suite import load_case, load_cases, load_theory
+from sharpbound.suite import load_case, load_cases
+from whole_suite import THEORY
 
 MIXTURE: Any = targets.build(
     {"family": "gaussian-mixture", "weights": [0.4, 0.6], "means": [-1.0, 1.2], "stds": [0.35, 0.5]}
@@ -131,7 +132,7 @@ def test_float32_is_recognised() -> None:
 def test_the_suite_audits_at_least_twenty_schedulers() -> None:
     cases = load_cases(CASES)
     assert len({case.options["scheduler"] for case in cases}) >= 20
-    theory = load_theory()
+    theory = THEORY
     for case in cases:
         validate_case(case, theory)
 
@@ -171,7 +172,7 @@ def test_a_scheduler_that_breaks_at_every_T_fails(monkeypatch: pytest.MonkeyPatc
         raise NotMeasured("ValueError at T = 20: no")
 
     monkeypatch.setattr(schedulers, "measure", breaks)
-    outcome = measure_cases([load_case(DDIM_CASE)], load_theory(), Cache(None), workers=1)
+    outcome = measure_cases([load_case(DDIM_CASE)], THEORY, Cache(None), workers=1)
     ((id, failed),) = outcome.failures.items()
     assert (failed.reason, failed.trace) == ("nothing could be measured: ValueError at T = 20: no", "")
     (document,) = outcome.documents

@@ -23,6 +23,7 @@ from sharpbound.cli import main
 from sharpbound.errors import InputError
 from sharpbound.laws.probe import Quantiles
 from sharpbound.targets import build
+from whole_suite import THEORY
 
 OTHERS = Path(__file__).parent / "of_others"
 HEAD = {"kind": "audit", "claim": "nominal-order.p1"}
@@ -106,13 +107,12 @@ def test_mistakes_are_one_line(monkeypatch, capsys, words, told):
     ],
 )
 def test_mistakes_in_a_case_are_told_with_their_key(table, key):
-    from sharpbound.suite import load_theory
     from sharpbound.suite.loading import case_of
 
     spec = {"case": {"id": "a", "title": "A", **HEAD}, "target": MIXTURE, **SWEEP}
     case = case_of(spec | {"audit": {"scheduler": "schedules:Flow", "schedule": "as-configured", **table}})
     with pytest.raises(InputError) as mistake:
-        Audit().validate(case, load_theory()[HEAD["claim"]])
+        Audit().validate(case, THEORY[HEAD["claim"]])
     assert mistake.value.key == key
 
 

@@ -18,7 +18,8 @@ from sharpbound.chapters.detection.study import Detection
 from sharpbound.places import default_directory
 from sharpbound.rates import estimate
 from sharpbound.samplers import SAMPLERS
-from sharpbound.suite import load_case, load_theory
+from sharpbound.suite import load_case
+from whole_suite import THEORY
 
 ON_MIXTURE = ("taylor-ode: missing term", "accelerated-ode-li2024: missing term")
 """The gradient of the divergence of a Gaussian's score is 0: these mutants show on the mixture alone."""
@@ -64,11 +65,11 @@ def test_order_and_constant_are_told_apart() -> None:
 def test_the_case_is_valid_and_its_cells_are_the_mutants() -> None:
     case = load_case(default_directory("cases") / "zoo" / "detection.toml")
     experiment = Detection()
-    experiment.validate(case, load_theory()[case.claim])
+    experiment.validate(case, THEORY[case.claim])
     cells = experiment.cells(case)
     assert sum("mutant" in cell.params for cell in cells) == len(MUTANTS)
     (row,) = experiment.measure(cells[0])
-    conclusion = experiment.conclude(case, load_theory()[case.claim], [row]).drawn()
+    conclusion = experiment.conclude(case, THEORY[case.claim], [row]).drawn()
     assert conclusion.verdict == "confirmed"
     assert conclusion.drawn().details["tables"][0]["rows"][0][0] == MUTANTS[0].name
 

@@ -13,11 +13,10 @@ from sharpbound.chapters.base import Cell
 from sharpbound.chapters.diffusion_time.studies.start import Start, ladder_to
 from sharpbound.errors import InputError
 from sharpbound.run.cases import validate_case
-from sharpbound.suite import load_cases, load_theory
 from sharpbound.suite.loading import case_of
+from whole_suite import CASES, THEORY
 
-THEORY = load_theory()
-CASES = {case.id: case for case in load_cases()}
+BY_ID = {case.id: case for case in CASES}
 OPTIONS = {"study": "start", "step": 0.05, "delta": 0.1}
 MIXTURE = {"family": "gaussian-mixture", "weights": [0.4, 0.6], "means": [-1.0, 1.2], "stds": [0.35, 0.5]}
 
@@ -49,7 +48,7 @@ def test_the_flow_keeps_the_distance_of_the_start(horizon):
 @pytest.mark.parametrize(("name", "gain"), [("ode", 1), ("sde", 2)])
 def test_a_gaussian_start_in_continuous_time(name, gain):
     """Var: the reverse flow multiplies N(0, 1) by sigma^2/v_T; the diffusion shrinks 1 - v_T by (a sigma^2/v_T)^2."""
-    case = CASES[f"time-start-gaussian-{name}"]
+    case = BY_ID[f"time-start-gaussian-{name}"]
     sigma, a = case.target["std"], math.exp(-1.0)
     v = a**2 * sigma**2 + 1 - a**2
     variance = sigma**2 / v if gain == 1 else sigma**2 + (a * sigma**2 / v) ** 2 * (1 - v)
@@ -101,11 +100,11 @@ def test_steps_are_uniform_and_end_at_half_the_time():
 )
 def test_mistakes_are_told(change, message):
     with pytest.raises(InputError, match=message):
-        validate_case(case_of(CASES["time-start-sde"].spec | change), THEORY)
+        validate_case(case_of(BY_ID["time-start-sde"].spec | change), THEORY)
 
 
 def test_it_goes_with_exponential_claims():
-    spec = CASES["time-start-sde"].spec
+    spec = BY_ID["time-start-sde"].spec
     other = spec | {"case": spec["case"] | {"claim": "franzese2023.gap"}}
     with pytest.raises(InputError, match=r"case\.claim: goes with a claim of an exponential rate"):
         validate_case(case_of(other), THEORY)

@@ -6,11 +6,10 @@ from sharpbound.chapters.learning.quantities import STUDIES
 from sharpbound.chapters.learning.studies.erm_failure import ErmFailure
 from sharpbound.chapters.learning.studies.sample_complexity import SampleComplexity
 from sharpbound.errors import InputError
-from sharpbound.suite import load_theory
 from sharpbound.suite.case import Case
 from sharpbound.suite.validation import validated
+from whole_suite import THEORY
 
-THEORY = load_theory()
 NORMAL = {"family": "gaussian", "mean": 0.0, "std": 1.0}
 
 

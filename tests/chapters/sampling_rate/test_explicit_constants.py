@@ -7,10 +7,9 @@ import math
 import pytest
 
 from sharpbound.chapters.sampling import conclude_sweep
-from sharpbound.suite import load_cases, load_theory
+from whole_suite import CASES, THEORY
 
-THEORY = load_theory()
-(CASE,) = [case for case in load_cases() if case.id == "chewi-atoms-path-kl"]
+(CASE,) = [case for case in CASES if case.id == "chewi-atoms-path-kl"]
 L = math.log(CASE.forward["sigma_max"] / CASE.forward["sigma_min"])
 
 
@@ -57,7 +56,7 @@ def test_a_bound_that_holds_everywhere_is_loose_where_no_rate_is_read():
     assert (found.verdict, found.details["explicit"]["outcome"]) == ("inconclusive", "inconclusive")
 
 
-(STEP,) = [case for case in load_cases() if case.id == "liang-ddpm-step"]
+(STEP,) = [case for case in CASES if case.id == "liang-ddpm-step"]
 
 
 @pytest.mark.parametrize(("factor", "verdict"), [(1.5, "loose"), (0.9, "violated")])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sharpbound.chapters.sampling_rate.leading import Leading, _against, doubt, leading_of
-from sharpbound.suite import load_theory
+from whole_suite import THEORY
 
 T = (64, 128, 256, 512, 1024)
 
@@ -63,7 +63,7 @@ def test_a_constant_that_does_not_settle_is_none():
     ],
 )
 def test_verdicts(claim, found, verdict, told):
-    known = load_theory()[claim]
+    known = THEORY[claim]
     exponent, logs = known.decay("T", "tv", d=1.0)
     assert exponent == 1
     name, reason = _against(known, found, exponent, logs)

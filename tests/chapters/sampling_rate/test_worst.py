@@ -15,8 +15,9 @@ from sharpbound.cli import main
 from sharpbound.errors import InputError
 from sharpbound.laws.leading import Constant
 from sharpbound.records.powers import read_powers, write_powers
-from sharpbound.suite import load_case, load_cases, load_theory
+from sharpbound.suite import load_case
 from sharpbound.targets import build
+from whole_suite import CASES, THEORY
 
 
 @pytest.mark.parametrize("point", [(0.3, 0.2, 0.9, 1.7), (-2.0, 1.0, 0.1, 5.0), (0.0, 1.0, 1.0, 0.06)])
@@ -41,7 +42,7 @@ class _Narrow:
 
 
 def test_the_search_finds_a_known_maximum(monkeypatch):
-    theory, cases = load_theory(), load_cases()
+    theory, cases = THEORY, CASES
     case = worst.base_case(cases, theory["weak-error.order1-tv"])
     assert case.sampler["name"] == "pf-ode"  # the cheapest that the claim has
     monkeypatch.setattr(worst.leading, "limit", lambda target, *_, **__: _Narrow(target))
@@ -54,7 +55,7 @@ def test_the_search_finds_a_known_maximum(monkeypatch):
 
 
 def test_the_case_file_is_read_back(tmp_path):
-    theory, cases = load_theory(), load_cases()
+    theory, cases = THEORY, CASES
     case = worst.base_case(cases, theory["li2024.ode"])
     spec = worst._rounded(worst.mixture(0.0, 0.3, 0.4, 2.0))
     found = worst.Worst(spec, 1.0, 64, Constant(1, 0, 1.0, (1.0, 1.0)), [], 1, False)
@@ -73,7 +74,7 @@ def test_the_case_file_is_read_back(tmp_path):
 @pytest.fixture(scope="module")
 def in_d():
     """The probability-flow ODE on a fixed horizon, total variation, d = 64 and 1024."""
-    theory, cases = load_theory(), load_cases()
+    theory, cases = THEORY, CASES
     case = worst.base_case(cases, theory["weak-error.order1-tv"])
     return power_of_d(case, theory["li2024sharp.ode"], worst.mixture(0.0, 0.5, 0.5, 1.0), [64, 1024])
 

@@ -8,11 +8,10 @@ from conclude_case import measured_case
 from sharpbound.chapters.score_error.study import ScoreError
 from sharpbound.chapters.score_error.verdict import conclude_ordering
 from sharpbound.errors import InputError
-from sharpbound.suite import load_theory
 from sharpbound.suite.case import Case
 from sharpbound.suite.validation import validated
+from whole_suite import THEORY
 
-THEORY = load_theory()
 NORMAL = {"family": "gaussian", "mean": 0.7, "std": 0.4}
 MIXTURE = {"family": "gaussian-mixture", "weights": [0.4, 0.6], "means": [-1.0, 1.2], "stds": [0.35, 0.5]}
 OU = {"schedule": "ou-uniform", "horizon": 1.0, "delta": 0.05}
