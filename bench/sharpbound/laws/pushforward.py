@@ -17,14 +17,13 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from numpy.polynomial import legendre
 from numpy.typing import NDArray
 
 from sharpbound.errors import NotMeasured
 from sharpbound.marginals.panels import tensor
 from sharpbound.numerics.dual import derivative
 from sharpbound.numerics.gauss import gauss_hermite
-from sharpbound.numerics.quadrature import Array, Panels
+from sharpbound.numerics.quadrature import Array, Panels, chebyshev_values, to_chebyshev
 from sharpbound.samplers.base import Mixture, Stage, Transition
 
 SMOOTH = 0.125
@@ -117,12 +116,17 @@ class Move:
             self.source = source = source.halved(coarse)
             self.panels = source.panels
             self.mean, self.slope, self.std = _evaluate(stage, source.panels.nodes)
-        half = np.pad(self.panels.half, 1, mode="edge")
-        self.scale = np.minimum(np.minimum(half[:-2], half[2:]), self.panels.half)
+        half = self.panels.half
+        self.scale = half.copy()
+        np.minimum(self.scale[1:], half[:-1], out=self.scale[1:])
+        np.minimum(self.scale[:-1], half[1:], out=self.scale[:-1])
         tables = [self.panels.coefficients(f) for f in (source.log_q, self.mean, self.std, self.slope)]
         for i in (self.LOG_Q, self.DQ):
             tables.append(self.panels.derivative_coefficients(tables[i]))
-        self.tables = tables
+        self.coefficients = np.stack(tables)
+        """Of log q, m, s, m', (log q)', (log q)'' in Legendre's polynomials, (6, P, n)."""
+        self.tables = self.coefficients @ to_chebyshev(self.panels.n).T
+        """The same in Chebyshev's."""
 
     def _errors(self) -> tuple[Array, Array]:
         """Each panel's share of the mass, and how far off m and s are there, in widths of the image.
@@ -143,9 +147,8 @@ class Move:
     def at(self, y: Array, *which: int) -> list[Array]:
         """Those of log q, m, s, m', (log q)', (log q)'' that are asked for."""
         index, local = self.panels.locate(y)
-        inside = np.clip(local, -1.0, 1.0)
-        basis = legendre.legvander(inside, self.panels.n - 1)
-        values = [np.einsum("...k,...k->...", basis, self.tables[i][index]) for i in which]
+        basis = chebyshev_values(np.clip(local, -1.0, 1.0), self.panels.n)
+        values = [np.einsum("k...,...k->...", basis, self.tables[i][index]) for i in which]
         for side, edge in ((-1, self.panels.lo[0]), (1, self.panels.hi[-1])):
             beyond = side * (y - edge) > 0
             if beyond.any():
@@ -168,6 +171,11 @@ class Move:
         panel, basis = (0, -1)[side > 0], float(side) ** np.arange(self.panels.n)
         dm, dq, ddq = (float(self.tables[i][panel] @ basis) for i in (self.DM, self.DQ, self.DDQ))
         return dm, dq, ddq
+
+    def noisy(self, x: Array, smooth: float) -> NDArray[np.bool_]:
+        """Where the noise, seen from m^{-1}(x), is more than ``smooth`` half widths of the panel all over it."""
+        noise = (self.std / self.slope).min(1) / self.scale
+        return (noise > smooth)[self.panels.locate(self.preimage(x))[0]]
 
     def preimage(self, x: Array) -> Array:
         """A first guess of m^{-1}(x): interpolated between the nodes, along a straight line beyond them."""
@@ -255,19 +263,13 @@ class AtModes(NamedTuple):
         return log_q, share, whole
 
 
-def push_small_noise(move: Move, x: Array) -> tuple[Array, Array]:
-    """log q'(x), and the `AtModes.roughness` of each x."""
-    target = x.ravel()
-    at = AtModes.of(move, target)
-    log_q, _, _ = at.summed(move, target)
-    return log_q.reshape(x.shape), at.roughness.reshape(x.shape)
-
-
 def push_large_noise(move: Move, x: Array) -> Array:
     """log q'(x) = log sum_j w_j q(y_j) N(x; m(y_j), s_j^2) over panels no wider than 2.5 s / m'.
 
     x of shape (n,), increasing; -inf where no mass is near.
     """
+    if not x.size:
+        return x.copy()
     total, peak, _ = _summed(move, x, None)
     with np.errstate(divide="ignore"):
         return peak + np.log(total)
@@ -280,8 +282,10 @@ def _summed(move: Move, x: Array, f: Callable[[Array], Array] | None) -> tuple[A
     spread = move.slope.max(1) * panels.half + reach
     first, last = (np.searchsorted(x, move.mean.mean(1) + side * spread) for side in (-1, 1))
     held = (log_q.max(1) > peak + HELD) & (first < last)  # and its image, with the noise, holds some x
-    fine = panels.only(held).narrowed(2.5 * (move.std / move.slope)[held].min(1))
-    log_q, mean, std = (values.ravel() for values in move.at(fine.nodes, move.LOG_Q, move.M, move.S))
+    noise = (move.std / move.slope)[held].min(1)
+    cut = panels.only(held).cut(np.ceil(2 * panels.half[held] / (2.5 * noise)).astype(int))
+    fine = cut.panels
+    log_q, mean, std = cut.resampled(move.coefficients[[move.LOG_Q, move.M, move.S]][:, held]).reshape(3, -1)
     mass, scale = np.exp(log_q - peak) * fine.weights.ravel() / (std * np.sqrt(2 * np.pi)), np.sqrt(0.5) / std
     inside = mass * f(fine.nodes.ravel()) if f else np.empty((0, mass.size))
     total, carried = np.empty_like(x), np.empty((len(inside), x.size))
@@ -295,12 +299,11 @@ def _summed(move: Move, x: Array, f: Callable[[Array], Array] | None) -> tuple[A
     return total, float(peak), carried
 
 
-def _held_up(log_q: Array, direct: Array, roughness: Array, rough: NDArray[np.bool_], peak: float) -> Array:
-    """log q' of the rough points: that about the mode, between the direct sum and a ceiling."""
-    bulk = max(direct.max(), log_q[~rough].max(initial=-np.inf), peak) + BULK
+def _held_up(log_q: Array, direct: Array, roughness: Array, bulk: float) -> Array:
+    """log q' of rough points: that about the mode, between the direct sum and a ceiling, down from ``bulk``."""
     # the direct sum leaves out what is not held, so it is a lower bound
-    ceiling = np.where(np.isinf(roughness[rough]), bulk + 2 * (HELD - BULK), bulk)
-    return np.clip(log_q[rough], direct, np.maximum(direct, ceiling))
+    ceiling = np.where(np.isinf(roughness), bulk + 2 * (HELD - BULK), bulk)
+    return np.clip(log_q, direct, np.maximum(direct, ceiling))
 
 
 def push_with(
@@ -328,7 +331,8 @@ def push_with(
         total, peak, carried = _summed(move, target[rough], f)
         with np.errstate(divide="ignore"):
             direct = peak + np.log(total)
-        log_q[rough] = _held_up(log_q, direct, at.roughness, rough, -np.inf)
+        bulk = max(direct.max(), log_q[~rough].max(initial=-np.inf)) + BULK
+        log_q[rough] = _held_up(log_q[rough], direct, at.roughness[rough], bulk)
         seen = total > 0
         where = np.flatnonzero(rough)[seen]
         mean[:, where] = carried[:, seen] / total[seen]
@@ -356,12 +360,25 @@ def push(source: Density, stage: Transition, smooth: float) -> tuple[LogDensity,
     if stage.deterministic:
         return lambda x, peak: push_map(move, x)[0], error
 
-    def log_density(x: Array, peak: float) -> Array:
-        log_q, roughness = push_small_noise(move, x)
-        rough = roughness > smooth
-        if rough.any():
-            direct = push_large_noise(move, x[rough])
-            log_q[rough] = _held_up(log_q, direct, roughness, rough, peak)
-        return log_q
+    return lambda x, peak: _pushed(move, x.ravel(), smooth, peak).reshape(x.shape), error
 
-    return log_density, error
+
+def _pushed(move: Move, x: Array, smooth: float, peak: float) -> Array:
+    """log q' at x (n,), increasing: directly where the noise is large, else and in deep tails by the mode.
+
+    The direct sum is right for any noise, so that noise need only be known to be large to be spared the mode.
+    """
+    log_q, direct, roughness = np.empty_like(x), np.full_like(x, -np.inf), np.full_like(x, np.inf)
+    rough, moded = move.noisy(x, smooth), np.zeros(x.size, dtype=bool)
+    direct[rough] = push_large_noise(move, x[rough])
+    bulk = max(direct.max(), peak) + BULK
+    while (left := np.flatnonzero(~moded & ~(rough & (direct >= bulk)))).size:
+        at = AtModes.of(move, x[left])
+        log_q[left], roughness[left], moded[left] = at.summed(move, x[left])[0], at.roughness, True
+        more = left[(at.roughness > smooth) & ~rough[left]]
+        direct[more], rough[more] = push_large_noise(move, x[more]), True
+        bulk = max(direct.max(), log_q[~rough].max(initial=-np.inf), peak) + BULK  # which may have grown
+    log_q[~moded] = direct[~moded]
+    deep = rough & moded
+    log_q[deep] = _held_up(log_q[deep], direct[deep], roughness[deep], bulk)
+    return log_q

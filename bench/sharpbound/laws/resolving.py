@@ -71,7 +71,7 @@ class Resolving(Target1D):
         return torch.from_numpy(np.union1d(own, np.append(panels.lo, panels.hi[-1])))
 
     def _derivatives(self, x: Tensor, a: float, sigma: float, orders: Sequence[int]) -> list[Tensor]:
-        return self.target._derivatives(x, a, sigma, orders)
+        return self.target.derivatives(x, a, sigma, orders)
 
     def log_cdf(self, x: Tensor, a: float, sigma: float) -> Tensor:
         return self.target.log_cdf(x, a, sigma)
@@ -81,6 +81,9 @@ class Resolving(Target1D):
 
     def quantile_from_log(self, log_p: Tensor, a: float, sigma: float, *, upper: bool) -> Tensor:
         return self.target.quantile_from_log(log_p, a, sigma, upper=upper)
+
+    def tail_end(self, log_p: float, a: float, sigma: float, *, upper: bool) -> float:
+        return self.target.tail_end(log_p, a, sigma, upper=upper)
 
     def sample(self, n: int, generator: torch.Generator) -> Tensor:
         return self.target.sample(n, generator)

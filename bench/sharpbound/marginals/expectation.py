@@ -81,8 +81,7 @@ class LineLaw:
 
 def _edges(target: Target1D, a: float, sigma: float) -> Array:
     target.check(a, sigma)
-    tail = torch.tensor(LOG_TAIL, dtype=torch.float64)
-    lo, hi = (float(target.quantile_from_log(tail, a, sigma, upper=upper)) for upper in (False, True))
+    lo, hi = (target.tail_end(LOG_TAIL, a, sigma, upper=upper) for upper in (False, True))
     marks = target.landmarks(a, sigma).numpy()
     edges = np.unique(np.concatenate([[lo, hi], marks[(marks > lo) & (marks < hi)]]))
     widths = np.diff(edges)

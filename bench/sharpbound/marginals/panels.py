@@ -17,6 +17,8 @@ LOG_TAIL = -100.0
 """Panels reach to where a tail holds exp(-100) of the mass (14 standard deviations of a Gaussian) ..."""
 FARTHEST = 1e14
 """... but no farther than this many interquartile ranges, for heavy tails (their mass beyond is exact)."""
+_QUARTILES = 1.34
+"""Between the quartiles of N(0, 1), which are 1.349 apart."""
 RESOLUTION = 1e-13
 """Last Legendre coefficients of log p, relative to its size, at which a panel counts as resolved."""
 REBUILD_SCALE, REBUILD_SHIFT = 0.1, 0.3
@@ -42,10 +44,13 @@ def mass_outside(target: Target1D, a: float, sigma: float, lo: float, hi: float)
 
 def support(target: Target1D, a: float, sigma: float) -> tuple[float, float]:
     """An interval outside which p is negligible, or (heavy tails) very far."""
-    tails = torch.tensor([LOG_TAIL, np.log(0.25), np.log(0.5)], dtype=torch.float64)
-    lo, quartile, median = target.quantile_from_log(tails, a, sigma, upper=False).tolist()
-    hi, third_quartile = target.quantile_from_log(tails[:2], a, sigma, upper=True).tolist()
-    reach = FARTHEST * (third_quartile - quartile)
+    lo, hi = (target.tail_end(LOG_TAIL, a, sigma, upper=upper) for upper in (False, True))
+    # noise alone is that wide: no interval holds half of its mass, or of a sum with it, and is shorter
+    if hi - lo <= FARTHEST * _QUARTILES * sigma:
+        return lo, hi
+    tails = torch.tensor([np.log(0.25), np.log(0.5)], dtype=torch.float64)
+    quartile, median = target.quantile_from_log(tails, a, sigma, upper=False).tolist()
+    reach = FARTHEST * float(target.quantile_from_log(tails[0], a, sigma, upper=True) - quartile)
     return max(lo, median - reach), min(hi, median + reach)
 
 

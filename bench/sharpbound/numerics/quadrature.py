@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from numpy.polynomial import legendre
+from numpy.polynomial import chebyshev, legendre
 from numpy.typing import NDArray
 
 from sharpbound.numerics.gauss import gauss_legendre
@@ -45,6 +45,32 @@ def legendre_derivative(n: int) -> Array:
     return np.stack(
         [np.append(legendre.legder(row), np.zeros(n - max(n - 1, 1))) for row in np.eye(n)], axis=1
     )
+
+
+@lru_cache(maxsize=8)
+def to_chebyshev(n: int) -> Array:
+    """Matrix from Legendre coefficients to Chebyshev's, which are quicker to sum (`chebyshev_values`)."""
+    x, *_ = _rule(n)
+    return np.linalg.solve(chebyshev.chebvander(x, n - 1), legendre.legvander(x, n - 1))
+
+
+def chebyshev_values(x: Array, n: int) -> Array:
+    """T_0(x), ..., T_{n-1}(x), shape (n, *x.shape), n >= 2."""
+    out = np.empty((n, *x.shape))
+    out[0], out[1] = 1.0, x
+    twice = 2 * x
+    for k in range(2, n):
+        np.multiply(twice, out[k - 1], out=out[k])
+        out[k] -= out[k - 2]
+    return out
+
+
+@lru_cache(maxsize=128)
+def _on_pieces(n: int, pieces: int) -> Array:
+    """Matrix from Legendre coefficients to the values at the nodes of equal pieces, (pieces n, n)."""
+    x, *_ = _rule(n)
+    middles = (2 * np.arange(pieces)[:, None] + 1) / pieces - 1
+    return legendre.legvander((middles + x / pieces).ravel(), n - 1)
 
 
 class Panels:
@@ -188,6 +214,17 @@ class Refinement:
     def new_nodes(self) -> Array:
         """Nodes of the pieces, shape (number of pieces, n)."""
         return self.panels.nodes[self.new]
+
+    def resampled(self, coefficients: Array) -> Array:
+        """Values at all nodes, (..., P, n), of functions with these Legendre coefficients on the panels before."""
+        *several, before, n = coefficients.shape
+        pieces = np.bincount(self.parent, minlength=before)
+        out = np.empty((*several, len(self.panels), n))
+        for count in np.unique(pieces):
+            cut = pieces == count
+            values = coefficients[..., cut, :] @ _on_pieces(n, int(count)).T
+            out[..., cut[self.parent], :] = values.reshape(*several, -1, n)
+        return out
 
     def merged(self, old: Array, values: Array) -> Array:
         """Node values on all panels: ``old`` ones (..., panels before, n) where nothing was cut, ``values``

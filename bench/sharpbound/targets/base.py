@@ -158,8 +158,32 @@ class Target(ABC):
             )
 
 
+@dataclass(frozen=True)
+class _Latest:
+    """What was last asked of a law on the line: the derivatives at points x (...) of the law at (a, sigma)."""
+
+    x: Tensor
+    a: float
+    sigma: float
+    known: dict[int, Tensor]
+    asked: set[int]
+
+    def of(self, x: Tensor, a: float, sigma: float) -> bool:
+        """Whether that is what is asked now."""
+        there = self.x
+        return (
+            (a, sigma) == (self.a, self.sigma)
+            and (x.shape, x.dtype) == (there.shape, there.dtype)
+            and torch.equal(x, there)
+        )
+
+
 class Target1D(Target):
-    """A law on the line. A family supplies derivatives of log p, both tails, and landmarks."""
+    """A law on the line. A family supplies derivatives of log p, both tails, and landmarks.
+
+    Samplers and engines ask for one derivative after another at the same points. The latest are kept, and those that
+    were asked for at the points before are computed together, as they share a posterior.
+    """
 
     dim = 1
 
@@ -175,7 +199,19 @@ class Target1D(Target):
         self.check(a, sigma)
         if not set(orders) <= set(range(5)):
             raise ValueError(f"derivatives of log p are available for orders 0..4, not {orders}")
-        return self._derivatives(x, a, sigma, orders)
+        return self._known(x, a, sigma, orders)
+
+    def _known(self, x: Tensor, a: float, sigma: float, orders: Sequence[int]) -> list[Tensor]:
+        latest: _Latest | None = vars(self).get("_latest")
+        wanted = set(orders)
+        if latest is None or not latest.of(x, a, sigma):
+            wanted |= latest.asked if latest else set()
+            latest = _Latest(x.clone(), a, sigma, {}, set())
+            vars(self)["_latest"] = latest  # also of a frozen dataclass
+        if missing := sorted(wanted - latest.known.keys()):
+            latest.known.update(zip(missing, self._derivatives(x, a, sigma, missing), strict=True))
+        latest.asked.update(orders)
+        return [latest.known[order].clone() for order in orders]
 
     def derivative(self, x: Tensor, a: float, sigma: float, order: int) -> Tensor:
         """(d/dx)^order log p(x): one of `derivatives`."""
@@ -221,29 +257,39 @@ class Target1D(Target):
 
         return invert_log_tail(self, log_p, a, sigma, upper=upper)
 
+    def tail_end(self, log_p: float, a: float, sigma: float, *, upper: bool) -> float:
+        """The point beyond which exp(log_p) of the mass lies, log_p to 1e-6: where a quadrature may end.
+
+        Ends of neighbouring levels then move as smoothly as the levels, which heavy tails need.
+        """
+        from sharpbound.targets.quantile import invert_log_tail
+
+        wanted = torch.tensor(log_p, dtype=torch.float64)
+        return float(invert_log_tail(self, wanted, a, sigma, upper=upper, accuracy=1e-6))
+
     # -- the d = 1 case of the general contract ------------------------------------------------
     def _log_density(self, x: Tensor, a: float, sigma: float) -> Tensor:
-        return self._derivatives(x.squeeze(-1), a, sigma, (0,))[0]
+        return self._known(x.squeeze(-1), a, sigma, (0,))[0]
 
     def _score(self, x: Tensor, a: float, sigma: float) -> Tensor:
-        return self._derivatives(x.squeeze(-1), a, sigma, (1,))[0].unsqueeze(-1)
+        return self._known(x.squeeze(-1), a, sigma, (1,))[0].unsqueeze(-1)
 
     def _score_jacobian(self, x: Tensor, a: float, sigma: float) -> Tensor:
-        return self._derivatives(x.squeeze(-1), a, sigma, (2,))[0][..., None, None]
+        return self._known(x.squeeze(-1), a, sigma, (2,))[0][..., None, None]
 
     def _grad_divergence(self, x: Tensor, a: float, sigma: float) -> Tensor:
-        return self._derivatives(x.squeeze(-1), a, sigma, (3,))[0].unsqueeze(-1)
+        return self._known(x.squeeze(-1), a, sigma, (3,))[0].unsqueeze(-1)
 
     def _score_jet(self, x: Tensor, dx: Tensor, a: float, sigma: float) -> tuple[Tensor, Tensor]:
-        first, second = self._derivatives(x.squeeze(-1), a, sigma, (1, 2))
+        first, second = self._known(x.squeeze(-1), a, sigma, (1, 2))
         return first.unsqueeze(-1), second.unsqueeze(-1) * dx
 
     def _score_jacobian_jet(self, x: Tensor, dx: Tensor, a: float, sigma: float) -> tuple[Tensor, Tensor]:
-        second, third = self._derivatives(x.squeeze(-1), a, sigma, (2, 3))
+        second, third = self._known(x.squeeze(-1), a, sigma, (2, 3))
         return second[..., None, None], third[..., None, None] * dx.unsqueeze(-1)
 
     def _grad_divergence_jet(self, x: Tensor, dx: Tensor, a: float, sigma: float) -> tuple[Tensor, Tensor]:
-        third, fourth = self._derivatives(x.squeeze(-1), a, sigma, (3, 4))
+        third, fourth = self._known(x.squeeze(-1), a, sigma, (3, 4))
         return third.unsqueeze(-1), fourth.unsqueeze(-1) * dx
 
 

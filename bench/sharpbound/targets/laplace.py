@@ -16,13 +16,14 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from sharpbound.targets import parameters
 from sharpbound.targets.base import Moments
 from sharpbound.targets.facts import Facts
-from sharpbound.targets.symmetric import Symmetric1D, log_normal_density
+from sharpbound.targets.symmetric import Array, Symmetric1D, log_normal_density
 from sharpbound.targets.truncated_normal import TruncatedNormal
 
 
@@ -35,15 +36,15 @@ class Laplace(Symmetric1D):
         self.scale = parameters.number(scale, "scale", above=0.0)
         self.centre = self.loc = parameters.number(loc, "loc")
 
-    def _half_derivatives(self, z: Tensor, a: float, sigma: float, orders: Sequence[int]) -> list[Tensor]:
+    def _half_derivatives(self, z: Array, a: float, sigma: float, orders: Sequence[int]) -> list[Array]:
         b = a * self.scale
         if sigma == 0:
-            slope = torch.full_like(z, -1 / b)
-            exact = [-z / b - math.log(2 * b), slope, *3 * [torch.zeros_like(z)]]
+            slope = np.full_like(z, -1 / b)
+            exact = [-z / b - math.log(2 * b), slope, *3 * [np.zeros_like(z)]]
             return [exact[order] for order in orders]
         law = _Smoothed(z / sigma, sigma / b)
 
-        def one(order: int) -> Tensor:
+        def one(order: int) -> Array:
             if order == 0:
                 return law.log_density - math.log(2 * b)
             if order == 1:
@@ -52,16 +53,16 @@ class Laplace(Symmetric1D):
 
         return [one(order) for order in orders]
 
-    def _half_log_sf(self, z: Tensor, a: float, sigma: float) -> Tensor:
+    def _half_log_sf(self, z: Array, a: float, sigma: float) -> Array:
         b = a * self.scale
         if sigma == 0:
             return -z / b - math.log(2)
         # sf = phi(t) [m(t) + (m(R - t) - m(R + t))/2], each log m with its mode's value put back
         t, ratio = z / sigma, sigma / b
         near, far, here = (TruncatedNormal.at(y) for y in (ratio - t, ratio + t, t))
-        leading = torch.where(t < ratio, log_normal_density(t), -ratio * (t - ratio / 2) - _LOG_ROOT)
-        difference = torch.log(near.mass) + torch.log(-torch.expm1(-_gap(near, far))) - math.log(2)
-        return torch.logaddexp(leading + difference, log_normal_density(t) + torch.log(here.mass))
+        leading = np.where(t < ratio, log_normal_density(t), -ratio * (t - ratio / 2) - _LOG_ROOT)
+        difference = np.log(near.mass) + np.log(-np.expm1(-_gap(near, far))) - math.log(2)
+        return np.logaddexp(leading + difference, log_normal_density(t) + np.log(here.mass))
 
     def _half_landmarks(self, a: float, sigma: float) -> Tensor:
         b = a * self.scale
@@ -97,34 +98,37 @@ _LOG_ROOT = 0.5 * math.log(2 * math.pi)
 class _Smoothed:
     """The law at t >= 0 for one R: its parts, each computed at most once."""
 
-    def __init__(self, t: Tensor, ratio: float) -> None:
+    def __init__(self, t: Array, ratio: float) -> None:
         self.t, self.ratio = t, ratio
         self.near, self.far = TruncatedNormal.at(ratio - t), TruncatedNormal.at(ratio + t)
 
     @cached_property
-    def gap(self) -> Tensor:
+    def gap(self) -> Array:
         """D(t)."""
         return _gap(self.near, self.far)
 
     @property
-    def log_density(self) -> Tensor:
+    def log_density(self) -> Array:
         """log phi(t) + log m(R - t) + log(1 + e^-D); beyond t = R the mode of the first product is inside."""
         t, ratio = self.t, self.ratio
-        leading = torch.where(t < ratio, -0.5 * t * t, -ratio * (t - ratio / 2)) - _LOG_ROOT
-        return leading + torch.log(self.near.mass) + torch.log1p(torch.exp(-self.gap))
+        leading = np.where(t < ratio, -0.5 * t * t, -ratio * (t - ratio / 2)) - _LOG_ROOT
+        return leading + np.log(self.near.mass) + np.log1p(np.exp(-self.gap))
 
     @cached_property
-    def tanh(self) -> Tensor:
+    def tanh(self) -> Array:
         """tanh D/2, in relative terms down to t = 0."""
+        value = np.tanh(self.gap / 2)
         small = self.t <= max(1.0, self.ratio / 2)
-        return torch.where(small, _small_tanh(self.near, self.t), torch.tanh(self.gap / 2))
+        if small.any():
+            value[small] = _small_tanh(self.near.only(small), self.t[small])
+        return value
 
     @cached_property
-    def sech2(self) -> Tensor:
+    def sech2(self) -> Array:
         """1 - tanh(D/2)^2, without the difference."""
-        return 4 * torch.exp(-self.gap) / (1 + torch.exp(-self.gap)) ** 2
+        return 4 * np.exp(-self.gap) / (1 + np.exp(-self.gap)) ** 2
 
-    def tanh_derivative(self, order: int) -> Tensor:
+    def tanh_derivative(self, order: int) -> Array:
         """(d/dt)^order tanh u, order 1..3, u = D/2."""
         u1 = (self.near.mean() + self.far.mean()) / 2
         if order == 1:
@@ -137,18 +141,18 @@ class _Smoothed:
         return self.sech2 * third
 
 
-def _gap(near: TruncatedNormal, far: TruncatedNormal) -> Tensor:
+def _gap(near: TruncatedNormal, far: TruncatedNormal) -> Array:
     """D = log m(R - t) - log m(R + t) for t >= 0."""
-    gap = 0.5 * near.y.clamp_max(0.0) ** 2 + torch.log(near.mass) - torch.log(far.mass)
-    return gap.clamp_min(0.0)
+    gap = 0.5 * np.minimum(near.y, 0.0) ** 2 + np.log(near.mass) - np.log(far.mass)
+    return np.maximum(gap, 0.0)
 
 
-def _small_tanh(near: TruncatedNormal, t: Tensor) -> Tensor:
+def _small_tanh(near: TruncatedNormal, t: Array) -> Array:
     """tanh(D/2) = (m(R - t) - m(R + t))/(m(R - t) + m(R + t)), as integrals of one sign.
 
     The law S at R - t weighted by exp(-2 t s) is the one at R + t; accurate in relative terms down
     to t = 0 as long as that weight is resolved by the nodes (t <= max(1, R/2)).
     """
-    s = near.s + (-near.y).clamp_min(0.0).unsqueeze(-1)
-    lost = torch.expm1(-2 * t.unsqueeze(-1) * s)
-    return -near.expectation(lost) / (2 + near.expectation(lost))
+    s = near.s + np.maximum(-near.y, 0.0)
+    lost = near.expectation(np.expm1(-2 * t * s))
+    return -lost / (2 + lost)

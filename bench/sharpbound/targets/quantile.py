@@ -23,8 +23,15 @@ _NOISE = 1e-15
 """Rounding in log P(tail): a smaller gap carries no information."""
 
 
-def invert_log_tail(target: Target1D, log_p: Tensor, a: float, sigma: float, *, upper: bool) -> Tensor:
+_FAR = torch.sinh(torch.linspace(-_FARTHEST, _FARTHEST, _FARTHEST + 1, dtype=torch.float64))
+
+
+def invert_log_tail(
+    target: Target1D, log_p: Tensor, a: float, sigma: float, *, upper: bool, accuracy: float = _NOISE
+) -> Tensor:
     """The x with log_cdf(x) = log_p, or log_sf(x) = log_p if ``upper``; shape of ``log_p``.
+
+    ``accuracy`` : of log_p, relative to 1 + |log_p|; by default that of the last bit.
 
     The tail at knots that are landmarks near the law and geometric far from it (to 1e299) brackets
     every root at once; Newton on log P(tail), which is smooth where P itself underflows, then
@@ -35,21 +42,19 @@ def invert_log_tail(target: Target1D, log_p: Tensor, a: float, sigma: float, *, 
     x = torch.empty_like(log_p)
     # Above the median the other tail is the accurate one.
     near = log_p <= math.log(0.5)
-    x[near] = _invert(target, log_p[near], a, sigma, upper)
-    x[~near] = _invert(target, torch.log(-torch.expm1(log_p[~near])), a, sigma, not upper)
+    x[near] = _invert(target, log_p[near], a, sigma, upper, accuracy)
+    x[~near] = _invert(target, torch.log(-torch.expm1(log_p[~near])), a, sigma, not upper, accuracy)
     return x
 
 
-def _invert(target: Target1D, log_p: Tensor, a: float, sigma: float, upper: bool) -> Tensor:
+def _invert(target: Target1D, log_p: Tensor, a: float, sigma: float, upper: bool, accuracy: float) -> Tensor:
     if log_p.numel() == 0:
         return log_p.clone()
     sign = -1.0 if upper else 1.0
     tail = target.log_sf if upper else target.log_cdf
     marks = target.landmarks(a, sigma)
     centre, scale = marks[len(marks) // 2], max(float(marks[-1] - marks[0]), sigma)
-    far = centre + scale * torch.sinh(
-        torch.linspace(-_FARTHEST, _FARTHEST, _FARTHEST + 1, dtype=torch.float64)
-    )
+    far = centre + scale * _FAR
 
     def rising(x: Tensor) -> tuple[Tensor, Tensor]:
         """The points and sign log P(tail) there, which rises; x/a overflows at the farthest where a is tiny."""
@@ -77,7 +82,7 @@ def _invert(target: Target1D, log_p: Tensor, a: float, sigma: float, upper: bool
         low, high = torch.where(gap >= 0, low, x), torch.where(gap >= 0, x, high)
         # d log P(tail)/dx = +- p(x)/P(tail)
         newton = x - gap * torch.exp(log_tail - target.derivative(x, a, sigma, 0))
-        done = ((newton - x).abs() <= _EPS * x.abs()) | (gap.abs() <= _NOISE * (1 + log_p[active].abs()))
+        done = ((newton - x).abs() <= _EPS * x.abs()) | (gap.abs() <= accuracy * (1 + log_p[active].abs()))
         # Newton must stay inside (but for rounding at a root that is a knot) and its steps must keep
         # halving, or else the bracket is halved.
         slack = 1e-6 * (high - low)

@@ -12,17 +12,18 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import torch
+from scipy import special
 from scipy.optimize import brentq
-from scipy.special import betaln
 from torch import Tensor
-from torch.special import log_ndtr
 
+from sharpbound.numerics.stable import log_sum_exp
 from sharpbound.targets import parameters
 from sharpbound.targets.base import Moments
 from sharpbound.targets.facts import Facts
 from sharpbound.targets.scale_mixture import scale_mixture_derivatives
-from sharpbound.targets.symmetric import Symmetric1D
+from sharpbound.targets.symmetric import Array, Symmetric1D
 
 _CUT = 45.0
 """Weights below e^-45 of the largest are left out."""
@@ -44,62 +45,61 @@ class StudentT(Symmetric1D):
         self.nu = parameters.number(nu, "nu", above=0.0, least=LEAST_NU)
         self.centre = self.loc = parameters.number(loc, "loc")
         self.scale = parameters.number(scale, "scale", above=0.0)
-        self._log_constant = -float(betaln(self.nu / 2, 0.5)) - 0.5 * math.log(self.nu)
+        self._log_constant = -float(special.betaln(self.nu / 2, 0.5)) - 0.5 * math.log(self.nu)
         # Left end: where the log weight (nu/2)(e^(-2u) - 1 + 2u) below its peak is _CUT.
         self._start = brentq(lambda u: math.expm1(-2 * u) + 2 * u - 2 * _CUT / self.nu, -20.0, 0.0)
 
-    def _nodes(self, reach: float, a: float, sigma: float) -> tuple[Tensor, Tensor]:
+    def _nodes(self, reach: float, a: float, sigma: float) -> tuple[Array, Array]:
         """Log weights and X0 variances of the scale mixture, for |x - a loc| <= reach."""
         nu = self.nu
         # u = t + e^(t - bend) turns the last stretch, e^(-nu u) alone, into a double exponential.
         bend = max(0.0, math.log(max(reach, sigma, a * self.scale) / (a * self.scale))) + 4.0
         step = min(0.12, 0.5 / math.sqrt(2 * (nu + 1)))
-        t = torch.arange(self._start, bend + math.log1p(_CUT / nu), step, dtype=torch.float64)
-        stretch = torch.exp(t - bend)
+        t = np.arange(self._start, bend + math.log1p(_CUT / nu), step)
+        stretch = np.exp(t - bend)
         u = t + stretch
-        log_w = -0.5 * nu * (torch.expm1(-2 * u) + 2 * u) + torch.log1p(stretch)
-        variances = self.scale**2 * torch.exp(2 * u.clamp_max(_LARGEST_LOG))
-        return torch.log_softmax(log_w, 0), variances
+        log_w = -0.5 * nu * (np.expm1(-2 * u) + 2 * u) + np.log1p(stretch)
+        variances = self.scale**2 * np.exp(2 * np.minimum(u, _LARGEST_LOG))
+        return log_w - log_sum_exp(log_w), variances
 
-    def _half_derivatives(self, z: Tensor, a: float, sigma: float, orders: Sequence[int]) -> list[Tensor]:
+    def _half_derivatives(self, z: Array, a: float, sigma: float, orders: Sequence[int]) -> list[Array]:
         b = a * self.scale
         far = z > _FARTHEST * (1 + self.nu) * max(b, sigma)
-        if sigma == 0 or bool(far.all()):
+        if sigma == 0 or far.all():
             return [self._exact_derivative(z, b, order) for order in orders]
-        near = torch.where(far, 0.0, z)
+        near = np.where(far, 0.0, z)
         log_w, variances = self._nodes(float(near.max()), a, sigma)
         mixed = scale_mixture_derivatives(near, orders, log_w, variances, a, sigma)
-        if not bool(far.any()):
+        if not far.any():
             return mixed
         exact = [self._exact_derivative(z, b, order) for order in orders]
-        return [torch.where(far, *pair) for pair in zip(exact, mixed, strict=True)]
+        return [np.where(far, *pair) for pair in zip(exact, mixed, strict=True)]
 
-    def _exact_derivative(self, z: Tensor, b: float, order: int) -> Tensor:
+    def _exact_derivative(self, z: Array, b: float, order: int) -> Array:
         """(d/dz)^order log p of b times the standard law: y/(nu + y^2) = Re 1/(y + i sqrt(nu)), in polar form."""
         y, root = z / b, math.sqrt(self.nu)
-        r = torch.hypot(y, torch.full_like(y, root))
+        r = np.hypot(y, root)
         if order == 0:
-            small = torch.log1p((y / root).clamp_max(1.0) ** 2) / 2
-            log_r = torch.where(y < root, small, torch.log(r / root))
+            small = np.log1p(np.minimum(y / root, 1.0) ** 2) / 2
+            log_r = np.where(y < root, small, np.log(r / root))
             return self._log_constant - (self.nu + 1) * log_r - math.log(b)
-        angle = torch.atan2(torch.full_like(y, root), y)
+        angle = np.arctan2(root, y)
         sign = (-1) ** order * math.factorial(order - 1)
-        return (self.nu + 1) * sign * torch.cos(order * angle) / r**order / b**order
+        return (self.nu + 1) * sign * np.cos(order * angle) / r**order / b**order
 
-    def _half_log_sf(self, z: Tensor, a: float, sigma: float) -> Tensor:
+    def _half_log_sf(self, z: Array, a: float, sigma: float) -> Array:
         b = a * self.scale
         far = z > _FARTHEST * (1 + self.nu) * max(b, sigma)
-        near = torch.where(far, 0.0, z)
-        log_w, variances = self._nodes(float(near.max()) if near.numel() else 0.0, a, sigma)
-        std = torch.sqrt(a * a * variances + sigma * sigma)
+        near = np.where(far, 0.0, z)
+        log_w, variances = self._nodes(near.max(initial=0.0), a, sigma)
+        std = np.sqrt(a * a * variances + sigma * sigma)
         block = max(1, (1 << 17) // len(std))
-        parts = [
-            torch.logsumexp(log_w + log_ndtr(-part.unsqueeze(-1) / std), -1)
-            for part in near.reshape(-1).split(block)
-        ]
-        mixed = torch.cat(parts).reshape(z.shape)
+        mixed = np.empty_like(near)
+        for i in range(0, near.size, block):
+            part = near[i : i + block, None]
+            mixed[i : i + block] = log_sum_exp(log_w + special.log_ndtr(-part / std))
         # sf(y) = y p(y)/nu (1 + O(nu/y^2))
-        return torch.where(far, self._exact_derivative(z, b, 0) + torch.log(z / self.nu), mixed)
+        return np.where(far, self._exact_derivative(z, b, 0) + np.log(z / self.nu), mixed)
 
     def _half_landmarks(self, a: float, sigma: float) -> Tensor:
         powers = 2.0 ** torch.arange(-2, 11, dtype=torch.float64)

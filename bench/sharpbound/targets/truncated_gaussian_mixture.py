@@ -19,23 +19,26 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
+from scipy import special
 from torch import Tensor
-from torch.special import log_ndtr
 
 from sharpbound.numerics.gauss import gauss_legendre
+from sharpbound.numerics.stable import log_sum_exp
 from sharpbound.targets import parameters
 from sharpbound.targets.base import Moments, Target1D
 from sharpbound.targets.facts import Facts, of_mixture
 from sharpbound.targets.gaussian_mixture_line import bends_up_between, mixture_derivatives, thinned
 from sharpbound.targets.symmetric import log_normal_density
-from sharpbound.targets.truncated_normal import TruncatedNormal
+from sharpbound.targets.truncated_normal import Array, TruncatedNormal
 from sharpbound.targets.uniform import log_mass_derivative
 
 _DEEP = -2.0
 """Standard deviations from the nearer end (inside) from where the closed form loses no digits."""
-_NODES, _WEIGHTS = (torch.tensor(v) for v in gauss_legendre(16))
-_STEPS = torch.tensor([-9.5, -6.5, -4.0, -2.0, 0.0, 2.0, 4.0, 6.5, 9.5], dtype=torch.float64)
+_NODES, _WEIGHTS = gauss_legendre(16)
+_STEPS = np.array([-9.5, -6.5, -4.0, -2.0, 0.0, 2.0, 4.0, 6.5, 9.5])
 """Ends of the panels of a tail integral, in units of each scale that its integrand has."""
 _OFFSETS = torch.tensor([0.0, 0.5, 1.0, 2.0, 3.0, 5.0, 8.0, 13.0], dtype=torch.float64)
 _BLOCK = 1 << 12
@@ -75,63 +78,74 @@ class TruncatedGaussianMixture(Target1D):
         self.variances = self.stds**2
         if not bool(((self.variances > 0) & self.variances.isfinite()).all()):
             raise parameters.mistake("stds", "must have squares that are positive and finite")
+        self._m, self._c = self.means.numpy(), self.variances.numpy()
         # each component seen from the end nearer to its mean, +1 for high and -1 for low
-        side = _side(self.means, self.low, self.high)
-        y = torch.where(side > 0, self.means - self.high, self.low - self.means) / self.stds
-        kept = TruncatedNormal.at(y, (self.high - self.low) / self.stds)
-        log_shares = torch.log(self.weights) + log_normal_density(y.clamp_min(0.0)) + torch.log(kept.mass)
-        self.log_mass = torch.logsumexp(log_shares, 0)
+        side, std = _side(self._m, self.low, self.high), self.stds.numpy()
+        y = np.where(side > 0, self._m - self.high, self.low - self._m) / std
+        kept = TruncatedNormal.at(y, (self.high - self.low) / std)
+        log_weights = np.log(self.weights.numpy())
+        with np.errstate(divide="ignore"):
+            log_shares = log_weights + log_normal_density(np.maximum(y, 0.0)) + np.log(kept.mass)
+        self.log_mass = float(log_sum_exp(log_shares))
         """log Z, Z the probability that the mixture gives to the interval."""
-        if not bool(self.log_mass.isfinite()):
+        if not math.isfinite(self.log_mass):
             raise parameters.mistake("means", "are too far from the interval: the mixture has no mass there")
-        self.log_weights = torch.log(self.weights) - self.log_mass
-        self.shares = torch.exp(log_shares - self.log_mass)
+        self._log_w = log_weights - self.log_mass
+        self.shares = torch.from_numpy(np.exp(log_shares - self.log_mass))
         """Weights of the components in X0."""
         end = _end(side, self.low, self.high)
-        self._centres = end - side * self.stds * kept.mean()
-        self._spreads = self.variances * kept.cumulant(2)
+        self._centres = torch.from_numpy(end - side * std * kept.mean())
+        self._spreads = torch.from_numpy(self._c * kept.cumulant(2))
 
     def _derivatives(self, x: Tensor, a: float, sigma: float, orders: Sequence[int]) -> list[Tensor]:
         if sigma == 0:
             return self._without_noise(x, a, orders)
-        parts = [self._block(part, a, sigma, orders) for part in x.reshape(-1).split(_BLOCK)]
-        return [torch.cat(of_order).reshape(x.shape) for of_order in zip(*parts, strict=True)]
+        flat = x.detach().numpy().reshape(-1)
+        with np.errstate(all="ignore"):
+            parts = [
+                self._block(flat[i : i + _BLOCK], a, sigma, orders)
+                for i in range(0, max(flat.size, 1), _BLOCK)
+            ]
+        whole = [np.concatenate(of_order) for of_order in zip(*parts, strict=True)]
+        return [torch.from_numpy(values.reshape(x.shape)) for values in whole]
 
     def _without_noise(self, x: Tensor, a: float, orders: Sequence[int]) -> list[Tensor]:
         outside = (x < a * self.low) | (x > a * self.high)
-        values = mixture_derivatives(x, orders, self.log_weights, self.means, self.variances, a, 0.0)
+        log_w = torch.from_numpy(self._log_w)
+        values = mixture_derivatives(x, orders, log_w, self.means, self.variances, a, 0.0)
         return [
             value.masked_fill(outside, -math.inf if order == 0 else math.nan)
             for order, value in zip(orders, values, strict=True)
         ]
 
-    def _block(self, x: Tensor, a: float, sigma: float, orders: Sequence[int]) -> list[Tensor]:
+    def _block(self, x: Array, a: float, sigma: float, orders: Sequence[int]) -> list[Array]:
         terms = _Terms.at(self, x, a, sigma)
-        log_ratio = terms.log_weight - terms.log_weight.amax(-1, keepdim=True)
-        leader = log_ratio.argmax(-1, keepdim=True)
+        top = terms.log_weight.max(0)
+        pi = np.exp(terms.log_weight - top)
+        mass = pi.sum(0)
         found = {}
         if 0 in orders:
-            top = terms.log_weight.amax(-1) + torch.logsumexp(log_ratio, -1)
-            found[0] = top - 0.5 * (terms.z / sigma) ** 2
+            found[0] = top + np.log(mass) - 0.5 * (terms.z / sigma) ** 2
         if max(orders) == 0:
             return [found[0] for _ in orders]
-        pi = torch.softmax(log_ratio, -1)
-        mean_slope = (pi * terms.slope).sum(-1)
+        pi /= mass
+        slope = terms.slope
+        mean_slope = (pi * slope).sum(0)
         found[1] = mean_slope - terms.z / sigma**2
         if max(orders) > 1:
-            reference, bend = terms.bend(leader)
-            mean_bend = (pi * bend).sum(-1)
-            s = terms.slope - mean_slope.unsqueeze(-1)
-            variance = (pi * s * s).sum(-1)
+            reference, bend = terms.bend(pi.argmax(0)[None])
+            mean_bend = (pi * bend).sum(0)
+            s = slope - mean_slope
+            variance = (pi * s * s).sum(0)
             found[2] = variance + (mean_bend + reference)
         if max(orders) > 2:
-            b = bend - mean_bend.unsqueeze(-1)
+            b = bend - mean_bend
             third = terms.higher(3)
-            mean_third = (pi * third).sum(-1)
-            found[3] = mean_third + (pi * s * (3 * b + s * s)).sum(-1)
+            mean_third = (pi * third).sum(0)
+            found[3] = mean_third + (pi * s * (3 * b + s * s)).sum(0)
         if max(orders) > 3:
-            rest = 4 * s * (third - mean_third.unsqueeze(-1)) + 3 * b * b + 6 * s * s * b + (s * s) ** 2
-            found[4] = (pi * (terms.higher(4) + rest)).sum(-1) - 3 * variance**2
+            rest = 4 * s * (third - mean_third) + 3 * b * b + 6 * s * s * b + (s * s) ** 2
+            found[4] = (pi * (terms.higher(4) + rest)).sum(0) - 3 * variance**2
         return [found[order] for order in orders]
 
     def log_cdf(self, x: Tensor, a: float, sigma: float) -> Tensor:
@@ -143,15 +157,14 @@ class TruncatedGaussianMixture(Target1D):
     def _log_tail(self, x: Tensor, a: float, sigma: float, sign: float) -> Tensor:
         """log P(sign (a X0 + sigma W) > x)."""
         low, high = (self.low, self.high) if sign > 0 else (-self.high, -self.low)
-        means = sign * self.means
-        parts = [
-            torch.logsumexp(
-                self.log_weights + _log_tails(part.unsqueeze(-1), a, sigma, means, self.variances, low, high),
-                -1,
-            )
-            for part in x.reshape(-1).split(_BLOCK)
-        ]
-        return torch.cat(parts).reshape(x.shape).clamp_max(0.0)
+        flat = x.numpy().reshape(-1)
+        out = np.empty_like(flat)
+        with np.errstate(all="ignore"):
+            for i in range(0, flat.size, _BLOCK):
+                part = flat[i : i + _BLOCK, None]
+                log_tails = _log_tails(part, a, sigma, sign * self._m, self._c, low, high)
+                out[i : i + _BLOCK] = log_sum_exp(self._log_w + log_tails)
+        return torch.from_numpy(np.minimum(out, 0.0).reshape(x.shape))
 
     def landmarks(self, a: float, sigma: float) -> Tensor:
         ends = a * torch.tensor([self.low, self.high], dtype=torch.float64)
@@ -208,64 +221,68 @@ class TruncatedGaussianMixture(Target1D):
 
 @dataclass(frozen=True)
 class _Terms:
-    """The terms of p at points x, as (points, components), less -z^2/(2 sigma^2) and its derivatives."""
+    """The terms of p at points x, as (components, points), less -z^2/(2 sigma^2) and its derivatives."""
 
-    z: Tensor
-    log_weight: Tensor
-    slope: Tensor
+    z: Array
+    log_weight: Array
+    base: Array
+    """d/dx of the term without its mass."""
     mass: _Masses
-    rate: Tensor
+    rate: Array
     """dy/dx."""
-    variances: Tensor
-    """v_k."""
-    gains: Tensor
-    """1/sigma^2 - 1/v_k."""
+    variances: Array
+    """v_k, (components, 1)."""
+    gains: Array
+    """1/sigma^2 - 1/v_k, (components, 1)."""
 
     @classmethod
-    def at(cls, target: TruncatedGaussianMixture, x: Tensor, a: float, sigma: float) -> _Terms:
-        low, high, m, c = target.low, target.high, target.means, target.variances
+    def at(cls, target: TruncatedGaussianMixture, x: Array, a: float, sigma: float) -> _Terms:
+        low, high, m, c = target.low, target.high, target._m[:, None], target._c[:, None]
         v = a * a * c + sigma * sigma
         gains = a * a * c / (sigma * sigma * v)
-        tau = torch.sqrt(c / v) * sigma
-        nearest = (x / a).clamp(low, high) if a > 0 else torch.full_like(x, high)
-        z = torch.where((nearest > low) & (nearest < high), 0.0, x - a * nearest)
-        x, near = x.unsqueeze(-1), nearest.unsqueeze(-1)
+        tau = np.sqrt(c / v) * sigma
+        near = np.clip(x / a, low, high) if a > 0 else np.full_like(x, high)
+        z = np.where((near > low) & (near < high), 0.0, x - a * near)
         side = _side(m + a * c * (x - a * m) / v, low, high)
         end = _end(side, low, high)
         # (mu - end)/tau, without the difference of large numbers where x is far
         y = side * (a * (x - a * end) / (sigma * sigma) - (end - m) / c) * tau
         rate = side * a * tau / (sigma * sigma)
-        mass = _Masses.at(y, ((high - low) / tau).expand(y.shape))
+        mass = _Masses.at(y, np.broadcast_to((high - low) / tau, y.shape))
 
-        far = z.unsqueeze(-1)
         to_end, to_mean = a * (near - end), a * (near - m)
-        inner = 0.5 * far * far * gains - (far + to_mean / 2) * to_mean / v - 0.5 * torch.log(2 * math.pi * v)
+        inner = 0.5 * z * z * gains - (z + to_mean / 2) * to_mean / v - 0.5 * np.log(2 * math.pi * v)
         outer = (
             -0.5 * (end - m) ** 2 / c
-            - 0.5 * torch.log(2 * math.pi * c)
-            - (far + to_end / 2) * to_end / (sigma * sigma)
+            - 0.5 * np.log(2 * math.pi * c)
+            - (z + to_end / 2) * to_end / (sigma * sigma)
             - math.log(sigma * math.sqrt(2 * math.pi))
-            + torch.log(tau)
+            + np.log(tau)
         )
-        log_weight = target.log_weights + torch.where(mass.inside, inner, outer) + mass.derivative(0)
-        base = torch.where(mass.inside, far * gains - to_mean / v, -to_end / (sigma * sigma))
-        return cls(z, log_weight, base + rate * mass.derivative(1), mass, rate, v, gains)
+        log_weight = target._log_w[:, None] + np.where(mass.inside, inner, outer) + mass.derivative(0)
+        base = np.where(mass.inside, z * gains - to_mean / v, -to_end / (sigma * sigma))
+        return cls(z, log_weight, base, mass, rate, v, gains)
 
-    def bend(self, leader: Tensor) -> tuple[Tensor, Tensor]:
-        """(r, second derivatives less r): r that of the leading term's normal factor, shapes (...), (..., K)."""
+    @property
+    def slope(self) -> Array:
+        """First derivatives of the terms' logarithms."""
+        return self.base + self.rate * self.mass.derivative(1)
+
+    def bend(self, leader: NDArray[np.intp]) -> tuple[Array, Array]:
+        """(r, second derivatives less r): r that of the leading term's normal factor, (points,), (K, points)."""
         precision = 1 / self.variances
         # 1/sigma^2 is exact in its own terms: gains + precision would round it
-        at_leader, gain = precision[leader], self.gains[leader]
-        leads_inside = self.mass.inside.gather(-1, leader)
-        reference = torch.where(leads_inside, -at_leader, -(at_leader + gain))
-        base = torch.where(
+        at_leader, gain = precision[leader, 0], self.gains[leader, 0]
+        leads_inside = np.take_along_axis(self.mass.inside, leader, 0)
+        reference = np.where(leads_inside, -at_leader, -(at_leader + gain))
+        base = np.where(
             self.mass.inside,
-            torch.where(leads_inside, at_leader - precision, self.gains),
-            torch.where(leads_inside, -gain, 0.0),
+            np.where(leads_inside, at_leader - precision, self.gains),
+            np.where(leads_inside, -gain, 0.0),
         )
-        return reference.squeeze(-1), self.rate**2 * self.mass.derivative(2) + base
+        return reference[0], self.rate**2 * self.mass.derivative(2) + base
 
-    def higher(self, order: int) -> Tensor:
+    def higher(self, order: int) -> Array:
         """Derivatives of order 3 or 4: those of the mass alone."""
         return self.rate**order * self.mass.derivative(order)
 
@@ -277,27 +294,28 @@ class _Masses:
     Inside, both ends are more than 2 standard deviations away: the term is a normal density, slightly cut.
     """
 
-    y: Tensor
-    length: Tensor
-    inside: Tensor
-    edges: list[tuple[Tensor, TruncatedNormal]]
+    y: Array
+    length: Array
+    inside: NDArray[np.bool_]
+    edges: list[tuple[NDArray[np.bool_], TruncatedNormal]]
     """The other entries, as masks, with the law of S there: those before the end and those beyond it."""
 
     @classmethod
-    def at(cls, y: Tensor, length: Tensor) -> _Masses:
+    def at(cls, y: Array, length: Array) -> _Masses:
         inside = (y < _DEEP) & (length > -2 * _DEEP)
-        edges = []
-        for mask in (~inside & (y < 0), y >= 0):
-            if bool(mask.any()):
-                edges.append((mask, TruncatedNormal.at(y[mask], length[mask])))
+        edges = [
+            (mask, TruncatedNormal.at(y[mask], length[mask]))
+            for mask in (~inside & (y < 0), y >= 0)
+            if mask.any()
+        ]
         return cls(y, length, inside, edges)
 
-    def derivative(self, order: int) -> Tensor:
-        out = torch.full_like(self.y, math.nan)
+    def derivative(self, order: int) -> Array:
+        out = np.full_like(self.y, math.nan)
         out[self.inside] = log_mass_derivative(self.y[self.inside], self.length[self.inside], order)
         for mask, kept in self.edges:
             if order == 0:
-                out[mask] = torch.log(kept.mass) + 0.5 * kept.y.clamp_max(0.0) ** 2
+                out[mask] = np.log(kept.mass) + 0.5 * np.minimum(kept.y, 0.0) ** 2
             elif order == 1:
                 out[mask] = -kept.mean()
             else:
@@ -305,70 +323,68 @@ class _Masses:
         return out
 
 
-def _log_tails(x: Tensor, a: float, sigma: float, m: Tensor, c: Tensor, low: float, high: float) -> Tensor:
-    """log int_low^high N(u; m, c) P(a u + sigma W > x) du for x (..., 1), components (K,): (..., K)."""
+def _log_tails(x: Array, a: float, sigma: float, m: Array, c: Array, low: float, high: float) -> Array:
+    """log int_low^high N(u; m, c) P(a u + sigma W > x) du for x (n, 1), components (K,): (n, K)."""
     if sigma == 0:
-        start = (x / a).clamp(low, high)
-        return _log_interval((start - m) / torch.sqrt(c), (high - start) / torch.sqrt(c))
+        start = np.clip(x / a, low, high)
+        return _log_interval((start - m) / np.sqrt(c), (high - start) / np.sqrt(c))
     v = a * a * c + sigma * sigma
-    tau = torch.sqrt(c / v) * sigma
+    tau = np.sqrt(c / v) * sigma
     y = (a * (x - a * high) / (sigma * sigma) - (high - m) / c) * tau
     t = (x - a * high) / sigma
     # far to the right: the density's own nodes, measured from the end, times the Mills ratio
     beyond = (y >= 0) & (t >= 0)
-    kept = TruncatedNormal.at(y.clamp_min(0.0), (high - low) / tau)
-    u = t.clamp_min(0.0).unsqueeze(-1) + (a / sigma * tau).unsqueeze(-1) * kept.s
-    mills = torch.special.erfcx(u / math.sqrt(2)) / 2
+    kept = TruncatedNormal.at(np.maximum(y, 0.0), (high - low) / tau)
+    u = np.maximum(t, 0.0) + (a / sigma * tau) * kept.s
+    mills = special.erfcx(u / math.sqrt(2)) / 2
     far = (
         -0.5 * (high - m) ** 2 / c
-        - 0.5 * torch.log(2 * math.pi * c)
-        + torch.log(tau)
+        - 0.5 * np.log(2 * math.pi * c)
+        + np.log(tau)
         - 0.5 * t * t
-        + torch.log((kept.weights * mills).sum(-1))
+        + np.log((kept.weights * mills).sum(0))
     )
-    if bool(beyond.all()):
+    if beyond.all():
         return far
     # elsewhere: panels around the mean, the posterior mean, the step of the tail and the end
-    std = torch.sqrt(c)
+    std = np.sqrt(c)
     mu = m + a * c * (x - a * m) / v
-    places = [((m + 0 * x), std), (mu, tau)]
+    places = [(m + 0 * x, std), (mu, tau)]
     if a > 0:
-        places.append(((x / a).expand(mu.shape), torch.full_like(std, sigma / a)))
-    marks = [centre.unsqueeze(-1) + scale.unsqueeze(-1) * _STEPS for centre, scale in places]
-    rising = y.clamp_min(0.0)
-    stop = 90 / (torch.sqrt(rising * rising + 90) + rising) * tau
-    marks.append(high - stop.unsqueeze(-1) * torch.tensor([0.05, 0.2, 0.5, 1.0], dtype=torch.float64))
-    marks += [torch.full((*mu.shape, 1), end, dtype=torch.float64) for end in (low, high)]
-    grid = torch.cat(marks, -1).clamp(low, high).sort(-1).values
-    half = grid.diff(dim=-1) / 2
-    used = (half > 0) & ~beyond.unsqueeze(-1)
-    component = torch.arange(len(m)).unsqueeze(-1).expand(half.shape)[used]
-    point = x.unsqueeze(-1).expand(half.shape)[used]
-    nodes = grid[..., :-1][used].unsqueeze(-1) + half[used].unsqueeze(-1) * (1 + _NODES)
+        places.append((np.broadcast_to(x / a, mu.shape), np.full_like(std, sigma / a)))
+    marks = [centre[..., None] + scale[..., None] * _STEPS for centre, scale in places]
+    rising = np.maximum(y, 0.0)
+    stop = 90 / (np.sqrt(rising * rising + 90) + rising) * tau
+    marks.append(high - stop[..., None] * np.array([0.05, 0.2, 0.5, 1.0]))
+    marks += [np.full((*mu.shape, 1), end) for end in (low, high)]
+    grid = np.sort(np.clip(np.concatenate(marks, -1), low, high), -1)
+    half = np.diff(grid, axis=-1) / 2
+    used = (half > 0) & ~beyond[..., None]
+    where, component, _ = np.nonzero(used)
+    nodes = grid[..., :-1][used][:, None] + half[used][:, None] * (1 + _NODES)
     log_f = (
-        torch.log(half[used].unsqueeze(-1) * _WEIGHTS)
-        - 0.5 * ((nodes - m[component].unsqueeze(-1)) / std[component].unsqueeze(-1)) ** 2
-        + log_ndtr((a * nodes - point.unsqueeze(-1)) / sigma)
+        np.log(half[used][:, None] * _WEIGHTS)
+        - 0.5 * ((nodes - m[component][:, None]) / std[component][:, None]) ** 2
+        + special.log_ndtr((a * nodes - x[where]) / sigma)
     )
-    panels = torch.full_like(half, -math.inf)
-    panels[used] = torch.logsumexp(log_f, -1)
-    near = torch.logsumexp(panels, -1) - 0.5 * torch.log(2 * math.pi * c)
-    return torch.where(beyond, far, near)
+    panels = np.full_like(half, -math.inf)
+    panels[used] = log_sum_exp(log_f)
+    near = log_sum_exp(panels) - 0.5 * np.log(2 * math.pi * c)
+    return np.where(beyond, far, near)
 
 
-def _log_interval(start: Tensor, length: Tensor) -> Tensor:
+def _log_interval(start: Array, length: Array) -> Array:
     """log(Phi(start + length) - Phi(start)), in relative terms."""
-    y = torch.where(start + length / 2 < 0, -(start + length), start)
+    y = np.where(start + length / 2 < 0, -(start + length), start)
     kept = TruncatedNormal.at(y, length)
-    return log_normal_density(y.clamp_min(0.0)) + torch.log(kept.mass)
+    return log_normal_density(np.maximum(y, 0.0)) + np.log(kept.mass)
 
 
-def _side(x: Tensor, low: float, high: float) -> Tensor:
+def _side(x: Array, low: float, high: float) -> Array:
     """1 where ``high`` is the nearer end, else -1."""
-    return (2 * x >= low + high).double() * 2 - 1
+    return np.where(2 * x >= low + high, 1.0, -1.0)
 
 
-def _end(side: Tensor, low: float, high: float) -> Tensor:
+def _end(side: Array, low: float, high: float) -> Array:
     """``high`` where side is 1, ``low`` where it is -1: exactly, in float64."""
-    ends = torch.tensor([low, high], dtype=torch.float64)
-    return ends[(side > 0).long()]
+    return np.where(side > 0, high, low)

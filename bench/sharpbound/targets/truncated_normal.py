@@ -13,14 +13,16 @@ import math
 from dataclasses import dataclass
 from functools import cached_property
 
-import torch
-from torch import Tensor
+import numpy as np
+from numpy.typing import NDArray
 
 from sharpbound.numerics.gauss import gauss_legendre
 
+Array = NDArray[np.float64]
+
 # exp(-REACH^2/2) = 2.5e-20; 48 nodes integrate a normal density over 2*REACH to machine precision, and 28 a tail of it.
 _REACH = 9.5
-_WHOLE, _TAIL = ([torch.tensor(v) for v in gauss_legendre(n)] for n in (48, 28))
+_WHOLE, _TAIL = gauss_legendre(48), gauss_legendre(28)
 
 
 UNIT_RULE = (_WHOLE[0] + 1) / 2, _WHOLE[1] / 2
@@ -29,52 +31,73 @@ UNIT_RULE = (_WHOLE[0] + 1) / 2, _WHOLE[1] / 2
 
 @dataclass(frozen=True)
 class TruncatedNormal:
-    """S given y (...) and L: nodes ``s`` measured from its mode and unnormalised ``weights``, (..., n)."""
+    """S given y (...) and L: nodes ``s`` measured from its mode and unnormalised ``weights``, (n, ...)."""
 
-    y: Tensor
-    s: Tensor
-    weights: Tensor
+    y: Array
+    s: Array
+    weights: Array
 
     @classmethod
-    def at(cls, y: Tensor, length: Tensor | float = math.inf) -> TruncatedNormal:
-        """The law of S for y >= -length/2 (by symmetry no loss); a tensor of lengths broadcasts against y."""
-        rising = y.clamp_min(0.0)
-        mode = (-y).clamp_min(0.0)
-        start = y.clamp(-_REACH, 0.0)
+    def at(cls, y: Array, length: Array | float = math.inf) -> TruncatedNormal:
+        """The law of S for y >= -length/2 (by symmetry no loss); an array of lengths broadcasts against y."""
+        rising = np.maximum(y, 0.0)
+        start = np.clip(y, -_REACH, 0.0)
         # The positive root of rising*s + s^2/2 = REACH^2/2, without cancellation.
-        stop = _REACH**2 / (torch.sqrt(rising * rising + _REACH**2) + rising)
-        stop = torch.minimum(stop, length - mode)
-        half = ((stop - start) / 2).unsqueeze(-1)
-        nodes, weights = _TAIL if bool((y >= 0).all()) else _WHOLE
-        s = start.unsqueeze(-1) + half * (1 + nodes)
-        return cls(y, s, half * weights * torch.exp(-s * (0.5 * s + rising.unsqueeze(-1))))
+        stop = _REACH**2 / (np.sqrt(rising * rising + _REACH**2) + rising)
+        stop = np.minimum(stop, length - np.maximum(-y, 0.0))
+        half = (stop - start) / 2
+        rule = _TAIL if (y >= 0).all() else _WHOLE
+        nodes, weights = (values.reshape(-1, *(1,) * half.ndim) for values in rule)
+        s = half * (1 + nodes)
+        s += start
+        mass = 0.5 * s
+        mass += rising
+        mass *= s
+        np.exp(np.negative(mass, out=mass), out=mass)
+        mass *= half * weights
+        return cls(y, s, mass)
+
+    def only(self, which: NDArray[np.bool_]) -> TruncatedNormal:
+        """The law at some of the y (n,)."""
+        return TruncatedNormal(self.y[which], self.s[:, which], self.weights[:, which])
 
     @cached_property
-    def mass(self) -> Tensor:
+    def mass(self) -> Array:
         """int exp(-y s - s^2/2) ds * exp(-min(y, 0)^2/2): the normaliser less its value at the mode."""
-        return self.weights.sum(-1)
+        return self.weights.sum(0)
 
-    def expectation(self, f: Tensor) -> Tensor:
+    def expectation(self, f: Array) -> Array:
         """E f(S), for f at the nodes."""
-        return (self.weights * f).sum(-1) / self.mass
+        return np.einsum("n...,n...->...", self.weights, f) / self.mass
 
     @cached_property
-    def _from_mode(self) -> Tensor:
+    def _from_mode(self) -> Array:
         """E S - mode."""
         return self.expectation(self.s)
 
-    def mean_plus_y(self) -> Tensor:
+    @cached_property
+    def _squares(self) -> Array:
+        """(S - E S)^2 at the nodes."""
+        centred = self.s - self._from_mode
+        return centred * centred
+
+    def mean_plus_y(self) -> Array:
         """E S + y = E[Z | y < Z < y + L]."""
-        return self.y.clamp_min(0.0) + self._from_mode
+        return np.maximum(self.y, 0.0) + self._from_mode
 
-    def mean(self) -> Tensor:
+    def mean(self) -> Array:
         """E S."""
-        return (-self.y).clamp_min(0.0) + self._from_mode
+        return np.maximum(-self.y, 0.0) + self._from_mode
 
-    def cumulant(self, order: int) -> Tensor:
+    @cached_property
+    def variance(self) -> Array:
+        """The second cumulant of S."""
+        return self.expectation(self._squares)
+
+    def cumulant(self, order: int) -> Array:
         """The cumulant of S of order 2, 3 or 4."""
-        centred = self.s - self._from_mode.unsqueeze(-1)
-        if order < 4:
-            return self.expectation(centred**order)
-        squares = centred * centred
-        return self.expectation(squares * squares) - 3 * self.expectation(squares) ** 2
+        if order == 2:
+            return self.variance
+        if order == 3:
+            return self.expectation(self._squares * (self.s - self._from_mode))
+        return self.expectation(self._squares * self._squares) - 3 * self.variance**2

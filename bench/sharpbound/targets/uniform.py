@@ -6,14 +6,15 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import torch
+from scipy import special
 from torch import Tensor
-from torch.special import log_ndtr
 
 from sharpbound.targets import parameters
 from sharpbound.targets.base import Moments
 from sharpbound.targets.facts import Facts
-from sharpbound.targets.symmetric import Symmetric1D, log_normal_density
+from sharpbound.targets.symmetric import Array, Symmetric1D, log_normal_density
 from sharpbound.targets.truncated_normal import UNIT_RULE, TruncatedNormal
 
 _DEEP = -2.0
@@ -39,19 +40,19 @@ class Uniform(Symmetric1D):
             raise parameters.mistake("high", f"must be greater than low = {self.low:g}, got {self.high:g}")
         self.centre = (self.low + self.high) / 2
 
-    def _half_derivatives(self, z: Tensor, a: float, sigma: float, orders: Sequence[int]) -> list[Tensor]:
+    def _half_derivatives(self, z: Array, a: float, sigma: float, orders: Sequence[int]) -> list[Array]:
         width = a * (self.high - self.low)
         if sigma == 0:
             outside = z > width / 2
             flat = (-math.log(width), -math.inf), (0.0, math.nan)
             values = [flat[min(order, 1)] for order in orders]
-            return [torch.full_like(z, value).masked_fill(outside, none) for value, none in values]
+            return [np.where(outside, none, value) for value, none in values]
         y, length = (z - width / 2) / sigma, width / sigma
         kept = TruncatedNormal.at(y, length)
 
-        def one(order: int) -> Tensor:
+        def one(order: int) -> Array:
             if order == 0:
-                return log_normal_density(y.clamp_min(0.0)) + torch.log(kept.mass) - math.log(width)
+                return log_normal_density(np.maximum(y, 0.0)) + np.log(kept.mass) - math.log(width)
             if order == 1:
                 value = -kept.mean_plus_y()
             elif order == 2:
@@ -59,22 +60,22 @@ class Uniform(Symmetric1D):
             else:
                 value = kept.cumulant(order) * (-1) ** order
             if length > -2 * _DEEP:
-                value = torch.where(y < _DEEP, log_mass_derivative(y, length, order), value)
+                value = np.where(y < _DEEP, log_mass_derivative(y, length, order), value)
             return value / sigma**order
 
         return [one(order) for order in orders]
 
-    def _half_log_sf(self, z: Tensor, a: float, sigma: float) -> Tensor:
+    def _half_log_sf(self, z: Array, a: float, sigma: float) -> Array:
         width = a * (self.high - self.low)
         if sigma == 0:
-            return torch.log((0.5 - z / width).clamp_min(0.0))
+            return np.log(np.maximum(0.5 - z / width, 0.0))
         # sf = (1/L) int_0^L Phi(-y - s) ds, and int Phi = u Phi(u) + phi(u)
         y, length = (z - width / 2) / sigma, width / sigma
         kept = TruncatedNormal.at(y, length)
-        rising = y.clamp_min(0.0)
-        mills = torch.special.erfcx((rising.unsqueeze(-1) + kept.s) / math.sqrt(2)) / 2
-        tail = -0.5 * rising * rising + torch.log((kept.weights * mills).sum(-1)) - math.log(length)
-        return torch.where(y < 0, torch.log(_inner_tail(-y, length)), tail)
+        rising = np.maximum(y, 0.0)
+        mills = special.erfcx((rising + kept.s) / math.sqrt(2)) / 2
+        tail = -0.5 * rising * rising + np.log((kept.weights * mills).sum(0)) - math.log(length)
+        return np.where(y < 0, np.log(_inner_tail(-y, length)), tail)
 
     def _half_landmarks(self, a: float, sigma: float) -> Tensor:
         half = a * (self.high - self.low) / 2
@@ -103,14 +104,14 @@ class Uniform(Symmetric1D):
         return Moments(mean, torch.tensor([[(self.high - self.low) ** 2 / 12]], dtype=torch.float64))
 
 
-def log_mass_derivative(y: Tensor, length: Tensor | float, order: int) -> Tensor:
+def log_mass_derivative(y: Array, length: Array | float, order: int) -> Array:
     """(d/dy)^order log(Phi(y + L) - Phi(y)) from the ratios r_n = p^(n)/p, for -L/2 <= y < 0; order 0..4."""
     if order == 0:
-        return torch.log1p(-torch.exp(log_ndtr(y)) - torch.exp(log_ndtr(-y - length)))
-    near, far = torch.exp(log_normal_density(y)), torch.exp(log_normal_density(y + length))
+        return np.log1p(-special.ndtr(y) - special.ndtr(-y - length))
+    near, far = np.exp(log_normal_density(y)), np.exp(log_normal_density(y + length))
     # phi(y + L) - phi(y), exact near the centre where the two meet
-    p = torch.exp(log_ndtr(-y)) - torch.exp(log_ndtr(-y - length))
-    r1 = near * torch.expm1(-length * (y + length / 2)) / p
+    p = special.ndtr(-y) - special.ndtr(-y - length)
+    r1 = near * np.expm1(-length * (y + length / 2)) / p
     if order == 1:
         return r1
     r2 = (y * near - (y + length) * far) / p
@@ -123,17 +124,17 @@ def log_mass_derivative(y: Tensor, length: Tensor | float, order: int) -> Tensor
     return r4 - 4 * r3 * r1 - 3 * r2 * r2 + 12 * r2 * r1 * r1 - 6 * r1**4
 
 
-def _cubic(u: Tensor) -> Tensor:
+def _cubic(u: Array) -> Array:
     """Hermite's He_3."""
     return u * (u * u - 3)
 
 
-def _inner_tail(depth: Tensor, length: float) -> Tensor:
+def _inner_tail(depth: Array, length: float) -> Array:
     """(1/L) int_0^L Phi(depth - s) ds for 0 <= depth <= L/2: the tail seen from inside the support."""
     if length < _WIDE:
         nodes, weights = UNIT_RULE
-        return (torch.special.ndtr(depth.unsqueeze(-1) - length * nodes) * weights).sum(-1)
-    upper = depth * torch.special.ndtr(depth) + torch.exp(log_normal_density(depth))
+        return special.ndtr(depth[:, None] - length * nodes) @ weights
+    upper = depth * special.ndtr(depth) + np.exp(log_normal_density(depth))
     v = depth - length
-    lower = v * torch.special.ndtr(v) + torch.exp(log_normal_density(v))
+    lower = v * special.ndtr(v) + np.exp(log_normal_density(v))
     return (upper - lower) / length
