@@ -114,7 +114,9 @@ def test_deterministic_samplers(target: str, schedule: dict, T: int, sampler: st
     ],
 )  # fmt: skip
 def test_stochastic_samplers(target: str, schedule: dict, T: int, sampler: str, init: str) -> None:
-    found, expected = both(target, schedule, T, sampler, init, reach=30.0, spacing=0.015)
+    # ten standard deviations of the widest law, which one step makes wide too
+    reach = 30.0 if T == 1 or KINDS.get(schedule["schedule"]) == "ve" else 15.0
+    found, expected = both(target, schedule, T, sampler, init, reach=reach, spacing=0.015)
     agree(found, expected, SIX, 1e-9)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from sharpbound.errors import Collected, InputError, InputErrors, brief, did_you
 from sharpbound.places import default_directory
 from sharpbound.suite.case import Case
 from sharpbound.suite.claim import Claim, Paper
-from sharpbound.suite.validation import read_toml, shown, validated
+from sharpbound.suite.validation import read_text, read_toml, shown, tables_of, validated
 
 NUMBERS = "numbers"
 """The folder inside a folder of claims that holds published numbers (`sharpbound.suite.numbers`), and no claims."""
@@ -148,29 +149,34 @@ def read_theory(*more: Path, only: Path | None = None) -> Theory:
 def load_claims(path: str | Path) -> list[Claim]:
     """The claims of one theory file: a [paper] table and [[claim]] tables."""
     path = Path(path)
-    tables = read_toml(path)
+    text = read_text(path)
     try:
-        with Collected() as mistakes:
-            for name in sorted(tables.keys() - {"paper", "claim"}):
-                with mistakes.caught():
-                    raise InputError(
-                        f"unknown table{did_you_mean(name, ['paper', 'claim'])}", key=brief(name)
-                    )
-            paper = None
-            with mistakes.caught():
-                paper = validated(Paper, _table(tables.get("paper"), "paper"), prefix=("paper",))
-            claims = tables.get("claim")
-            if not isinstance(claims, list) or not claims:
-                claims = []
-                with mistakes.caught():
-                    raise InputError("is missing; write each claim under [[claim]]", key="claim")
-            found = []
-            for i, claim in enumerate(claims):
-                with mistakes.caught():
-                    found.append(_claim(claim, paper or _ANY_PAPER, i))
-        return _distinct(found)
+        return list(_claims(text))
     except InputError as error:
         raise error.at(where=shown(path)) from None
+
+
+@lru_cache(maxsize=256)
+def _claims(text: bytes) -> tuple[Claim, ...]:
+    """Those of a file with this text: a session asks for the same files at every call, and claims never change."""
+    tables = tables_of(text)
+    with Collected() as mistakes:
+        for name in sorted(tables.keys() - {"paper", "claim"}):
+            with mistakes.caught():
+                raise InputError(f"unknown table{did_you_mean(name, ['paper', 'claim'])}", key=brief(name))
+        paper = None
+        with mistakes.caught():
+            paper = validated(Paper, _table(tables.get("paper"), "paper"), prefix=("paper",))
+        claims = tables.get("claim")
+        if not isinstance(claims, list) or not claims:
+            claims = []
+            with mistakes.caught():
+                raise InputError("is missing; write each claim under [[claim]]", key="claim")
+        found = []
+        for i, claim in enumerate(claims):
+            with mistakes.caught():
+                found.append(_claim(claim, paper or _ANY_PAPER, i))
+    return tuple(_distinct(found))
 
 
 _ANY_PAPER = Paper(

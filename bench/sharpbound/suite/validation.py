@@ -30,6 +30,15 @@ class Table(BaseModel):
 
 def read_toml(path: Path) -> dict[str, Any]:
     """The tables of a TOML file, made of plain JSON values only."""
+    raw = read_text(path)
+    try:
+        return tables_of(raw)
+    except InputError as error:
+        raise error.at(where=shown(path)) from None
+
+
+def read_text(path: Path) -> bytes:
+    """What a TOML file holds, if it is no larger than one may be."""
     where = shown(path)
     try:
         with path.open("rb") as file:
@@ -44,18 +53,20 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise InputError("has a null byte in its name; check the path", where=where) from None
     if len(raw) > MAX_BYTES:
         raise InputError("is larger than 64 KiB; a case or a theory file is a few kilobytes", where=where)
+    return raw
+
+
+def tables_of(raw: bytes) -> dict[str, Any]:
+    """The tables of a TOML text."""
     try:
         tables = tomllib.loads(raw.decode("utf-8"))
     except UnicodeDecodeError as error:
-        raise InputError(f"is not UTF-8 text (byte {error.start}); save it as UTF-8", where=where) from None
+        raise InputError(f"is not UTF-8 text (byte {error.start}); save it as UTF-8") from None
     except RecursionError:
-        raise InputError(f"is nested too deeply; use at most {MAX_DEPTH} levels", where=where) from None
+        raise InputError(f"is nested too deeply; use at most {MAX_DEPTH} levels") from None
     except ValueError as error:  # TOMLDecodeError, and Python's limit on the digits of an integer
-        raise InputError(f"is not valid TOML: {error}", where=where) from None
-    try:
-        _check_plain(tables, ())
-    except InputError as error:
-        raise error.at(where=where) from None
+        raise InputError(f"is not valid TOML: {error}") from None
+    _check_plain(tables, ())
     return tables
 
 
