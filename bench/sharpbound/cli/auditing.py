@@ -73,6 +73,7 @@ def audit(
     from sharpbound.chapters.audit.command import STATUS, Asked, audit_user
     from sharpbound.cli.kernels import audit_of_kernel, is_named_kernel
     from sharpbound.records.files import strict_json
+    from sharpbound.run.attempt import single_threaded
     from sharpbound.run.audit_screen import show_audit, write_junit
     from sharpbound.run.badge import check_badge, write_badge
 
@@ -94,7 +95,8 @@ def audit(
     if badge is not None:
         check_badge(badge)
     try:
-        found = (audit_of_kernel if is_named_kernel(sampler) else audit_user)(sampler, asked)
+        with single_threaded():  # states are a few hundred numbers: more threads wait for each other
+            found = (audit_of_kernel if is_named_kernel(sampler) else audit_user)(sampler, asked)
     except InputError as mistake:
         if traceback and mistake.__cause__ is not None:
             import traceback as of

@@ -38,7 +38,6 @@ def command(monkeypatch, capsys, *words):
     return status, printed.out, printed.err
 
 
-@with_diffusers
 def test_a_case_names_a_scheduler_beside_it(tmp_path, capsys, monkeypatch):
     shutil.copy(OTHERS / "schedules.py", tmp_path)
     found = run_case(

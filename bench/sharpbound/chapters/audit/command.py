@@ -13,13 +13,14 @@ from sharpbound.chapters.audit.asked import Asked
 from sharpbound.chapters.audit.beside import beside
 from sharpbound.chapters.audit.diagnosis import diagnosis
 from sharpbound.chapters.audit.ends import blamed
-from sharpbound.chapters.audit.judging import LEGITIMATE, STATUS, STEPS, Judged, judge_view, worst
+from sharpbound.chapters.audit.judging import LEGITIMATE, STATUS, STEPS, Judged, judge_view
 from sharpbound.chapters.audit.measuring import Bench, scale_of
 from sharpbound.chapters.audit.same_as import compared
 from sharpbound.chapters.audit.scheduler_command import OURS, audit_scheduler, is_scheduler, plain_name
 from sharpbound.chapters.audit.schedulers import class_of
 from sharpbound.chapters.audit.trial import Trial, tried
 from sharpbound.chapters.audit.views import View
+from sharpbound.chapters.deciding import worst
 from sharpbound.errors import InputError
 from sharpbound.samplers import PlainSampler, Sampler
 from sharpbound.samplers.own import as_sampler, callable_of

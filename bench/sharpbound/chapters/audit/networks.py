@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 import numpy as np
@@ -22,6 +22,10 @@ NO_DATA = 1e-6
 """Where a is below this the network is given noise alone."""
 LOUD = 1.5
 """The deviation of the first state above which it is not one of a process that preserves the variance."""
+
+
+Output = Callable[[Any, Any, Level], Any]
+"""(E[X0 | x], E[W | x], level) -> what a network is to return."""
 
 
 class Field(Protocol):
@@ -68,13 +72,19 @@ class Convention(ABC):
 
     def predict(self, target: Field, x: Tensor, timestep: Any) -> Tensor:
         """The network's output for its input ``x`` at ``timestep``, from the exact score."""
-        a, sigma = level = self.stands_for(float(timestep))
+        return self.predict_at(target, x, self.stands_for(float(timestep)), self.output)
+
+    def predict_at(self, target: Field, x: Tensor, level: Level, told: Output) -> Tensor:
+        """What a network that tells ``told`` gives for its input ``x`` at ``level``."""
+        a, sigma = level
         state = self.unscaled(x, level)
         if a < NO_DATA:  # X0 and x are independent
             clean = torch.full_like(x, float(target.moments().mean[0]))
-            return self.output(clean, state / sigma, level)
+            told_there: Tensor = told(clean, state / sigma, level)
+            return told_there
         eps = -sigma * target.score(state.reshape(-1, 1), *level).reshape(state.shape)
-        return self.output((state - sigma * eps) / a, eps, level)
+        found: Tensor = told((state - sigma * eps) / a, eps, level)
+        return found
 
     def levels(self) -> list[Level]:
         """Of the state after 0, 1, ... calls, by ``sigmas`` where the scheduler has them."""
