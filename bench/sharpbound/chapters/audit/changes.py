@@ -50,6 +50,8 @@ class Change:
 
 
 NONE = Change("")
+OTHER = Gaussian1D(-0.4, 1.1)
+"""Of a stochastic subject mean and deviation are known alone, and much mends both: a second law tells."""
 TO_THE_DATA = Change(
     "its output converges to the data's law: it ends at sigma = 0, not at the last level",
     end=lambda a, sigma: (1.0, 0.0),
@@ -105,21 +107,29 @@ def diagnosed(subject: Subject, changes: Iterable[Change]) -> str:
 
 def named(subject: Subject, changes: Iterable[Change]) -> str | None:
     """The mistake, in words, if it is one of those that clip or that a change makes good."""
-    coarse, fine = subject.steps
-    plain = probe(subject, fine, NONE)
-    if plain is None:
-        return None
     if clipped := clipping(subject):
         return clipped
+    laws = [subject.quantiles, *([] if subject.deterministic else [Quantiles(OTHER, 3)])]
+    plain = [probe(subject, subject.steps[1], NONE, law) for law in laws]
+    if None in plain:
+        return None
+    wrong = [found.w2 for found in plain if found]
     best: tuple[float, str] | None = None
     for change in [*changes, *SCALES, *_noise(subject)]:
-        before, after = (probe(subject, T, change) for T in (coarse, fine))
-        if before is None or after is None:
+        left = _mended(subject, change, laws[0], wrong[0])
+        if left is None or (best is not None and left >= best[0]):
             continue
-        falls = after.w2 <= FALLS * before.w2 and after.w2 <= LEFT * plain.w2
-        if falls and (best is None or after.w2 < best[0]):
-            best = after.w2, change.words
+        if all(_mended(subject, change, *each) is not None for each in zip(laws[1:], wrong[1:], strict=True)):
+            best = left, change.words
     return best[1] if best else None
+
+
+def _mended(subject: Subject, change: Change, law: Quantiles, wrong: float) -> float | None:
+    """W2 with the change, if it makes the subject converge; ``wrong``: without it."""
+    before, after = (probe(subject, T, change, law) for T in subject.steps)
+    if before is None or after is None:
+        return None
+    return after.w2 if after.w2 <= min(FALLS * before.w2, LEFT * wrong) else None
 
 
 def probe(subject: Subject, T: int, change: Change, law: Quantiles | None = None) -> Probed | None:
