@@ -33,14 +33,24 @@ def test_right_ones_reach_their_order(name, options):
     assert (found["verdict"], ";" in found["diagnosis"]) == ("reached", False), found["diagnosis"]
 
 
+@pytest.mark.parametrize(("options", "ends"), [("", "kept"), ("ends=false", "undecided")])
+def test_sigmas_without_a_table(options, ends):
+    """Where they are to begin and end is said by the configuration, or by nobody."""
+    found = audit_user("stalling:Bare", Asked(2, options=options, steps="16,32,64,128"))
+    assert (found["verdict"], found["exponent"]) == ("reached", pytest.approx(2, abs=0.05))
+    contract = {check["name"]: check["verdict"] for check in found["contract"]}
+    assert contract.pop("declared") == "undecided"
+    assert (contract.pop("first"), contract.pop("last"), set(contract.values())) == (ends, ends, {"kept"})
+
+
 @pytest.mark.parametrize(
     ("name", "options", "cause"),
     [
         ("Preserving", 'fault="clean"', "where the network gives the clean data: it takes its prediction for that"),
         ("Preserving", 'fault="score"', "where the network gives the score -W/sigma"),
         ("Preserving", 'fault="v"', "where the network gives v = a W - sigma X0"),
-        ("Preserving", 'fault="sign"', "minus its prediction: it has the wrong sign"),
-        ("Rectified", "sign=-1.0", "minus its prediction: it has the wrong sign"),
+        ("Preserving", 'fault="sign"', "minus its answer: it has the wrong sign"),
+        ("Rectified", "sign=-1.0", "minus its answer: it has the wrong sign"),
         ("Exploding", 'fault="reversed"', "asked at the level of the state: its timesteps tell other levels"),
         ("Exploding", "loud=1.5", "it converges with 0.66"),
         ("Exploding", "loud=0.5", "it converges with 1.99"),
@@ -55,7 +65,9 @@ def test_a_cause_that_is_found_decides_where_no_order_is_seen():
     """An input without its scale is far beyond what the network knows: the error is of no order at all."""
     found = audited("stalling:Exploding", 'fault="unscaled"')
     assert (found["verdict"], found["exponent"]) == ("not reached", None)
-    assert "the factor 1/sqrt(1 + sigma^2) of its input is missing" in found["diagnosis"]
+    assert (
+        "another input of the network: the factor 1/sqrt(1 + sigma^2) of it is missing" in found["diagnosis"]
+    )
 
 
 def test_clipping_is_named_with_the_key_that_does_it():

@@ -34,11 +34,21 @@ NARROW = 0.9
 """What is clipped reaches over this share of the law, or less."""
 
 
+FACTORS = {
+    "minus its answer: it has the wrong sign": -1.0,
+    "twice its answer: half of it is missing": 2.0,
+    "half its answer: it is taken twice": 0.5,
+}
+"""By what a model would have to give, in units of what it gives."""
+
+
 @dataclass(frozen=True)
 class Change:
     """One way to run it otherwise. ``start`` and ``output`` are functions of a level (a, sigma)."""
 
     words: str
+    either: str = ""
+    """What is told of it after another of its kind, where both make it converge."""
     how: Any = None
     """What the subject does otherwise; each kind of subject has its own."""
     start: Callable[[float, float], float] = lambda a, sigma: 1.0
@@ -99,10 +109,7 @@ class Subject(Protocol):
 
 def diagnosed(subject: Subject, changes: Iterable[Change]) -> str:
     """One line on a subject that does not converge."""
-    plain = probe(subject, subject.steps[1], NONE)
-    if plain is None:
-        return "its output is not finite"
-    return named(subject, changes) or _moments(subject, plain)
+    return named(subject, changes) or moments(subject)
 
 
 def named(subject: Subject, changes: Iterable[Change]) -> str | None:
@@ -114,14 +121,18 @@ def named(subject: Subject, changes: Iterable[Change]) -> str | None:
     if None in plain:
         return None
     wrong = [found.w2 for found in plain if found]
-    best: tuple[float, str] | None = None
+    mended: list[tuple[float, Change]] = []
     for change in [*changes, *SCALES, *_noise(subject)]:
         left = _mended(subject, change, laws[0], wrong[0])
-        if left is None or (best is not None and left >= best[0]):
+        if left is None:
             continue
         if all(_mended(subject, change, *each) is not None for each in zip(laws[1:], wrong[1:], strict=True)):
-            best = left, change.words
-    return best[1] if best else None
+            mended.append((left, change))
+    if not mended:
+        return None
+    best = min(mended, key=lambda each: each[0])[1]
+    others = [change.either for _, change in mended if best.either and change.either and change is not best]
+    return " or ".join([best.words, *others])
 
 
 def _mended(subject: Subject, change: Change, law: Quantiles, wrong: float) -> float | None:
@@ -222,9 +233,12 @@ def _noise(subject: Subject) -> Sequence[Change]:
     ]
 
 
-def _moments(subject: Subject, plain: Probed) -> str:
+def moments(subject: Subject) -> str:
     """Mean and standard deviation of output and truth."""
     law, T = subject.quantiles, subject.steps[1]
+    plain = probe(subject, T, NONE)
+    if plain is None:
+        return "its output is not finite"
     end = subject.attempt(T, NONE, law)[2]
     if not subject.deterministic:
         assert isinstance(law.target, Gaussian1D)

@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from torch import Tensor
 
-from sharpbound.chapters.audit.changes import Change, Run, diagnosed
+from sharpbound.chapters.audit.changes import Change, Run, moments, named
 from sharpbound.chapters.audit.measuring import Bench
 from sharpbound.chapters.audit.quick import quick_score
+from sharpbound.chapters.audit.to_the_data import end_of
 from sharpbound.chapters.audit.views import View
+from sharpbound.errors import InputError, NotMeasured
 from sharpbound.laws.probe import Quantiles
 from sharpbound.processes.ladder import Level
 from sharpbound.samplers import PlainSampler
 from sharpbound.samplers.own import Score, noisiest_first
 
 STEPS = (96, 192)
+NEAR = 1e-6
+"""Levels this close are one."""
+BEYOND = 1.5
+"""Noise that is added before a step takes a level up to the square root of 2 times itself."""
 
 Model = Callable[..., Tensor]
 
@@ -82,25 +90,76 @@ class Function:
         def run(x: Tensor, noise: Any) -> Tensor:
             return call(score, x, a, sigma, noise)
 
-        return run, ladder.level(ladder.T), ladder.level(ladder.stop)
+        return run, ladder.level(ladder.T), end_of(sampler, ladder)
 
 
-def diagnosis(bench: Bench, view: View, others: Mapping[str, PlainSampler]) -> str:
-    """One line on a sampler that does not converge on ``view``; ``others`` are it in other conventions, by name."""
+def diagnosis(bench: Bench, view: View, readings: Mapping[str, PlainSampler]) -> str:
+    """One line on a sampler that does not converge on ``view``; ``readings`` are it read otherwise, by how."""
     if view.range[0] == 0:
         return (
             "the ladder ends at sigma = 0, where the output is compared with the law of the data: its last step is "
             "infinitely long in log(a/sigma), and its error stays"
         )
-    return diagnosed(Function(bench, view), _changes(others))
+    subject = Function(bench, view)
+    return named(subject, _changes(readings)) or "; ".join(filter(None, [_asked(subject), moments(subject)]))
 
 
-def _changes(others: Mapping[str, PlainSampler]) -> Iterator[Change]:
-    for name, sampler in others.items():
-        yield Change(f"it converges with --convention {name}", How(sampler=sampler))
-    if not others:
+def _changes(readings: Mapping[str, PlainSampler]) -> Iterator[Change]:
+    for name, sampler in readings.items():
+        either = name.removeprefix("with ") if name.startswith("with ") else ""
+        yield Change(f"it converges {name}", either, How(sampler=sampler))
+    if not readings:
         for words, model in MODELS.items():
-            yield Change(f"it converges where score gives {words}", How(model=model))
+            yield Change(f"it converges where score gives {words}", how=How(model=model))
     yield Change(
-        "it converges where the levels come the cleanest first: it reads them in reverse", How(reverse=True)
+        "it converges where the levels come the cleanest first: it reads them in reverse",
+        how=How(reverse=True),
     )
+
+
+def _asked(subject: Function) -> str:
+    """At which levels the model is asked, where they are not those of the ladder."""
+    bench, ladder = subject.bench, subject.view.ladder(STEPS[0])
+    heard: list[float] = []
+
+    def score(x: Tensor, a: float, sigma: float) -> Tensor:
+        heard.append(sigma / a)
+        return bench.score(x, a, sigma)
+
+    assert isinstance(bench.sampler, PlainSampler)
+    try:
+        bench.sampler.answer(score, torch.zeros(2, dtype=torch.float64), *noisiest_first(ladder))
+    except (NotMeasured, InputError):
+        return ""
+    if not heard:
+        return "it never asks its model"
+    low, high = min(heard), max(heard)
+    if high <= low * (1 + NEAR):
+        return f"it asks its model at one level alone, sigma/a = {low:.4g}"
+    (a0, s0), (a1, s1) = ladder.level(ladder.stop), ladder.level(ladder.T)
+    if low < s0 / a0 / BEYOND or high > s1 / a1 * BEYOND:
+        return f"it asks its model at sigma/a from {high:.4g} to {low:.4g}, beyond the levels of the ladder"
+    return ""
+
+
+def scaled(f: Callable[..., Any], factor: float) -> Callable[..., Any]:
+    """``f`` of a convention, with ``factor`` times what its model gives."""
+
+    @functools.wraps(f)
+    def run(model: Any, *rest: Any, **given: Any) -> Any:
+        return f(_Scaled(model, factor), *rest, **given)
+
+    return run
+
+
+class _Scaled:
+    """A model times a factor, with what else samplers ask of it."""
+
+    def __init__(self, model: Any, factor: float) -> None:
+        self.model, self.factor = model, factor
+
+    def __call__(self, *given: Any, **named: Any) -> Any:
+        return self.factor * self.model(*given, **named)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.model, name)

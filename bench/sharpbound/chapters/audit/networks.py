@@ -193,6 +193,24 @@ class Flow(Convention):
         return eps - clean
 
 
+class Exposed(Convention):
+    """States X0 + sigma W of a scheduler without a table: its timesteps are its sigmas."""
+
+    def end(self, taken: int) -> Level:
+        return 1.0, float(self.scheduler.sigmas[taken])
+
+    def stands_for(self, timestep: float) -> Level:
+        return 1.0, timestep
+
+    def timestep_of(self, level: Level) -> float:
+        return level[1] / level[0]
+
+    def output(self, clean: Any, eps: Any, level: Level) -> Any:
+        a, sigma = vp(level[1])
+        kinds = {"epsilon": eps, "v_prediction": a * eps - sigma * clean, "sample": clean}
+        return kinds[prediction_type(self.config, kinds)]
+
+
 class Angle(Convention):
     """iPNDM: a = cos(phi), sigma = sin(phi), timestep = 2 phi/pi, and a v-prediction a eps - sigma X0."""
 
@@ -242,6 +260,7 @@ STATES: dict[str, type[Convention]] = {
     "exploding": Exploding,
     "edm": Karras,
     "flow": Flow,
+    "sigma": Exposed,
 }
 """How a scheduler of another project may write its state."""
 
@@ -266,9 +285,11 @@ def convention_of(scheduler: Any, state: str = "") -> Convention:
         return (Exploding if loud else Discrete)(scheduler)
     if sigmas is not None and float(max(sigmas)) <= 1:
         return Flow(scheduler)
+    if sigmas is not None and np.allclose(sigmas[: len(scheduler.timesteps)], scheduler.timesteps):
+        return Exposed(scheduler)
     raise InputError(
-        "it has neither alphas_cumprod nor sigma_data nor sigmas up to 1, so how it writes its state is not "
-        f"known; say state = {', '.join(map(repr, STATES))}",
+        "it has neither alphas_cumprod nor sigma_data nor sigmas up to 1, nor sigmas for its timesteps, so how it "
+        f"writes its state is not known; choose {', '.join(STATES)}",
         key="audit.state",
     )
 

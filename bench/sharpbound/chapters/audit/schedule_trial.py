@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from sharpbound.chapters.audit.drive import Loop, copied, working
-from sharpbound.chapters.audit.networks import Convention, Flow
+from sharpbound.chapters.audit.networks import Convention, Exposed, Flow
 from sharpbound.laws.probe import Tape
 from sharpbound.processes.ladder import Level
 from sharpbound.targets import Gaussian1D
@@ -89,6 +89,17 @@ class Trial:
     @property
     def flow(self) -> bool:
         return isinstance(self.convention, Flow)
+
+    @property
+    def bounded(self) -> bool:
+        """Whether the configuration says by sigmas how far the levels are to reach."""
+        said = {"sigma_max", "sigma_min"} <= set(self.convention.config)
+        return "sigma_data" in self.convention.config or (isinstance(self.convention, Exposed) and said)
+
+    @property
+    def open(self) -> bool:
+        """Whether nothing says so."""
+        return isinstance(self.convention, Exposed) and not self.bounded
 
 
 Check = Callable[[Trial], Found]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import tomllib
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -59,9 +58,10 @@ def audit_scheduler(named: str, found: Any, asked: Asked, nominal: float) -> dic
             f"of a scheduler, choose {', '.join(schedulers.ALL)}, not {schedule!r}", key="--schedule"
         )
     name = plain_name(named)
-    stamp = foreign.source_of(name, Path.cwd()) if foreign.is_foreign(name) else None
+    stamp = foreign.source_of(name, foreign.here()) if foreign.is_foreign(name) else None
     try:
-        loop = Loop(schedulers.build_scheduler(name, schedule, _options(asked.options), stamp))
+        made = schedulers.build_scheduler(name, schedule, _options(asked.options), stamp)
+        loop = Loop(made, state=asked.state or "")
         allowed = _allowed(asked.allow)
         quantiles, stochastic = _law(loop, asked)
     except InputError as mistake:

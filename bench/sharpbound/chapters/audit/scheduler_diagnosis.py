@@ -9,7 +9,7 @@ from typing import Any
 
 from torch import Tensor
 
-from sharpbound.chapters.audit.changes import Change, Run, diagnosed, named
+from sharpbound.chapters.audit.changes import FACTORS, Change, Run, diagnosed, named
 from sharpbound.chapters.audit.drive import Loop, Network, working
 from sharpbound.chapters.audit.networks import Convention, Field, Output, config_of, vp
 from sharpbound.chapters.audit.schedulers import prepared
@@ -32,11 +32,6 @@ KINDS: dict[str, Output] = {
     "the score -W/sigma": lambda clean, eps, level: -eps / level[1],
 }
 """By what a network may be to predict."""
-FACTORS = {
-    "minus its prediction: it has the wrong sign": -1.0,
-    "twice its prediction: half of it is missing": 2.0,
-    "half its prediction: it is taken twice": 0.5,
-}
 
 
 @dataclass
@@ -109,18 +104,18 @@ def _changes(subject: Scheduler) -> Iterator[Change]:
         if output(1.0, 0.5, (0.6, 0.8)) != own(1.0, 0.5, (0.6, 0.8)):
             yield Change(
                 f"it converges where the network gives {words}: it takes its prediction for that",
-                telling(output),
+                how=telling(output),
             )
     for words, factor in FACTORS.items():
-        yield Change(f"it converges where the network gives {words}", telling(_scaled(own, factor)))
+        yield Change(f"it converges where the network gives {words}", how=telling(_scaled(own, factor)))
     yield Change(
         "it converges where the network is asked at the level of the state: its timesteps tell other levels",
-        at_the_state,
+        how=at_the_state,
     )
     for words, power in (("is missing", 1), ("is there twice, or should not be", -1)):
         yield Change(
-            f"it converges where the network's input is scaled: the factor 1/sqrt(1 + sigma^2) of its input {words}",
-            scaling(power),
+            f"it converges with another input of the network: the factor 1/sqrt(1 + sigma^2) of it {words}",
+            how=scaling(power),
         )
 
 

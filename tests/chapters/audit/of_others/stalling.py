@@ -76,3 +76,26 @@ class Rectified:
             before, after = (((1 - r) ** 2 / 4 + r**2) ** 0.5 for r in (s, u))
             return (1 - u) * 0.5 + (x - (1 - s) * 0.5) * after / before
         return x + self.sign * v * (u - s)
+
+
+class Bare:
+    """Adams-Bashforth of two steps in sigma, without a table: its timesteps are its sigmas."""
+
+    def __init__(self, sigma_min=0.03, sigma_max=20.0, ends=True):
+        self.ends, self.config = (sigma_min, sigma_max), {"prediction_type": "epsilon"}
+        if ends:
+            self.config |= {"sigma_min": sigma_min, "sigma_max": sigma_max}
+
+    def set_timesteps(self, T):
+        low, high = (end ** (1 / 7) for end in self.ends)
+        self.sigmas = torch.from_numpy(np.append(np.linspace(high, low, T) ** 7, 0.0))
+        self.timesteps, self.before = self.sigmas[:-1], None
+
+    def step(self, eps, t, x):
+        i = int((self.timesteps == t).nonzero()[0])
+        h, weight = self.sigmas[i + 1] - t, 0.0
+        if self.before is not None and self.sigmas[i + 1]:
+            weight = h / (t - self.sigmas[i - 1]) / 2
+        x = x + h * ((1 + weight) * eps - weight * (eps if self.before is None else self.before))
+        self.before = eps
+        return x
