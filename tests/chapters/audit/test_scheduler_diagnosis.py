@@ -53,6 +53,7 @@ def test_sigmas_without_a_table(options, ends):
         ("Rectified", "sign=-1.0", "minus its answer: it has the wrong sign"),
         ("Exploding", 'fault="reversed"', "asked at the level of the state: its timesteps tell other levels"),
         ("Exploding", "loud=1.5", "it converges with 0.66"),
+        ("Exploding", 'loud=1.0,fault="variance"', "its noise is sqrt(T) times too small"),
         ("Exploding", "loud=0.5", "it converges with 1.99"),
     ],
 )  # fmt: skip

@@ -29,7 +29,8 @@ FALLS = 0.75
 AFFINE = 1e-3
 """Departure from an affine map, as a share of the output's size, from which on something is clipped."""
 STEADY = 0.2
-"""Two numbers of steps may differ by this share in the factor of the noise, whose limit is then tried itself."""
+"""Two numbers of steps may differ by this share in the factor of the noise, whose limit is then tried itself; and a
+power of them that the factor goes like by so much."""
 NARROW = 0.9
 """What is clipped reaches over this share of the law, or less."""
 
@@ -209,28 +210,46 @@ def clipping(subject: Subject) -> str | None:
 
 def _noise(subject: Subject) -> Sequence[Change]:
     """The factor of the noise that gives the output the right variance, if it is one at two numbers of steps."""
-    if subject.deterministic:
+    factors = _noise_factors(subject, subject.quantiles)
+    if factors is None or abs(factors[1] / factors[0] - 1) > STEADY:
         return []
-    target = subject.quantiles.target
-    assert isinstance(target, Gaussian1D)
-    factors = []
-    for T in subject.steps:
-        silent, loud = (probe(subject, T, Change("", noise=factor)) for factor in (0.0, 1.0))
-        if silent is None or loud is None:
-            return []
-        _, truth = gaussian_level(target, subject.attempt(T, NONE, subject.quantiles)[2])
-        quiet, whole = (float(found.errors[1]) + truth for found in (silent, loud))
-        share = (truth**2 - quiet**2) / (whole**2 - quiet**2) if whole != quiet else -1.0
-        if share <= 0:
-            return []
-        factors.append(math.sqrt(share))
-    coarse, fine = factors
-    if abs(fine / coarse - 1) > STEADY:
-        return []
-    factor = 2 * fine - coarse
+    factor = 2 * factors[1] - factors[0]
     return [
         Change(f"it converges with {factor:.3g} times its noise: the noise has the wrong scale", noise=factor)
     ]
+
+
+def _noise_factors(subject: Subject, law: Quantiles) -> tuple[float, float] | None:
+    """By what the noise must be multiplied, with the coarser and the finer steps, for the right variance."""
+    if subject.deterministic:
+        return None
+    target, factors = law.target, []
+    assert isinstance(target, Gaussian1D)
+    for T in subject.steps:
+        silent, loud = (probe(subject, T, Change("", noise=factor), law) for factor in (0.0, 1.0))
+        if silent is None or loud is None:
+            return None
+        _, truth = gaussian_level(target, subject.attempt(T, NONE, law)[2])
+        quiet, whole = (float(found.errors[1]) + truth for found in (silent, loud))
+        share = (truth**2 - quiet**2) / (whole**2 - quiet**2) if whole != quiet else -1.0
+        if share <= 0:
+            return None
+        factors.append(math.sqrt(share))
+    return factors[0], factors[1]
+
+
+def _squared(subject: Subject) -> str:
+    """Whether the noise is wrong by the root of the number of steps, on two laws: of a variance and its root."""
+    ratio = subject.steps[1] / subject.steps[0]
+    found = [_noise_factors(subject, law) for law in (subject.quantiles, Quantiles(OTHER, 3))]
+    powers = [math.log(fine / coarse) / math.log(ratio) for coarse, fine in filter(None, found)]
+    for power, words in (
+        (0.5, "small: a variance is taken for its root"),
+        (-0.5, "large: a root is left out"),
+    ):
+        if len(powers) == 2 and all(abs(each - power) <= STEADY for each in powers):
+            return f"its noise is sqrt(T) times too {words}; "
+    return ""
 
 
 def moments(subject: Subject) -> str:
@@ -252,6 +271,6 @@ def moments(subject: Subject) -> str:
             for values in (truth, output)
         )
     return (
-        f"its output has mean {found[0]:.4g} and standard deviation {found[1]:.4g} at T = {T}, where the law has "
-        f"{mean:.4g} and {std:.4g}"
+        f"{_squared(subject)}its output has mean {found[0]:.4g} and standard deviation {found[1]:.4g} at T = {T}, "
+        f"where the law has {mean:.4g} and {std:.4g}"
     )

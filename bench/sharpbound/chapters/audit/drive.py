@@ -110,6 +110,10 @@ class Loop:
         found = found[0] if isinstance(found, tuple) else found
         if not isinstance(found, Tensor):
             raise TypeError(f"step returns a {type(found).__name__}, not a state")
+        if found.shape != state.shape:
+            raise TypeError(
+                f"step returns a state of shape {tuple(found.shape)} for one of {tuple(state.shape)}"
+            )
         return found
 
 

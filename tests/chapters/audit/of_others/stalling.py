@@ -56,7 +56,8 @@ class Exploding:
         self.index += 1
         if not self.loud:
             return x + eps * (u - s)
-        return x + eps * (u**2 / s - s) + self.loud * u * (1 - (u / s) ** 2) ** 0.5 * torch.randn_like(x)
+        root = 1.0 if self.fault == "variance" else 0.5
+        return x + eps * (u**2 / s - s) + self.loud * u * (1 - (u / s) ** 2) ** root * torch.randn_like(x)
 
 
 class Rectified:
