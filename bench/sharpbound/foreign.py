@@ -39,6 +39,8 @@ NAMES = {
 """Tables of a case file that may name a module's object, and the key that does."""
 
 _folders: list[Path] = []
+_present: list[Path] = []
+"""The folder of the file that a command names, if it names one."""
 _loaded: dict[tuple[str, str], ModuleType] = {}
 _files: set[str] = set()
 
@@ -175,7 +177,7 @@ def remember(folder: str | None) -> None:
 def load(named: str, stamp: str | None = None) -> Any:
     """The object that ``named`` = "module:object" names: the one whose source has the ``stamp``.
 
-    Without a stamp, the module of the current folder, or else on ``sys.path``, as it is now. Raises InputError
+    Without a stamp, the module of the present folder (`here`), or else on ``sys.path``, as it is now. Raises InputError
     for a name that is not written so, and for an import or a look-up that fails; a module that raises is told
     with its own file and line.
     """
@@ -191,13 +193,33 @@ def load(named: str, stamp: str | None = None) -> Any:
     return found
 
 
+def named_in_file(named: str) -> str:
+    """MODULE:OBJECT of a name written PATH/MODULE.py:OBJECT, whose folder is then the present one to `load`.
+
+    Other names are as they are. InputError where there is no such file.
+    """
+    file, colon, rest = named.partition(":")
+    path = Path(file)
+    _present.clear()
+    if not colon or path.suffix != ".py":
+        return named
+    if not path.is_file():
+        raise InputError(f"there is no file {file}")
+    _present.append(path.resolve().parent)
+    return f"{path.stem}:{rest}"
+
+
+def here() -> Path:
+    """The folder in which modules are looked up that no file names."""
+    return _present[0] if _present else Path.cwd()
+
+
 def _module(name: str, stamp: str | None) -> ModuleType:
-    here = Path.cwd()
     if stamp is None:
-        stamp = source_of(name, here)
+        stamp = source_of(name, here())
     if (name, stamp) not in _loaded:
         # found by its content, so it does not matter which of the folders has it
-        beside = (_in_folder(name, folder) for folder in (*_folders, here))
+        beside = (_in_folder(name, folder) for folder in (*_folders, here()))
         # an installed package is large: read last, and once
         for found in itertools.chain(beside, map(_installed, [name])):
             if found and found.digest() == stamp:

@@ -58,7 +58,7 @@ def case_file(path: Path, theory: Mapping[str, Any], seconds: float = 1.0) -> st
         case = load_case(path, full=True)
         claim = find_claim(theory, case.claim)
         experiment = chapters.get(case.kind)
-        if why := chapters.unavailable(case.kind):
+        if why := chapters.lacking(case):
             return f"unavailable: {why}"
         limits = Limits(seconds=min(seconds, case.limits.seconds), memory=min(2.0, case.limits.memory))
 

@@ -116,9 +116,16 @@ class Model:
     sigma_min, sigma_max, sigma_data = 0.0, math.inf, SIGMA_DATA
 
     def __init__(
-        self, score: Any, output: Any, path: Any, start: Any, first: float, spread: float | None
+        self,
+        score: Any,
+        output: Any,
+        path: Any,
+        start: Any,
+        first: float,
+        spread: float | None,
+        ends: tuple[float, float],
     ) -> None:
-        self.score, self.output, self.path = score, output, path
+        self.score, self.output, self.path, self.ends = score, output, path, ends
         self.start, self.first, self.spread = start, first, spread
         self.scaled = self.logarithmic = spread is not None
         self.called = False
@@ -136,9 +143,23 @@ class Model:
         y = states[0]
         if not self.called:
             self._first(y, told)
-        n = math.exp(4 * told[0]) if self.logarithmic else self.path.level(told)
+        n = math.exp(4 * told[0]) if self.logarithmic else self._level(told)
         x = y * self._norm(n) if self.scaled else y / self.path.scale(n)
         return self.output(x + n**2 * self.score(x, 1.0, n), x, n)
+
+    def _level(self, told: list[float]) -> float:
+        """sigma/a; InputError where it is infinite or below 0."""
+        try:
+            n = float(self.path.level(told))
+        except (ZeroDivisionError, OverflowError):
+            n = math.inf
+        if 0 <= n < math.inf:
+            return n
+        first, last = self.ends
+        raise InputError(
+            f"it asks its model at level {told[0]:.4g}, where there is no noise of a finite size; its levels are "
+            f"{first:.4g} to {last:.4g}: take them, or their ends and number, as parameters"
+        )
 
     def _norm(self, n: float) -> float:
         return math.sqrt(n**2 + (1.0 if self.spread is None else self.spread**2))
@@ -225,7 +246,8 @@ def _adapted(f: Sampler, output: Any, path: Any = Exploding, spread: float | Non
             way = Clock(single(n[0]), single(n[-1]))
         first, last = single(n[0]), single(n[-1])
         y = x / a[0] * way.scale(first)
-        model = Model(score, output, way, y, first, spread)
+        told = way.tell(n)
+        model = Model(score, output, way, y, first, spread, (single(told[0]), single(told[-1])))
         given = _arguments(names, asked, way, n, a, sigma, noise)
         if names[1] == "latents":
             y = y / given.get("sigma_max", first)

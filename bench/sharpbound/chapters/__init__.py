@@ -7,10 +7,15 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+from typing import TYPE_CHECKING
 
+from sharpbound import foreign
 from sharpbound.chapters.base import Cell, Experiment
 from sharpbound.errors import InputError
 from sharpbound.libraries import loading
+
+if TYPE_CHECKING:
+    from sharpbound.suite.case import Case
 
 EXPERIMENTS: dict[str, str | Experiment] = {
     "audit": "sharpbound.chapters.audit.study:Audit",
@@ -27,15 +32,22 @@ EXPERIMENTS: dict[str, str | Experiment] = {
 """Kind of case -> its experiment, as module:class until it is needed."""
 
 EXTRAS = {"audit": ("diffusers", "audit")}
-"""Kind of case -> the package that it needs besides, and the extra that brings it."""
+"""Kind of case -> the package that its cases may need besides, and the extra that brings it."""
 
 
 def unavailable(kind: str) -> str | None:
-    """Why cases of ``kind`` cannot be measured here, or None; loads nothing."""
+    """Why cases of ``kind`` that need its package cannot be measured here, or None; loads nothing."""
     package, extra = EXTRAS.get(kind, ("", ""))
     if not package or importlib.util.find_spec(package):
         return None
     return f"{package} is not installed: pip install 'sharpbound[{extra}]'"
+
+
+def lacking(case: Case) -> str | None:
+    """Why ``case`` cannot be measured here, or None: what this very case needs is looked at; loads nothing."""
+    if foreign.is_foreign((case.audit or {}).get("scheduler")):
+        return None  # a scheduler of the user's own
+    return unavailable(case.kind)
 
 
 def get(kind: str) -> Experiment:
@@ -53,4 +65,4 @@ def get(kind: str) -> Experiment:
     return found
 
 
-__all__ = ["EXPERIMENTS", "EXTRAS", "Cell", "Experiment", "get", "unavailable"]
+__all__ = ["EXPERIMENTS", "EXTRAS", "Cell", "Experiment", "get", "lacking", "unavailable"]

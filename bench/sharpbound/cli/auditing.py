@@ -15,7 +15,10 @@ from sharpbound.run.help import examples
 @app.command(epilog=examples("audit"))
 def audit(
     sampler: Annotated[
-        str, typer.Argument(metavar="MODULE:OBJECT", help="A function, object, class or scheduler.")
+        str,
+        typer.Argument(
+            metavar="MODULE:OBJECT", help="A function, object, class or scheduler; or FILE.py:OBJECT."
+        ),
     ],
     order: Annotated[float | None, typer.Option("--order", help="The order that it should have.")] = None,
     convention: Annotated[
@@ -59,6 +62,10 @@ def audit(
     allow: Annotated[
         str | None, typer.Option("--allow", metavar="NAME,...", help="Checks of a schedule that may break.")
     ] = None,
+    state: Annotated[
+        str | None,
+        typer.Option("--state", help="How a scheduler writes its state, where that cannot be told."),
+    ] = None,
     junit: Annotated[
         Path | None, typer.Option("--junit", metavar="FILE", help="Write the outcome as JUnit XML.")
     ] = None,
@@ -70,9 +77,11 @@ def audit(
     json: Annotated[bool, typer.Option("--json", help="A JSON document on standard output.")] = False,
 ) -> None:
     """Measure the order of accuracy of your own sampler, without noise; see docs/audit.md."""
+    from sharpbound import foreign
     from sharpbound.chapters.audit.command import STATUS, Asked, audit_user
     from sharpbound.cli.kernels import audit_of_kernel, is_named_kernel
     from sharpbound.records.files import strict_json
+    from sharpbound.run.attempt import single_threaded
     from sharpbound.run.audit_screen import show_audit, write_junit
     from sharpbound.run.badge import check_badge, write_badge
 
@@ -90,11 +99,14 @@ def audit(
         unconditional,
         options,
         allow,
+        state,
     )
     if badge is not None:
         check_badge(badge)
     try:
-        found = (audit_of_kernel if is_named_kernel(sampler) else audit_user)(sampler, asked)
+        sampler = foreign.named_in_file(sampler)
+        with single_threaded():  # states are a few hundred numbers: more threads wait for each other
+            found = (audit_of_kernel if is_named_kernel(sampler) else audit_user)(sampler, asked)
     except InputError as mistake:
         if traceback and mistake.__cause__ is not None:
             import traceback as of

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -21,16 +22,15 @@ if TYPE_CHECKING:
 
 
 def every_case(full: bool = False) -> list[Case]:
-    """The suite's cases but those of a kind that cannot be measured here, which are told."""
+    """The suite's cases but those that cannot be measured here, which are told."""
     from sharpbound import chapters
     from sharpbound.suite import load_cases
 
     cases = load_cases(full=full)
-    kinds = sorted({case.kind for case in cases})
-    left_out = {kind: why for kind in kinds if (why := chapters.unavailable(kind))}
-    for kind, why in left_out.items():
-        print(f"left out: {sum(case.kind == kind for case in cases)} {kind} cases, {why}", file=sys.stderr)
-    return [case for case in cases if case.kind not in left_out]
+    lacking = {case.id: f"{case.kind} cases, {why}" for case in cases if (why := chapters.lacking(case))}
+    for what, count in sorted(Counter(lacking.values()).items()):
+        print(f"left out: {count} {what}", file=sys.stderr)
+    return [case for case in cases if case.id not in lacking]
 
 
 def suite(full: bool = False) -> list[Case]:

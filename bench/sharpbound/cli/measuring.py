@@ -272,6 +272,6 @@ def gate(
             documents,
             partial=bool(names),
             strict=strict,
-            unavailable=chapters.unavailable,
+            lacking=chapters.lacking,
         )
     raise typer.Exit(MEASURED if held else FAILED)

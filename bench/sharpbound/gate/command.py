@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sharpbound.errors import InputError
 from sharpbound.gate.compare import compare
 from sharpbound.gate.record import measured
 from sharpbound.gate.reference import NAME, differences, read_reference, records, write_reference
 from sharpbound.records.document import CaseDocument
+
+if TYPE_CHECKING:
+    from sharpbound.suite import Case
 
 
 def judge(
@@ -18,17 +23,17 @@ def judge(
     *,
     partial: bool,
     strict: bool,
-    unavailable: Callable[[str], str | None],
+    lacking: Callable[[Case], str | None],
 ) -> bool:
     """Print one line per difference and a summary; whether the run holds to the reference in ``folder``.
 
     ``partial``: only the cases of ``documents`` are asked for; otherwise a case that is missing has vanished.
     A partial run asks for cases by name, so one that the reference lacks fails as in ``strict``.
-    ``unavailable``: why cases of a kind cannot be measured on this machine, or None.
+    ``lacking``: why a case cannot be measured on this machine, or None.
     """
     reference, run = read_reference(folder), records(documents)
     absent = reference.keys() - run.keys()
-    absent = absent if partial else _unmeasurable(absent, unavailable)
+    absent = absent if partial else _unmeasurable(absent, lacking)
     reference = {case: found for case, found in reference.items() if case not in absent}
     findings = compare(reference, run)
     failed = [finding for finding in findings if finding.kind != "new" or strict or partial]
@@ -42,18 +47,15 @@ def judge(
     return not failed
 
 
-def _unmeasurable(absent: Collection[str], unavailable: Callable[[str], str | None]) -> set[str]:
+def _unmeasurable(absent: Collection[str], lacking: Callable[[Case], str | None]) -> set[str]:
     """Those of the ``absent`` cases that no run on this machine has: an extra is missing, which is told."""
     from sharpbound.suite import load_cases
 
-    kinds = {case.id: case.kind for case in load_cases() if case.id in absent} if absent else {}
-    left_out: set[str] = set()
-    for kind in sorted(set(kinds.values())):
-        if why := unavailable(kind):
-            of_kind = {case for case, its in kinds.items() if its == kind}
-            print(f"left out: {len(of_kind)} {kind} cases, {why}")
-            left_out |= of_kind
-    return left_out
+    cases = [case for case in load_cases() if case.id in absent] if absent else []
+    left_out = {case.id: f"{case.kind} cases, {why}" for case in cases if (why := lacking(case))}
+    for what, count in sorted(Counter(left_out.values()).items()):
+        print(f"left out: {count} {what}")
+    return set(left_out)
 
 
 def rewrite(folder: Path, documents: Iterable[CaseDocument], *, partial: bool) -> bool:

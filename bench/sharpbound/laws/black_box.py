@@ -34,7 +34,11 @@ def check_contract(sampler: PlainSampler, target: Target1D, ladder: Ladder) -> f
         steps = ladder.T - ladder.stop
         raise sampler.mistake(f"its output is not finite with {steps} steps")
     if not torch.equal(first, again):
-        raise sampler.mistake("two calls gave two results: draw randomness from a fifth argument, noise")
+        raise sampler.mistake(
+            "two calls gave two results: draw randomness from a fifth argument, noise, or with torch.randn_like"
+            if sampler.caught
+            else "two calls gave two results: draw randomness from a fifth argument, noise"
+        )
     half = sampler.moved(target, ladder, x[::2].clone())
     if not torch.allclose(half, first[::2], rtol=1e-6, atol=1e-6):
         raise sampler.mistake("a particle's path depends on the others: treat the rows of x one by one")

@@ -37,6 +37,8 @@ REACH = 6.0
 """Largest |z|: 2e-9 of the mass lies beyond."""
 COUNT = 1921
 """Odd, so that every second point is a coarser rule of the same ends."""
+AFFINE_ALONE = "is not affine on a Gaussian target"
+"""Why a stochastic sampler could not be measured, in words."""
 LINEAR = 1e-4
 """Relative departure from linearity at which a sampler is not taken for affine; float32 leaves 1e-6."""
 
@@ -178,7 +180,7 @@ class Impulses:
         scale = float(y.abs().max())
         departures = (down - (c0 - 2 * c1), loud - (c0 + whole), quiet - (c0 - whole))
         if max(map(abs, departures)) > LINEAR * scale:
-            raise NotMeasured("the sampler is not affine on a Gaussian target: it clips or thresholds")
+            raise NotMeasured(f"the sampler {AFFINE_ALONE}: it clips or thresholds")
         return c0 + c1 * mean / start_std, math.hypot(
             c1 * std / start_std, float(torch.linalg.vector_norm(k))
         )

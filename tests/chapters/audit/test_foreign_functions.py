@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from sharpbound.chapters.audit.command import Asked, audit_user
+from sharpbound.errors import InputError
 
 
 @pytest.fixture(autouse=True)
@@ -139,12 +140,36 @@ def test_another_convention_is_named():
 
 
 @pytest.mark.parametrize(
+    ("name", "convention", "told"),
+    [
+        ("against_the_time", "velocity", "where the model gives minus its answer: it has the wrong sign"),
+        ("slopes", "denoiser", "--convention eps"),
+        ("slopes", "denoiser", "--convention velocity"),
+        ("one_level", "denoiser", "it asks its model at one level alone, sigma/a = 20; its output has mean"),
+        ("churn_loud", "denoiser", "it converges with 0.83"),
+    ],
+)
+def test_what_is_wrong_with_one_of_a_convention(name, convention, told):
+    found = audited(f"kinds:{name}", 1, convention, steps="24,48,96", ladder="even")
+    assert (found["verdict"], told in found["diagnosis"]) == ("not reached", True), found["diagnosis"]
+
+
+def test_a_level_of_pure_noise_is_told():
+    with pytest.raises(
+        InputError, match=r"asks its model at level 1, .* its levels are 0.9524 to 0.2424: take them"
+    ):
+        audited("kinds:from_noise", 1, "velocity")
+
+
+@pytest.mark.parametrize(
     ("name", "convention", "order", "verdict"),
     [
         ("rising", "flow", 2, "reached"),
         ("with_extras", "denoiser", 1, "reached"),
         ("edm", "denoiser", 2, "reached"),
         ("edm_wrong", "denoiser", 2, "not reached"),
+        ("churn", "denoiser", 2, "reached"),
+        ("churn_loud", "denoiser", 2, "not reached"),
     ],
 )
 def test_kinds(name, convention, order, verdict):
@@ -153,4 +178,4 @@ def test_kinds(name, convention, order, verdict):
     to_zero = (
         "its grid ends with a step to sigma = 0, which stays as long as it is: it is measured up to there"
     )
-    assert found["remarks"] == ([to_zero] if name.startswith("edm") else [])
+    assert found["remarks"] == ([to_zero] if name.startswith(("edm", "churn")) else [])

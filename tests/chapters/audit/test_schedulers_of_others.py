@@ -39,7 +39,6 @@ def command(monkeypatch, capsys, *words):
     return status, printed.out, printed.err
 
 
-@with_diffusers
 def test_a_case_names_a_scheduler_beside_it(tmp_path, capsys, monkeypatch):
     shutil.copy(OTHERS / "schedules.py", tmp_path)
     found = run_case(
@@ -85,7 +84,8 @@ def test_the_schedule_is_shown_line_by_line(monkeypatch, capsys):
         (["schedules:Flow", "--order", "1", "--allow", "frist"], "--allow: there is no check 'frist'; did you mean"),
         (["schedules:Flow", "--order", "1", "--at", "20"], "--at: is for functions; leave it out"),
         (["schedules:Flow"], "tell its order: --order 2"),
-        (["schedules:Nothing", "--order", "1"], "so how it writes its state is not known"),
+        (["schedules:Nothing", "--order", "1"], "how it writes its state is not known; choose discrete"),
+        (["schedules:Flow", "--order", "1", "--state", "flaw"], "--state: choose discrete"),
         (["steppers:heun", "--order", "2", "--allow", "first"], "--allow: is for schedulers"),
         (["steppers:heun", "--order", "2", "--unconditional", "gaussian"], "--unconditional: goes with --guidance"),
         (["noisy:ancestral", "--convention", "denoiser", "--order", "1", "--guidance", "3"], "draws noise"),

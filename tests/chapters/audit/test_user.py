@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from sharpbound import cli
+from sharpbound import cli, foreign
 
 SAMPLERS = """
 import numpy as np
@@ -189,6 +189,15 @@ def test_float32_has_its_floor(audit: Command) -> None:
         assert abs(row["w2"] - true["w2"]) < row["floor"] + true["floor"]
 
 
+def test_a_file_is_named_too_wherever_it_lies(
+    audit: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "below").mkdir()
+    (tmp_path / "below" / "other.py").write_text(SAMPLERS)
+    monkeypatch.setattr(foreign, "_present", [])
+    assert audit("below/other.py:ddim", "--order", "1", "--ladder", "even", "--steps", "12,24,48")[0] == 0
+
+
 def test_torch_samplers_get_tensors(audit: Command) -> None:
     assert audit("mine:ddim", "--order", "1", "--arrays", "torch")[0] == 0
 
@@ -242,7 +251,7 @@ def test_what_fails_at_every_number_of_steps_has_failed(audit: Command, name: st
     ("arguments", "message"),
     [
         (["mine"], "name it MODULE:OBJECT"),
-        (["mine.py:ddim"], "there is no module mine.py"),
+        (["nowhere.py:ddim", "--order", "1"], "there is no file nowhere.py"),
         (["no_such_module:f"], "there is no module no_such_module"),
         (["mine:ddim"], "tell its order: --order 2"),
         (["mine:ddim", "--order", "-1"], "its order must be a positive number"),

@@ -67,6 +67,30 @@ def test_a_case_by_name_is_refused_in_one_line(sharpbound: Command) -> None:
     assert "pip install 'sharpbound[audit]'" in err
 
 
+OWN = """[audit]
+scheduler = "schedules:Flow"
+final = "sigma-min"
+
+[measure]
+metric = "w2"
+
+[sweep]
+T = [8, 16, 32]
+"""
+
+
+def test_a_scheduler_of_ones_own_needs_none(sharpbound: Command, tmp_path: Path) -> None:
+    cases = tmp_path / "cases"
+    shutil.copy(Path(__file__).parent / "of_others" / "schedules.py", cases)
+    theirs = (cases / "ddim.toml").read_text().partition("[audit]")[0]
+    (cases / "mine.toml").write_text(theirs.replace(AUDIT, "mine") + OWN)
+    (cases / "gaussian-w2.toml").unlink()
+    status, _, err = sharpbound("run", "--all", "--no-cache", "--workers", "1")
+    assert (status, err.startswith(LEFT_OUT)) == (0, True)
+    (document,) = json.loads((tmp_path / "reports/latest/cases.json").read_text())
+    assert (document["case"], document["verdict"]) == ("mine", "sharp")
+
+
 def test_a_scheduler_by_name_is_none_of_the_users_modules(sharpbound: Command) -> None:
     status, out, err = sharpbound("audit", "diffusers:DDIMScheduler", "--order", "1")
     assert (status, out) == (2, "")

@@ -11,6 +11,7 @@ from typing import Any
 from sharpbound import foreign, samplers
 from sharpbound.audit import adapt
 from sharpbound.chapters.audit.guided import Guided
+from sharpbound.chapters.audit.networks import STATES
 from sharpbound.chapters.audit.views import View, default_views, given_views
 from sharpbound.errors import InputError, did_you_mean
 from sharpbound.samplers import Sampler
@@ -43,6 +44,7 @@ class Asked:
     guidance : scale of guidance, from the law ``unconditional`` to the target (`sharpbound.chapters.audit.guided`).
     unconditional : a case file, or a family with parameters after a colon.
     options, allow : of a scheduler, keywords of its constructor, and checks of its schedule that need not be kept.
+    state : of a scheduler, how it writes its state: a name in `sharpbound.chapters.audit.networks.STATES`.
     """
 
     order: float | None = None
@@ -58,6 +60,7 @@ class Asked:
     unconditional: str | None = None
     options: str | None = None
     allow: str | None = None
+    state: str | None = None
 
     def check(self) -> None:
         """InputError for a convention that there is not, and for options that exclude each other."""
@@ -66,6 +69,11 @@ class Asked:
             raise InputError(
                 f"choose {', '.join(known)}, not {self.convention!r}{did_you_mean(self.convention, known)}",
                 key="--convention",
+            )
+        if self.state is not None and self.state not in STATES:
+            raise InputError(
+                f"choose {', '.join(STATES)}, not {self.state!r}{did_you_mean(self.state, STATES)}",
+                key="--state",
             )
         if self.at is not None and self.at < 2:
             raise InputError(f"must be 2 steps or more, not {self.at}", key="--at")
@@ -150,7 +158,7 @@ def read_spec(text: str, key: str, option: str) -> dict[str, Any]:
         except tomllib.TOMLDecodeError as error:
             raise InputError(f"write name:key=value,key=value, not {text!r} ({error})", key=option) from None
     if foreign.is_foreign(name):
-        spec = foreign.stamped(spec, key, Path.cwd())
+        spec = foreign.stamped(spec, key, foreign.here())
     return spec
 
 

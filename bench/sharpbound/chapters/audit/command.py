@@ -11,15 +11,17 @@ from sharpbound import foreign
 from sharpbound.audit import adapt
 from sharpbound.chapters.audit.asked import Asked
 from sharpbound.chapters.audit.beside import beside
-from sharpbound.chapters.audit.diagnosis import diagnosis
+from sharpbound.chapters.audit.changes import FACTORS
+from sharpbound.chapters.audit.diagnosis import diagnosis, scaled
 from sharpbound.chapters.audit.ends import blamed
-from sharpbound.chapters.audit.judging import LEGITIMATE, STATUS, STEPS, Judged, judge_view, worst
+from sharpbound.chapters.audit.judging import LEGITIMATE, STATUS, STEPS, Judged, judge_view
 from sharpbound.chapters.audit.measuring import Bench, scale_of
 from sharpbound.chapters.audit.same_as import compared
 from sharpbound.chapters.audit.scheduler_command import OURS, audit_scheduler, is_scheduler, plain_name
 from sharpbound.chapters.audit.schedulers import class_of
 from sharpbound.chapters.audit.trial import Trial, tried
 from sharpbound.chapters.audit.views import View
+from sharpbound.chapters.deciding import worst
 from sharpbound.errors import InputError
 from sharpbound.samplers import PlainSampler, Sampler
 from sharpbound.samplers.own import as_sampler, callable_of
@@ -35,7 +37,7 @@ def audit_user(named: str, asked: Asked) -> dict[str, Any]:
     found = class_of(plain_name(named)) if ours else foreign.load(named)
     if ours or is_scheduler(found):
         return audit_scheduler(named, found, asked, _nominal(asked.order, named))
-    for option in ("options", "allow"):
+    for option in ("options", "allow", "state"):
         if getattr(asked, option) is not None:
             raise InputError("is for schedulers; leave it out", key=f"--{option}")
     views, steps = asked.views(), asked.numbers()
@@ -46,10 +48,7 @@ def audit_user(named: str, asked: Asked) -> dict[str, Any]:
     bench, trial = _bench(found, named, asked, views, steps)
     nominal = _nominal(getattr(found, "order", None) if asked.order is None else asked.order, named)
     judged = [judge_view(bench, view, nominal, steps) for view in views]
-    others: dict[str, Any] = {}
-    if asked.convention != "score":
-        others = {name: of(found) for name, of in adapt.CONVENTIONS.items() if name != asked.convention}
-    document = _document(named, asked, nominal, bench, trial, judged, others)
+    document = _document(named, asked, nominal, bench, trial, judged, _readings(found, asked.convention))
     return document | ({"at": beside(bench, views[0], asked.at)} if asked.at is not None else {})
 
 
@@ -89,6 +88,17 @@ def _tried(found: Any, named: str, asked: Asked, view: View, steps: Sequence[int
     return tried(found, named, asked.arrays, first, Asked().target_for(True), ladders)
 
 
+def _readings(found: Any, convention: str) -> dict[str, Any]:
+    """The function of a convention in the others, and with another sign or size of what its model gives."""
+    if convention == "score":
+        return {}
+    others = {f"with --convention {name}": of for name, of in adapt.CONVENTIONS.items() if name != convention}
+    own = adapt.CONVENTIONS[convention]
+    return {name: of(found) for name, of in others.items()} | {
+        f"where the model gives {words}": own(scaled(found, factor)) for words, factor in FACTORS.items()
+    }
+
+
 def _document(
     named: str,
     asked: Asked,
@@ -96,13 +106,13 @@ def _document(
     bench: Bench,
     trial: Trial | None,
     judged: Sequence[Judged],
-    others: dict[str, Any],
+    readings: dict[str, Any],
 ) -> dict[str, Any]:
     deciding = worst(judged)
     precision, rounded = _precision(bench, trial, judged)
     told = [deciding.reason]
     if deciding.verdict != "failed":
-        told += _causes(bench, deciding, judged, others)
+        told += _causes(bench, deciding, judged, readings)
     missing = next((p for p in deciding.points if p.note), None)
     if missing is not None and deciding.verdict != "failed":
         told.append(f"with {missing.T} steps it could not be measured: {missing.note}")
@@ -146,15 +156,15 @@ def _document(
     }
 
 
-def _causes(bench: Bench, deciding: Judged, judged: Sequence[Judged], others: dict[str, Any]) -> list[str]:
+def _causes(bench: Bench, deciding: Judged, judged: Sequence[Judged], readings: dict[str, Any]) -> list[str]:
     """What is to blame for an order below the nominal one."""
     if deciding.verdict != "not reached":
         return []
     if isinstance(bench.sampler, PlainSampler) and deciding.stalls:
         stalled = next((each for each in judged if each.stalls and not each.view.uneven), None)
         if stalled is not None:
-            readings = {name: replace(bench.sampler, call=call) for name, call in others.items()}
-            return [diagnosis(bench, stalled.view, readings)]
+            samplers = {name: replace(bench.sampler, call=call) for name, call in readings.items()}
+            return [diagnosis(bench, stalled.view, samplers)]
     found = []
     short = [each for each in judged if each.verdict == "not reached"]
     steps = (blamed(bench, each) for each in [deciding, *short])

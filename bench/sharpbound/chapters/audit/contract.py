@@ -25,10 +25,9 @@ import torch
 
 from sharpbound.chapters.audit.drive import Loop, working
 from sharpbound.chapters.audit.schedule_levels import LEVELS
-from sharpbound.chapters.audit.schedule_runs import RUNS, TARGET
+from sharpbound.chapters.audit.schedule_runs import RUNS
 from sharpbound.chapters.audit.schedule_trial import BROKEN, KEPT, UNDECIDED, Found, Trial
 from sharpbound.errors import NotMeasured
-from sharpbound.laws.probe import Tape
 
 STEPS = (5, 10, 20, 30, 60)
 """Numbers of steps; 30 and 60 do not divide a table of 1000."""
@@ -59,8 +58,7 @@ def _attempted(loop: Loop, T: int, trials: dict[int, Trial]) -> Found:
     try:
         trial = Trial(loop, T)
         with working(T):
-            start = torch.linspace(-1, 1, 3, dtype=torch.float64)
-            output = loop.run(trial.scheduler, TARGET, start, Tape())
+            _, output = trial.walked
     except NotMeasured as reason:
         return BROKEN, str(reason)
     trials[T] = trial

@@ -34,6 +34,14 @@ FAULTS = (
 """What a scheduler raises where it does not work."""
 
 
+Network = Callable[[Convention, Field, Tensor, Any, int], Tensor]
+
+
+def exact(convention: Convention, target: Field, x: Tensor, timestep: Any, call: int) -> Tensor:
+    """The network's answer from the exact score."""
+    return convention.predict(target, x, timestep)
+
+
 @dataclass(frozen=True)
 class Loop:
     """A scheduler as it is constructed, and the keywords that its ``step`` is given."""
@@ -42,6 +50,8 @@ class Loop:
     keywords: Mapping[str, Any] = field(default_factory=dict)
     state: str = ""
     """How it writes its state, where that is told: a name in `STATES`."""
+    network: Network = exact
+    """Of a convention, a target, its input, a timestep and the number of the call: what the network answers."""
 
     def convention(self, scheduler: Any) -> Convention:
         """Of ``scheduler``, after ``set_timesteps``."""
@@ -80,7 +90,7 @@ class Loop:
             scaled = state
             if hasattr(scheduler, "scale_model_input"):
                 scaled = scheduler.scale_model_input(state, timestep)
-            prediction = moved(convention.predict(target, scaled.double(), timestep), call)
+            prediction = moved(self.network(convention, target, scaled.double(), timestep, call), call)
             state = self._step(scheduler, prediction, timestep, state, noise)
         return state.reshape(-1)
 
@@ -100,6 +110,10 @@ class Loop:
         found = found[0] if isinstance(found, tuple) else found
         if not isinstance(found, Tensor):
             raise TypeError(f"step returns a {type(found).__name__}, not a state")
+        if found.shape != state.shape:
+            raise TypeError(
+                f"step returns a state of shape {tuple(found.shape)} for one of {tuple(state.shape)}"
+            )
         return found
 
 

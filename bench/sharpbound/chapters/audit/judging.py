@@ -1,4 +1,4 @@
-"""The verdict on a sampler: one on every view, and of those the worst."""
+"""The verdict on a sampler, one on every view; `sharpbound.chapters.deciding` says which decides."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ import numpy as np
 
 from sharpbound.chapters.audit.measuring import Bench, Point, scale_of
 from sharpbound.chapters.audit.order import Power, lowest_power
-from sharpbound.chapters.audit.verdict import APART, by_interval, judge_order
+from sharpbound.chapters.audit.verdict import by_interval, judge_order
 from sharpbound.chapters.audit.views import View
+from sharpbound.chapters.deciding import APART
 from sharpbound.rates import RateEstimate, estimate
 from sharpbound.rates.details import rate_details
 from sharpbound.samplers import PlainSampler
@@ -29,8 +30,6 @@ STATUS = {
     "undecided": 3,
 }  # fmt: skip
 """Exit status of each verdict, those of a comparison among them."""
-WORST = ("failed", "not reached", "undecided", "reached", "exceeded", "exact")
-"""The worst of several views first."""
 ROUNDING = 1e-11
 """W2 below this share of the law's size is rounding, in float64."""
 LEGITIMATE = 1e-4
@@ -166,13 +165,3 @@ def _by_power(found: Judged, fit: RateEstimate, nominal: float) -> Judged:
         exponent=float(order),
         interval=(order - EXACTLY, order + EXACTLY),
     )
-
-
-def worst(views: Sequence[Judged]) -> Judged:
-    """The one that decides: of the worst verdict the lowest order, and of equal ones the first."""
-    verdict = min((found.verdict for found in views), key=WORST.index)
-    same = [found for found in views if found.verdict == verdict]
-    least = min((found.exponent for found in same if found.exponent is not None), default=None)
-    if least is None:
-        return same[0]
-    return next(found for found in same if found.exponent is not None and found.exponent <= least + APART)

@@ -8,17 +8,16 @@ rounding does. The change is the floor.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor
 
 from sharpbound.chapters.audit.guided import Guided, GuidedQuantiles
 from sharpbound.chapters.audit.quick import quick_score
+from sharpbound.chapters.audit.to_the_data import end_of
 from sharpbound.chapters.audit.views import View, moved
 from sharpbound.chapters.sampling import measured_row
 from sharpbound.errors import InputError, NotMeasured
@@ -57,7 +56,7 @@ class Point:
 
 @dataclass
 class Bench:
-    """A sampler on a target, with the exact score or with ``score_of`` (score, x, a, sigma) in its place.
+    """A sampler on a target, with the exact score.
 
     unit : roundoff of the sampler's output.
     """
@@ -65,7 +64,6 @@ class Bench:
     sampler: Sampler
     target: Target1D
     unit: float = 2.0**-53
-    score_of: Callable[..., Tensor] | None = None
     guided: Guided | None = None
     """With guidance: its score and its law in the place of the target's."""
     known: dict[tuple[View, int], Point] = field(default_factory=dict)
@@ -103,8 +101,8 @@ class Bench:
 
     def probe(self, ladder: Ladder) -> Probed:
         """One run from the exact law of the first level, against that of the last."""
-        start, end = ladder.level(ladder.T), ladder.level(ladder.stop)
         assert isinstance(self.sampler, PlainSampler)
+        start, end = ladder.level(ladder.T), end_of(self.sampler, ladder)
         a, sigma = noisiest_first(ladder)
         call = self.sampler.answer
 
@@ -116,11 +114,7 @@ class Bench:
 
     @cached_property
     def score(self) -> Score:
-        exact: Score = quick_score(self.target) if self.guided is None else self.guided.score
-        if self.score_of is None:
-            return exact
-        of = self.score_of
-        return lambda x, a, sigma: of(exact, x, a, sigma)
+        return quick_score(self.target) if self.guided is None else self.guided.score
 
     def _of_law(self, ladder: Ladder, T: int) -> Point:
         self.sampler.check(ladder)

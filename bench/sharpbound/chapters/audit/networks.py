@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 import numpy as np
@@ -22,6 +22,10 @@ NO_DATA = 1e-6
 """Where a is below this the network is given noise alone."""
 LOUD = 1.5
 """The deviation of the first state above which it is not one of a process that preserves the variance."""
+
+
+Output = Callable[[Any, Any, Level], Any]
+"""(E[X0 | x], E[W | x], level) -> what a network is to return."""
 
 
 class Field(Protocol):
@@ -68,13 +72,19 @@ class Convention(ABC):
 
     def predict(self, target: Field, x: Tensor, timestep: Any) -> Tensor:
         """The network's output for its input ``x`` at ``timestep``, from the exact score."""
-        a, sigma = level = self.stands_for(float(timestep))
+        return self.predict_at(target, x, self.stands_for(float(timestep)), self.output)
+
+    def predict_at(self, target: Field, x: Tensor, level: Level, told: Output) -> Tensor:
+        """What a network that tells ``told`` gives for its input ``x`` at ``level``."""
+        a, sigma = level
         state = self.unscaled(x, level)
         if a < NO_DATA:  # X0 and x are independent
             clean = torch.full_like(x, float(target.moments().mean[0]))
-            return self.output(clean, state / sigma, level)
+            told_there: Tensor = told(clean, state / sigma, level)
+            return told_there
         eps = -sigma * target.score(state.reshape(-1, 1), *level).reshape(state.shape)
-        return self.output((state - sigma * eps) / a, eps, level)
+        found: Tensor = told((state - sigma * eps) / a, eps, level)
+        return found
 
     def levels(self) -> list[Level]:
         """Of the state after 0, 1, ... calls, by ``sigmas`` where the scheduler has them."""
@@ -183,6 +193,24 @@ class Flow(Convention):
         return eps - clean
 
 
+class Exposed(Convention):
+    """States X0 + sigma W of a scheduler without a table: its timesteps are its sigmas."""
+
+    def end(self, taken: int) -> Level:
+        return 1.0, float(self.scheduler.sigmas[taken])
+
+    def stands_for(self, timestep: float) -> Level:
+        return 1.0, timestep
+
+    def timestep_of(self, level: Level) -> float:
+        return level[1] / level[0]
+
+    def output(self, clean: Any, eps: Any, level: Level) -> Any:
+        a, sigma = vp(level[1])
+        kinds = {"epsilon": eps, "v_prediction": a * eps - sigma * clean, "sample": clean}
+        return kinds[prediction_type(self.config, kinds)]
+
+
 class Angle(Convention):
     """iPNDM: a = cos(phi), sigma = sin(phi), timestep = 2 phi/pi, and a v-prediction a eps - sigma X0."""
 
@@ -232,6 +260,7 @@ STATES: dict[str, type[Convention]] = {
     "exploding": Exploding,
     "edm": Karras,
     "flow": Flow,
+    "sigma": Exposed,
 }
 """How a scheduler of another project may write its state."""
 
@@ -256,9 +285,11 @@ def convention_of(scheduler: Any, state: str = "") -> Convention:
         return (Exploding if loud else Discrete)(scheduler)
     if sigmas is not None and float(max(sigmas)) <= 1:
         return Flow(scheduler)
+    if sigmas is not None and np.allclose(sigmas[: len(scheduler.timesteps)], scheduler.timesteps):
+        return Exposed(scheduler)
     raise InputError(
-        "it has neither alphas_cumprod nor sigma_data nor sigmas up to 1, so how it writes its state is not "
-        f"known; say state = {', '.join(map(repr, STATES))}",
+        "it has neither alphas_cumprod nor sigma_data nor sigmas up to 1, nor sigmas for its timesteps, so how it "
+        f"writes its state is not known; choose {', '.join(STATES)}",
         key="audit.state",
     )
 

@@ -13,6 +13,7 @@ from sharpbound.chapters.audit.schedule_trial import BROKEN, KEPT, NEAR, UNDECID
 Gap = tuple[float, int, float, float]
 SAME = 1e-6
 """Relative difference of levels that are one."""
+OPEN = "its configuration does not say how far its levels reach"
 HALF = 0.51
 """A timestep is rounded to the nearest whole one."""
 
@@ -69,7 +70,7 @@ def _ends(trial: Trial) -> tuple[float, float, float, float]:
     first, last = (
         convention.timestep_of(level) for level in (trial.levels[0], trial.levels[trial.calls - 1])
     )
-    if "sigma_data" in config:
+    if trial.bounded:
         high, low = (convention.timestep_of((1.0, float(config[key]))) for key in ("sigma_max", "sigma_min"))
         return first, last, high, low
     if trial.flow:
@@ -88,13 +89,15 @@ def _ends(trial: Trial) -> tuple[float, float, float, float]:
 
 def _step(trial: Trial) -> float:
     """How far an end may be inside the range: one step, and a timestep of rounding."""
-    if "sigma_data" in trial.convention.config:
+    if trial.bounded:
         return NEAR
     offset = float(trial.convention.config.get("steps_offset") or 0)
     return trial.size / trial.T + (1.0 + offset if trial.size > 1 else NEAR)
 
 
 def _first(trial: Trial) -> Found:
+    if trial.open:
+        return UNDECIDED, OPEN
     used, _, high, _ = _ends(trial)
     most = trial.size if trial.table is None or trial.flow else trial.size - 1
     if trial.asked[0] > most + HALF and trial.size > 1:
@@ -108,6 +111,8 @@ def _first(trial: Trial) -> Found:
 
 
 def _last(trial: Trial) -> Found:
+    if trial.open:
+        return UNDECIDED, OPEN
     _, used, _, low = _ends(trial)
     if used > low + _step(trial):
         return BROKEN, f"its last level is at timestep {used:.6g}, more than a step above {low:g}"

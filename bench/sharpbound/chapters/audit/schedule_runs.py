@@ -7,7 +7,6 @@ c = 1 and w = 1 show a and sigma of where it goes.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -15,13 +14,11 @@ import torch
 from torch import Tensor
 
 from sharpbound.chapters.audit.drive import copied, doubled
-from sharpbound.chapters.audit.schedule_trial import BROKEN, KEPT, Array, Check, Found, Trial
+from sharpbound.chapters.audit.schedule_trial import BROKEN, KEPT, TARGET, Array, Check, Found, Trial
 from sharpbound.errors import NotMeasured
 from sharpbound.laws.probe import Tape
 from sharpbound.processes.ladder import Level
-from sharpbound.targets import Gaussian1D
 
-TARGET = Gaussian1D(0.5, 0.5)
 SHARE = 0.01
 """A step lands on its level if it misses it by less than this share of itself; timesteps cut off miss by more."""
 NOTHING = 1e-10
@@ -85,11 +82,10 @@ class Drawn(Tape):
 
 def _idempotent(trial: Trial) -> Found:
     loop, other = trial.loop, trial.T + 1
-    start = torch.linspace(-1, 1, 5, dtype=torch.float64) * _size(trial)
-    scheduler = copied(trial.scheduler)
-    expected = loop.walk(scheduler, TARGET, start, Tape())
+    walked, expected = trial.walked
     if not torch.isfinite(expected).all():
         raise NotMeasured("the output is not finite")
+    scheduler = copied(walked)
     for words, numbers in (("again", [trial.T]), (f"after set_timesteps({other})", [other, trial.T])):
         for T in numbers:
             scheduler.set_timesteps(T)
@@ -98,14 +94,9 @@ def _idempotent(trial: Trial) -> Found:
             trial.asked
         ):
             return BROKEN, f"set_timesteps {words} gives other levels"
-        if not torch.equal(loop.walk(scheduler, TARGET, start, Tape()), expected):
+        if not torch.equal(loop.walk(scheduler, TARGET, trial.starts, Tape()), expected):
             return BROKEN, f"set_timesteps {words} gives the same levels and another output"
     return KEPT, ""
-
-
-def _size(trial: Trial) -> float:
-    a, sigma = trial.levels[0]
-    return math.hypot(a, sigma)
 
 
 def _calls(trial: Trial) -> Found:
@@ -121,7 +112,7 @@ def _calls(trial: Trial) -> Found:
 
 
 def _responses(trial: Trial) -> Array:
-    start = torch.full((trial.calls + 1,), 0.3 * _size(trial), dtype=torch.float64)
+    start = torch.full((trial.calls + 1,), 0.3 * trial.loudness, dtype=torch.float64)
 
     def moved(prediction: Tensor, call: int) -> Tensor:
         prediction = prediction.clone()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import tomllib
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -18,6 +17,7 @@ from sharpbound.chapters.audit.drive import Loop, working
 from sharpbound.chapters.audit.guided import GuidedQuantiles
 from sharpbound.chapters.audit.judging import WORDS
 from sharpbound.chapters.audit.schedule_trial import BROKEN
+from sharpbound.chapters.audit.scheduler_diagnosis import Scheduler, cause
 from sharpbound.chapters.audit.verdict import order_details
 from sharpbound.errors import InputError, NotMeasured, did_you_mean
 from sharpbound.laws import finite_or_note
@@ -26,6 +26,8 @@ from sharpbound.laws.probe import Quantiles, Tape
 STEPS = (10, 20, 40, 80, 160)
 """Numbers of steps that divide the 5120 levels of a table uniform in log-SNR."""
 FEW = 8
+ROUNDING = 1e-4
+"""W2 above this share of the law's size is no rounding of float32 tables."""
 OURS = "diffusers:"
 REFUSED = ("arrays", "ladder", "same_as", "at")
 """Options of functions alone."""
@@ -56,18 +58,46 @@ def audit_scheduler(named: str, found: Any, asked: Asked, nominal: float) -> dic
             f"of a scheduler, choose {', '.join(schedulers.ALL)}, not {schedule!r}", key="--schedule"
         )
     name = plain_name(named)
-    stamp = foreign.source_of(name, Path.cwd()) if foreign.is_foreign(name) else None
+    stamp = foreign.source_of(name, foreign.here()) if foreign.is_foreign(name) else None
     try:
-        loop = Loop(schedulers.build_scheduler(name, schedule, _options(asked.options), stamp))
+        made = schedulers.build_scheduler(name, schedule, _options(asked.options), stamp)
+        loop = Loop(made, state=asked.state or "")
         allowed = _allowed(asked.allow)
         quantiles, stochastic = _law(loop, asked)
     except InputError as mistake:
         raise InputError(mistake.message, key=(mistake.key or "").replace("audit.", "--") or None) from None
-    rows = [_row(quantiles, loop, T, stochastic) for T in asked.numbers() or STEPS]
+    numbers = asked.numbers() or STEPS
+    rows = [_row(quantiles, loop, T, stochastic) for T in numbers]
     checks = contract(loop)
     broken = [check for check in checks if check["verdict"] == BROKEN and check["name"] not in allowed]
     settings = {"schedule": {"schedule": schedule}, "range": _range(loop), "ladder": "its own"}
-    return _document(named, asked, nominal, settings, rows, checks, broken, stochastic)
+    subject = Scheduler(quantiles, loop, not stochastic, numbers)
+    judged, reason = _judged(rows, nominal, subject.size)
+    causes = cause(subject, judged, rows)
+    if causes and judged["verdict"] == "undecided":
+        judged["verdict"] = "not reached"
+    told = [reason, *causes]
+    judged["details"] |= {"reason": "; ".join(told)}  # the screen has the checks in lines of their own
+    told += [f"{check['name']}: {check['seen']}" for check in broken]
+    verdict = "broken" if broken and judged["verdict"] not in ("failed", "not reached") else judged["verdict"]
+    view = judged | {"reason": reason, "rows": rows} | settings
+    return judged | {
+        "sampler": named,
+        "convention": "scheduler",
+        "nominal": nominal,
+        "metric": "w2",
+        "metrics": ["w2"],
+        "swept": "T",
+        "verdict": verdict,
+        "diagnosis": "; ".join(told),
+        "target": asked.target_words(not stochastic),
+        **settings,
+        "precision": "float32",
+        "remarks": ["it draws noise"] if stochastic else [],
+        "views": [view],
+        "rows": rows,
+        "contract": checks,
+    }
 
 
 def _law(loop: Loop, asked: Asked) -> tuple[Quantiles, bool]:
@@ -123,41 +153,18 @@ def _allowed(text: str | None) -> list[str]:
     return names
 
 
-def _document(
-    named: str,
-    asked: Asked,
-    nominal: float,
-    settings: dict[str, Any],
-    rows: Sequence[dict[str, Any]],
-    checks: Sequence[dict[str, Any]],
-    broken: Sequence[dict[str, Any]],
-    stochastic: bool,
-) -> dict[str, Any]:
+def _judged(rows: Sequence[dict[str, Any]], nominal: float, size: float) -> tuple[dict[str, Any], str]:
+    """Verdict, order and details of the rows, and the reason in words. size : root mean square of the law."""
+    measured = [row for row in rows if row["w2"] is not None]
     judged: dict[str, Any] = {"verdict": "failed", "exponent": None, "interval": None, "details": {}}
-    reason = next((row["note"] for row in rows if row.get("note")), "nothing could be measured")
-    if any(row["w2"] is not None for row in rows):
-        verdict, found, details = order_details(rows, nominal)
-        judged = {"verdict": WORDS[verdict], "exponent": found.exponent, "interval": found.interval}
-        judged["details"], reason = details, details["reason"]
-    view = judged | {"reason": reason, "rows": list(rows)} | settings
-    verdict = judged["verdict"]
-    if broken and verdict not in ("failed", "not reached"):
-        verdict = "broken"
-    told = [reason, *(f"{check['name']}: {check['seen']}" for check in broken)]
-    return judged | {
-        "sampler": named,
-        "convention": "scheduler",
-        "nominal": nominal,
-        "metric": "w2",
-        "metrics": ["w2"],
-        "swept": "T",
-        "verdict": verdict,
-        "diagnosis": "; ".join(told),
-        "target": asked.target_words(not stochastic),
-        **settings,
-        "precision": "float32",
-        "remarks": ["it draws noise"] if stochastic else [],
-        "views": [view],
-        "rows": list(rows),
-        "contract": list(checks),
-    }
+    if not measured:
+        return judged, next((row["note"] for row in rows if row.get("note")), "nothing could be measured")
+    if all(row["w2"] <= min(10 * row["floor"], ROUNDING * size) for row in measured):
+        most = max(row["w2"] for row in measured)
+        return (
+            judged | {"verdict": "exact"},
+            f"W2 is rounding at every T, at most {most:.1e}: exact to rounding",
+        )
+    verdict, found, details = order_details(rows, nominal)
+    judged = {"verdict": WORDS[verdict], "exponent": found.exponent, "interval": found.interval}
+    return judged | {"details": details}, details["reason"]

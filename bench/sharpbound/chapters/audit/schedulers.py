@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from sharpbound.distances.base import Measured
 from sharpbound.errors import InputError
 from sharpbound.laws.probe import Impulses, Quantiles, Tape, measure_deterministic, measure_stochastic
 from sharpbound.libraries import loading
+from sharpbound.processes.ladder import Level
 
 SCHEDULES: dict[str, dict[str, Any]] = {
     "as-configured": {},
@@ -25,6 +26,8 @@ SCHEDULES: dict[str, dict[str, Any]] = {
 }
 """Training schedules by name: constructor arguments; "uniform-log-snr" is made by `uniform_log_snr`."""
 
+Run = Callable[..., Tensor]
+"""(starts (n,), noise, or nothing) -> outputs (n,)."""
 ALL = ("uniform-log-snr", *SCHEDULES)
 FINALS = ("as-configured", "sigma-min")
 WHOLE = (0.0, 1.0)
@@ -139,25 +142,26 @@ def measure(
     one rounding per step for what the scheduler casts to float32 itself. Raises NotMeasured where it fails.
     """
     scheduler = loop.fresh(T)
+    measured = measure_stochastic if stochastic else measure_deterministic
     with working(T):
+        calls = len(scheduler.timesteps)
         single, double = (
-            _measured(quantiles, loop, each, final, stochastic, part)
+            measured(quantiles, *prepared(quantiles, loop, each, final, part), UNIT, calls)
             for each in (scheduler, doubled(scheduler))
         )
     return Measured(single.value, single.floor + abs(single.value - double.value))
 
 
-def _measured(
-    quantiles: Quantiles, loop: Loop, scheduler: Any, final: str, stochastic: bool, part: Sequence[float]
-) -> Measured:
+def prepared(
+    quantiles: Quantiles, loop: Loop, scheduler: Any, final: str, part: Sequence[float] = WHOLE
+) -> tuple[Run, Level, Level]:
+    """The run of what is measured of ``scheduler``, after ``set_timesteps``, and its first and its last level."""
     convention = loop.convention(scheduler)
-    calls = len(scheduler.timesteps)
-    first, last = (round(share * calls) for share in part)
+    first, last = (round(share * len(scheduler.timesteps)) for share in part)
     if final == "sigma-min" and convention.end(last)[1] == 0:
         last -= 1
 
     def run(x: Tensor, noise: Tape | Impulses | None = None) -> Tensor:
         return loop.run(scheduler, quantiles.target, x, noise, slice(first, last))
 
-    measure = measure_stochastic if stochastic else measure_deterministic
-    return measure(quantiles, run, convention.end(first), convention.end(last), UNIT, calls)
+    return run, convention.end(first), convention.end(last)

@@ -6,8 +6,7 @@ Tried on a small problem before anything is measured. Of numpy and torch, and of
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -15,12 +14,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from sharpbound.chapters.audit.to_the_data import before_the_data
 from sharpbound.errors import InputError, NotMeasured
 from sharpbound.laws.black_box import check_contract
 from sharpbound.laws.probe import Impulses, Tape, gaussian_level
 from sharpbound.processes import Ladder
 from sharpbound.samplers import PlainSampler
-from sharpbound.samplers.own import ARRAYS, noisiest_first, plain_sampler, single
+from sharpbound.samplers.own import ARRAYS, noisiest_first, plain_sampler
 from sharpbound.targets import Gaussian1D, Target1D
 
 SHAPES = ((1,), (1, 1, 1))
@@ -100,8 +100,9 @@ def tried(
 def _trial(sampler: PlainSampler, target: Target1D, ladder: Ladder, first: str) -> Trial:
     unit = check_contract(sampler, target, ladder)
     remarks = []
-    if getattr(sampler.call, "own_grid", False) and _denoises(sampler, target, ladder):
-        sampler = replace(sampler, call=before_the_data(sampler.call))
+    own_grid = getattr(sampler.call, "own_grid", False)
+    if own_grid and (short := before_the_data(sampler, target, ladder)) is not None:
+        sampler = short
         remarks.append(
             "its grid ends with a step to sigma = 0, which stays as long as it is: it is measured up to there"
         )
@@ -137,39 +138,6 @@ def _trial(sampler: PlainSampler, target: Target1D, ladder: Ladder, first: str) 
         rounded,
         remarks,
     )
-
-
-def before_the_data(call: Callable[..., Any]) -> Callable[..., Any]:
-    """Of a sampler whose last step goes from the last level to the data: the state from which it does.
-
-    That is the last one for which it asks the model at that level.
-    """
-
-    def sampler(score: Any, x: Any, a: Any, sigma: Any, *noise: Any) -> Any:
-        last, states = float(sigma[-1] / a[-1]), []
-
-        def heard(y: Any, scale: Any, level: Any) -> Any:
-            if math.isclose(single(level) / single(scale), last, rel_tol=NEAR):
-                states.append(y / scale)
-            return score(y, scale, level)
-
-        output = call(heard, x, a, sigma, *noise)
-        return states[-1] * a[-1] if states else output
-
-    return sampler
-
-
-def _denoises(sampler: PlainSampler, target: Target1D, ladder: Ladder) -> bool:
-    """Whether the output is the clean prediction at the last level, which is not that of the data."""
-    a, sigma = ladder.level(ladder.stop)
-    if not sigma:
-        return False
-    x = torch.linspace(-1.0, 1.0, 9, dtype=torch.float64) * float(np.hypot(ladder.a[-1], ladder.sigma[-1]))
-    output = sampler.moved(target, ladder, x).double()
-    before = replace(sampler, call=before_the_data(sampler.call)).moved(target, ladder, x).double() / a
-    n = sigma / a
-    clean = before + n**2 * target.score(before.reshape(-1, 1), 1.0, n).reshape(-1)
-    return bool(torch.allclose(output, a * clean, rtol=1e-5, atol=1e-7))
 
 
 def _noisy(sampler: PlainSampler, ladder: Ladder) -> bool:

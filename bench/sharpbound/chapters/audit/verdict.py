@@ -7,14 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from sharpbound.chapters.deciding import APART
 from sharpbound.rates import RateEstimate, estimate
 from sharpbound.rates.details import rate_details
 
 STALLED = 0.5
 """Where no power law is found, two finest local slopes that are this far below the nominal order decide."""
-APART = 0.2
-"""Orders are whole numbers, so an interval within a fifth of one decides. A library that computes in float32,
-on integer timesteps, has no slopes as exact as those of an exact law."""
 
 
 def order_details(
@@ -33,7 +31,8 @@ def order_details(
 def judge_order(found: RateEstimate, nominal: float) -> tuple[str, str]:
     """Verdict and reason on "the error is at most C/T^nominal".
 
-    sharp: the whole interval lies within APART of the nominal order. violated: all of it below that, the
+    sharp: the whole interval lies within APART of the nominal order: a library that computes in float32, on integer
+    timesteps, has no slopes as exact as those of an exact law. violated: all of it below that, the
     order is not reached. loose: all of it above. Where the error gives no interval, or a wide one, the finest local
     slopes decide: see `_by_slopes`. Otherwise inconclusive.
     """

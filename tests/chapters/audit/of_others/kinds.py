@@ -53,3 +53,51 @@ def to_the_data(slopes):
 
 
 edm, edm_wrong = to_the_data(0.5), to_the_data(0.75)
+
+
+def churned(noisy):
+    """EDM's stochastic sampler, to 0: at every step, the last too, back to more noise, ``noisy`` times right."""
+
+    def f(net, latents, randn_like=torch.randn_like, num_steps=18, sigma_min=0.002, sigma_max=80.0):
+        t = torch.linspace(sigma_max ** (1 / 7), sigma_min ** (1 / 7), num_steps, dtype=torch.float64) ** 7
+        t = torch.cat([t, torch.zeros_like(t[:1])])
+        x = latents * t[0]
+        for s, u in itertools.pairwise(t):
+            up = net.round_sigma(s * (1 + min(5 / num_steps, 0.4)))
+            x = x + noisy * (up**2 - s**2).sqrt() * randn_like(x)
+            d = (x - net(x, up)) / up
+            y = x + (u - up) * d
+            x = x + (u - up) * (d + (y - net(y, u)) / u) / 2 if u > 0 else y
+        return x
+
+    return f
+
+
+churn, churn_loud = churned(1.0), churned(1.2)
+
+
+def against_the_time(model, x, times):
+    """Euler's method for a flow with the sign of its velocity wrong."""
+    for t, u in itertools.pairwise(times):
+        x = x - (u - t) * model(x, t)
+    return x
+
+
+def slopes(model, x, sigmas):
+    """Euler's method in sigma, of a noise prediction; of velocities in t it is the same."""
+    for s, to in itertools.pairwise(sigmas):
+        x = x + (to - s) * model(x, s)
+    return x
+
+
+def one_level(model, x, sigmas):
+    for s, to in itertools.pairwise(sigmas):
+        x = x + (to - s) * (x - model(x, sigmas[0])) / s
+    return x
+
+
+def from_noise(model, x, num_steps=18):
+    """A grid from t = 1, where there is nothing but noise."""
+    for t, u in itertools.pairwise(torch.linspace(1, 0, num_steps + 1, dtype=torch.float64)):
+        x = x + (u - t) * model(x, t)
+    return x

@@ -145,31 +145,6 @@ def third(off):
 sde3, sde3_sign = third(0.0), third(-1.0)  # -1/2 for +1/2
 
 
-def riemann(points):
-    """SDE-DPM-Solver++(2M) whose weight is a left sum of so many points; exact with 0."""
-
-    def f(model, x, sigmas, noise_sampler=None):
-        old = None
-        for i in range(len(sigmas) - 1):
-            D, h = model(x, sigmas[i]), (sigmas[i] / sigmas[i + 1]).log()
-            gain = -torch.expm1(-2 * h)
-            x = sigmas[i + 1] / sigmas[i] * (-h).exp() * x + gain * D
-            weight = h - gain / 2  # int_0^h 2 e^{-2 (h - u)} u du
-            if points:
-                u = h * torch.arange(points, dtype=torch.float64) / points
-                weight = (2 * (-2 * (h - u)).exp() * u).sum() * h / points
-            if old is not None:
-                x = x + weight * (D - old) / (sigmas[i - 1] / sigmas[i]).log()
-            x = x + noise_sampler(sigmas[i], sigmas[i + 1]) * sigmas[i + 1] * gain.sqrt()
-            old = D
-        return x
-
-    return f
-
-
-exact_sum, left_sum = riemann(0), riemann(200)
-
-
 def renoised(scaled):
     """Ancestral sampling of a rectified flow: to t_down, and back to t with noise."""
 
@@ -200,21 +175,3 @@ def restarted(model, x, times, noise_sampler=None):
         s, t = times[i], times[i + 1]
         x = (1 - t) * (x - s * model(x, s)) + t * noise_sampler(s, t)
     return x
-
-
-def midpoint_cfg(right):
-    """Two stages; the second starts from the state, or by mistake from the denoised one."""
-
-    def f(model, x, sigmas):
-        for i in range(len(sigmas) - 1):
-            s, t = sigmas[i], sigmas[i + 1]
-            m = (s * t).sqrt()
-            D = model(x, s)
-            E = model(m / s * x + (1 - m / s) * D, m)
-            x = (t / s * x if right else t / s * (x - D) + t / s * E) + (1 - t / s) * E
-        return x
-
-    return f
-
-
-two_stages, two_stages_cfg = midpoint_cfg(True), midpoint_cfg(False)

@@ -7,8 +7,9 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from sharpbound.chapters.deciding import worst
 from sharpbound.chapters.discrete import samplers, targets
-from sharpbound.chapters.discrete.audit.order import METRICS, STEPS, Judge, View, judge_view, views, worst
+from sharpbound.chapters.discrete.audit.order import METRICS, STEPS, Judge, View, judge_view, views
 from sharpbound.chapters.discrete.audit.same_as import compared
 from sharpbound.chapters.discrete.audit.trial import precision_of, support, tried
 from sharpbound.chapters.discrete.chain import Chain

@@ -40,7 +40,6 @@ WRONG = 1e-6
 """Rate at which the law may go wrong by rounding and extrapolation of such a step."""
 LATEST = 1e6
 """An error that takes over beyond this T is none that anybody sees."""
-WORST = ("failed", "not reached", "undecided", "reached", "exceeded", "exact")
 Judge = Callable[[RateEstimate, float], tuple[str, str]]
 """Of an estimate and the nominal order: reached, exceeded, not reached or undecided, and why."""
 
@@ -121,11 +120,6 @@ def judge_view(
         rows.append(_row(kernel, view, T, unit))
         found = _judged(kernel, view, rows, nominal, judge)
     return found
-
-
-def worst(judged: Sequence[Judged]) -> Judged:
-    """The view that decides: of the worst verdict the lowest order."""
-    return min(judged, key=lambda j: (WORST.index(j.verdict), math.inf if j.exponent is None else j.exponent))
 
 
 def _row(kernel: OwnKernel, view: View, T: int, unit: float) -> Row:
