@@ -173,3 +173,17 @@ def test_ctrl_c_while_the_program_loads(
     monkeypatch.setattr(sys, "meta_path", [Impatient(), *sys.meta_path])
     assert main() == 130
     assert capsys.readouterr().err == "stopped\n"
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_signals_where_nothing_is_measured_yet(
+    name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from sharpbound.cli import main
+    from sharpbound.suite import loading
+
+    number = getattr(signal, name)
+    monkeypatch.setattr(sys, "argv", ["sharpbound", "list", "claims"])
+    monkeypatch.setattr(loading, "default_directory", lambda _: signal.raise_signal(number))
+    assert main() == 128 + number
+    assert capsys.readouterr() == ("", "stopped\n")

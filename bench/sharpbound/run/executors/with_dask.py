@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from distributed import Client, Future, LocalCluster, as_completed
 from distributed.client import FutureCancelledError
 from distributed.scheduler import KilledWorker
+from distributed.utils import silence_logging_cmgr
 
 from sharpbound.errors import InputError
 from sharpbound.run.attempt import Failure, Measure, Result, attempt, limit_threads
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from sharpbound.run.executors import Done
 
 CONNECT_SECONDS = "20s"
+SILENT = 51
+"""A level of logging above any: what becomes of workers and schedulers is told here, in a line each."""
 
 
 def work(
@@ -40,19 +43,20 @@ def work(
                 threads_per_worker=1,
                 processes=True,
                 dashboard_address=None,
-                silence_logs=50,
+                silence_logs=SILENT,
             ) as cluster,
             Client(cluster) as client,
         ):
             _drain(client, queue, measure, done)
         return
-    try:
-        client = Client(scheduler, timeout=CONNECT_SECONDS)
-    except (OSError, ValueError) as error:
-        said = " ".join(str(error).split()) or type(error).__name__
-        raise InputError(f"no scheduler answers at {scheduler}: {said}", key="--scheduler") from None
-    with client:
-        _drain(client, queue, measure, done)
+    with silence_logging_cmgr(SILENT):
+        try:
+            client = Client(scheduler, timeout=CONNECT_SECONDS)
+        except (OSError, ValueError) as error:
+            said = " ".join(str(error).split()) or type(error).__name__
+            raise InputError(f"no scheduler answers at {scheduler}: {said}", key="--scheduler") from None
+        with client:
+            _drain(client, queue, measure, done)
 
 
 def _drain(client: Client, queue: deque[Cell], measure: Measure, done: Done) -> None:
