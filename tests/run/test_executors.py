@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections import deque
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -24,23 +25,6 @@ HAS_DASK = importlib.util.find_spec("distributed") is not None
 needs_dask = pytest.mark.skipif(not HAS_DASK, reason="needs the extra dask")
 
 
-def rows(folder: Path, executor: str, scheduler: str | None = None) -> list[object]:
-    cells = [cell("sums", folder, T=T) for T in (64, 128, 256)]
-    found = run_cells(cells, Cache(None), workers=2, measure=measure, work=named(executor, scheduler))
-    return [found[cell_key(each)].rows for each in cells]
-
-
-@needs_dask
-def test_rows_of_a_cluster_begun_here_are_bitwise_those_of_this_process(tmp_path: Path) -> None:
-    here = run_cells(
-        cells := [cell("sums", tmp_path, T=T) for T in (64, 128, 256)],
-        Cache(None),
-        workers=1,
-        measure=measure,
-    )
-    assert rows(tmp_path, "dask") == [here[cell_key(each)].rows for each in cells]
-
-
 def test_joblib_gives_the_same_rows_and_a_worker_that_dies_takes_its_cell_alone(tmp_path: Path) -> None:
     cells, dies = [cell("sums", tmp_path, T=T) for T in (64, 128)], cell("die", tmp_path)
     here = run_cells(cells, Cache(None), workers=1, measure=measure)
@@ -50,14 +34,23 @@ def test_joblib_gives_the_same_rows_and_a_worker_that_dies_takes_its_cell_alone(
 
 
 @needs_dask
-def test_a_worker_of_a_cluster_that_dies_loses_nothing(tmp_path: Path) -> None:
+def test_a_cluster_begun_here_gives_the_same_rows_and_a_worker_that_dies_loses_nothing(
+    tmp_path: Path,
+) -> None:
+    import dask
+    import distributed  # noqa: F401 - brings its settings
+
     cells = [
         cell("die-once", tmp_path),
-        *(cell("plain", tmp_path, T=T) for T in (2, 3)),
+        *(cell("sums", tmp_path, T=T) for T in (64, 128)),
         cell("die", tmp_path),
     ]
-    found = run_cells(cells, Cache(None), workers=2, measure=measure, work=named("dask"))
-    assert [isinstance(found[cell_key(each)], Entry) for each in cells] == [True, True, True, False]
+    here = run_cells(cells[1:-1], Cache(None), workers=1, measure=measure)
+    with dask.config.set({"distributed.scheduler.allowed-failures": 0}):
+        found = run_cells(cells, Cache(None), workers=2, measure=measure, work=named("dask"))
+    assert isinstance(found[cell_key(cells[0])], Entry)
+    for each in cells[1:-1]:
+        assert found[cell_key(each)].rows == here[cell_key(each)].rows
     assert found[cell_key(cells[-1])] == Failure("its worker died again and again: killed, or out of memory")
 
 
@@ -90,9 +83,9 @@ def test_another_engine_or_library_is_told() -> None:
     assert same_engine("a", {"torch": "2", "numpy": "2"}, ("a", {"numpy": "2"})) == "torch None for 2"
 
 
-@pytest.fixture(scope="module")
-def scheduler() -> Iterator[str]:
-    """A scheduler and two workers of their own commands, as a cluster has them."""
+@contextmanager
+def cluster() -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+    """The address of a scheduler, and its process: that and a worker are begun by their own commands."""
     import socket
 
     with socket.socket() as free:
@@ -110,21 +103,58 @@ def scheduler() -> Iterator[str]:
     started = [
         subprocess.Popen([sys.executable, "-c", command], stderr=subprocess.DEVNULL) for command in commands
     ]
-    yield address
-    for process in started[::-1]:
-        process.terminate()
-        process.wait()
+    try:
+        yield address, started[0]
+    finally:
+        for process in started[::-1]:
+            process.kill()
+            process.wait()
+
+
+@pytest.fixture(scope="module")
+def scheduler() -> Iterator[str]:
+    with cluster() as (address, _):
+        yield address
 
 
 @needs_dask
 def test_a_scheduler_of_its_own_command_serves_as_well(tmp_path: Path, scheduler: str) -> None:
-    here = run_cells(
-        cells := [cell("sums", tmp_path, T=T) for T in (64, 128, 256)],
-        Cache(None),
-        workers=1,
-        measure=measure,
+    cells = [cell("sums", tmp_path, T=T) for T in (64, 128, 256)]
+    here, there = (
+        run_cells(cells, Cache(None), workers=1, measure=measure, work=work)
+        for work in (None, named("dask", scheduler))
     )
-    assert rows(tmp_path, "dask", scheduler) == [here[cell_key(each)].rows for each in cells]
+    assert all(there[key].rows == result.rows for key, result in here.items())
+
+
+@needs_dask
+def test_where_the_scheduler_dies_what_was_done_is_kept(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    cells, cache = [cell("plain", tmp_path, T=T) for T in (1, 2)], Cache(tmp_path / "cache")
+    waits = cell("wait", tmp_path, seconds=60, T=0)
+
+    class Killing:
+        def begin(self, missing: object) -> None: ...
+
+        def done(self, *_: object) -> None:
+            if all(cache.get(each) for each in cells):
+                process.kill()
+
+    with (
+        cluster() as (address, process),
+        pytest.raises(InputError, match="scheduler is gone; what was done is kept"),
+    ):
+        run_cells(
+            [*cells, waits],
+            cache,
+            workers=1,
+            measure=measure,
+            observer=Killing(),
+            work=named("dask", address),
+        )
+    assert [cache.get(each) is not None for each in (*cells, waits)] == [True, True, False]
+    assert capfd.readouterr() == ("", "")
 
 
 @needs_dask

@@ -176,14 +176,15 @@ def test_ctrl_c_while_the_program_loads(
     assert capsys.readouterr().err == "stopped\n"
 
 
-@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
-def test_a_signal_before_the_work_is_one_line_too(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_signals_where_nothing_is_measured_yet(
+    name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     from sharpbound.cli import main
+    from sharpbound.suite import loading
 
     number = getattr(signal, name)
-    monkeypatch.setattr("sharpbound.suite.loading.read_toml", lambda _: signal.raise_signal(number))
-    monkeypatch.setattr(sys, "argv", ["sharpbound", "run", "pf-ode-gaussian-tv-fixed-horizon", "--no-cache"])
+    monkeypatch.setattr(sys, "argv", ["sharpbound", "list", "claims"])
+    monkeypatch.setattr(loading, "default_directory", lambda _: signal.raise_signal(number))
     assert main() == 128 + number
-    assert capsys.readouterr().err == "stopped\n"
+    assert capsys.readouterr() == ("", "stopped\n")

@@ -11,6 +11,6 @@ CELL = Cell("toy", {"T": 64, "c": [0.1, 1e-300]})
 ROWS = [{"values": list(range(1000))}]
 
 
-def write_often(folder: Path) -> None:
+def write_often(place: Path | str) -> None:
     for _ in range(60):
-        Cache(folder).put(CELL, Entry(ROWS, 0.0))
+        Cache(place).put(CELL, Entry(ROWS, 0.0))

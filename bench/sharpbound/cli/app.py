@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from typer.core import TyperGroup
 
 import sharpbound
 from sharpbound.errors import InputError
 from sharpbound.run.help import examples
-from sharpbound.run.signals import status
 
 RESULTS = Path("reports/latest")
 """Where ``run --all`` writes and ``report`` reads."""
@@ -21,28 +19,7 @@ PUBLISHED = Path("reports/published")
 MEASURED, FAILED, BAD_INPUT = 0, 1, 2
 """Exit statuses: all measured, a case failed while computing or a result could not be written, a mistake of the
 user; 128 + n where signal n ended it, 130 for Ctrl-C."""
-
-
-class Ended(Exception):
-    """A signal ended a command."""
-
-    def __init__(self, status: int) -> None:
-        super().__init__("stopped")
-        self.status = status
-
-
-class _Commands(TyperGroup):
-    """What interrupts a command leaves it as `Ended`: some typers make status 130 of any signal, and no word."""
-
-    def invoke(self, context: Any) -> Any:
-        try:
-            return super().invoke(context)
-        except KeyboardInterrupt as stop:
-            raise Ended(status(stop)) from None
-
-
 app = typer.Typer(
-    cls=_Commands,
     help="Whether a diffusion-model convergence theorem holds, and how sharp it is.",
     epilog=examples("sharpbound"),
     pretty_exceptions_enable=False,

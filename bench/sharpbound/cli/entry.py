@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from typing import Any
 
 import typer
 
-from sharpbound.cli.app import BAD_INPUT, FAILED, MEASURED, Ended, app, tell
+from sharpbound.cli.app import BAD_INPUT, FAILED, MEASURED, app, tell
 from sharpbound.errors import InputError
 from sharpbound.run.cases import BadCases
 from sharpbound.run.execute import Stopped
@@ -21,10 +22,15 @@ UsageError: type[Any] = typer.BadParameter.__mro__[1]
 
 def main() -> int:
     """Run the command line; returns the exit status. A user's mistake is one line, never a traceback."""
-    with heeded(), open(os.devnull, "w") as nowhere:
+    with heeded() as came, open(os.devnull, "w") as nowhere:
         sys.stdout, sys.stderr = sys.stdout or nowhere, sys.stderr or nowhere  # None where they were closed
         try:
             status = app(prog_name="sharpbound", standalone_mode=False) or MEASURED
+            if (
+                status == 128 + signal.SIGINT
+            ):  # newer typer's word for an interrupt, of which it tells nothing
+                print("stopped", file=sys.stderr)
+                return 128 + came[-1] if came else status
             sys.stdout.flush()
         except UsageError as mistake:
             tell(" ".join(mistake.format_message().split()))
@@ -36,7 +42,7 @@ def main() -> int:
             for each in bad.mistakes:
                 tell(each)
             return BAD_INPUT
-        except (Stopped, Ended) as stopped:
+        except Stopped as stopped:
             print(stopped, file=sys.stderr)
             return stopped.status
         except (KeyboardInterrupt, typer.Abort) as stop:

@@ -29,13 +29,18 @@ def status(stop: BaseException) -> int:
 
 
 @contextmanager
-def heeded() -> Iterator[None]:
-    """Raise Interrupted where a signal asks for an end; one that is ignored, as under nohup, stays ignored."""
+def heeded() -> Iterator[list[int]]:
+    """Raise Interrupted where a signal asks for an end; one that is ignored, as under nohup, stays ignored.
+
+    The numbers of those that came are in the list that the block is given.
+    """
+    came: list[int] = []
     if threading.current_thread() is not threading.main_thread():
-        yield
+        yield came
         return
 
     def ask(number: int, frame: FrameType | None) -> None:
+        came.append(number)
         raise Interrupted(number)
 
     before = {}
@@ -44,7 +49,7 @@ def heeded() -> Iterator[None]:
         if number is not None and signal.getsignal(number) == signal.SIG_DFL:
             before[number] = signal.signal(number, ask)
     try:
-        yield
+        yield came
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
@@ -72,3 +77,15 @@ def leave_to_parent() -> None:
     """
     if hasattr(signal, "pthread_sigmask"):  # not on Windows
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGHUP})
+
+
+@contextmanager
+def left_to_parent() -> Iterator[None]:
+    """`leave_to_parent` for the threads and processes that the block starts."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ()) if hasattr(signal, "pthread_sigmask") else None
+    leave_to_parent()
+    try:
+        yield
+    finally:
+        if before is not None:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)

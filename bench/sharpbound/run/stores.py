@@ -1,12 +1,13 @@
 """Where the entries of a cache lie: a folder, or a URL of any file system that fsspec reaches (s3, gs, ssh, ...).
 
-A store holds files by names such as ``ab/ab12....json``. They appear in it whole or not at all: a folder, and a file
-system that can rename, get them under another name first; an object store takes an object whole.
+A store holds files by names such as ``ab/ab12....json``. They appear in it whole or not at all: an object store takes
+an object whole; a folder, and a file system elsewhere, get them under another name first.
 """
 
 from __future__ import annotations
 
 import errno
+import logging
 import os
 import re
 import time
@@ -25,6 +26,7 @@ from sharpbound.records.files import write_atomically
 Value = TypeVar("Value")
 
 NAME = re.compile(r"[0-9a-f]{2}/[0-9a-f]{64}\.json")
+PASSWORD = re.compile(r"(://[^/@]*:)[^/@]*@")
 STAGED = re.compile(r"[0-9a-f]{2}/\.[0-9a-f]{64}\.json\..+")
 FULL_OR_READ_ONLY = {
     errno.ENOSPC,
@@ -34,6 +36,8 @@ FULL_OR_READ_ONLY = {
     getattr(errno, "EDQUOT", errno.ENOSPC),
 }
 """What a store may have that is in its place and cannot be written."""
+OBJECT_STORES = {"memory", "s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "adl", "oss", "oci"}
+"""Protocols of stores where an object is there whole or not at all, and where a rename is a copy."""
 INSTEAD = "name another with --cache DIR, or keep none with --no-cache"
 MOST_FAILURES = 3
 """Calls in a row that a store elsewhere may fail before it is let alone, as each may take until it gives up."""
@@ -101,18 +105,23 @@ def store_at(place: Path | str) -> Store:
     """The store that ``place`` names, a folder or a URL; InputError for a URL that cannot be understood here."""
     if isinstance(place, Path) or "://" not in place:
         return Folder(Path(place))
+    shown = PASSWORD.sub(r"\1***@", place)
     try:
         from fsspec.core import url_to_fs
         from fsspec.implementations.local import LocalFileSystem
     except ImportError:
         raise InputError(
-            "a URL needs an extra: pip install 'sharpbound[remote]'", key="--cache", where=place
+            "a URL needs an extra: pip install 'sharpbound[remote]'", key="--cache", where=shown
         ) from None
     try:
         files, path = url_to_fs(place)
     except Exception as error:  # of the packages that speak its protocol: each has its own
-        raise InputError(f"{_said(error)}; {INSTEAD}", where=place) from None
-    return Folder(Path(path)) if type(files) is LocalFileSystem else Remote(place, files, path)
+        raise InputError(f"{_said(error)}; {INSTEAD}", where=shown) from None
+    for package in ("asyncssh", "google", "paramiko", type(files).__module__.split(".")[0]):
+        logging.getLogger(package).addHandler(
+            logging.NullHandler()
+        )  # what they complain of is told here, in a line
+    return Folder(Path(path)) if type(files) is LocalFileSystem else Remote(shown, files, path)
 
 
 class Folder(Store):
@@ -158,10 +167,8 @@ class Remote(Store):
     """A folder, or prefix, of a file system of fsspec's."""
 
     def __init__(self, place: str, files: Any, root: str) -> None:
-        from fsspec.spec import AbstractFileSystem
-
         self.place, self._fs, self._root, self._failed = place, files, root.rstrip("/"), 0
-        self._renames = type(files).mv is not AbstractFileSystem.mv
+        self._renames = _renames(files)
 
     def begin(self) -> None:
         if self._renames:
@@ -174,9 +181,13 @@ class Remote(Store):
 
     def read(self, name: str, most: int) -> bytes | None:
         try:
-            data: bytes = self._ask(lambda: self._fs.cat_file(self._path(name), 0, most + 1))
+            data: bytes = self._ask(lambda: self._fs.cat_file(self._path(name), start=0, end=most + 1))
         except FileNotFoundError:
             return None
+        except OSError as error:
+            if error.errno == errno.EINVAL:  # what s3 says of any range of an empty object
+                return None
+            raise
         return data if len(data) <= most else None
 
     def write(self, name: str, data: bytes) -> None:
@@ -232,6 +243,15 @@ class Remote(Store):
         return value
 
 
+def _renames(files: Any) -> bool:
+    """Whether a file system gives a file another name at once; fsspec's own way is to copy it."""
+    from fsspec.spec import AbstractFileSystem
+
+    protocols = {files.protocol} if isinstance(files.protocol, str) else set(files.protocol)
+    own = type(files).mv is not AbstractFileSystem.mv or hasattr(type(files), "_mv")
+    return own and not protocols & OBJECT_STORES
+
+
 def _written(info: Mapping[str, Any]) -> float:
     """When a file was written, which each file system says under a key of its own; now, where it does not."""
     for key in ("mtime", "LastModified", "last_modified", "updated", "modified", "created"):
@@ -250,4 +270,6 @@ def _said(error: BaseException) -> str:
     """The error in a short line."""
     text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
     line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    if isinstance(error, FileNotFoundError) and line and " " not in line:  # a mere address
+        line = f"there is no {line}"
     return (line or type(error).__name__)[:300]
