@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.polynomial import legendre
 
-from sharpbound.numerics.quadrature import Panels, resolve
+from sharpbound.numerics.quadrature import Panels, chebyshev_values, resolve, to_chebyshev
 
 ROUNDING = 1e-14
 PANELS = Panels.between(np.array([-2.0, -1.5, 0.25, 1.0, 4.0]))
@@ -59,6 +60,21 @@ def test_several_functions_are_merged_at_once():
     halves = PANELS.halved(np.array([True, False, False, True]))
     old, new = (np.stack([np.sin(x), np.cos(x)]) for x in (PANELS.nodes, halves.new_nodes))
     np.testing.assert_array_equal(halves.merged(old, new)[1], np.cos(halves.panels.nodes))
+
+
+@given(counts)
+def test_values_on_pieces_are_those_of_the_polynomials(pieces):
+    cut, functions = PANELS.cut(pieces), np.stack([np.sin(PANELS.nodes), np.exp(PANELS.nodes)])
+    on_pieces = cut.resampled(PANELS.coefficients(functions))
+    np.testing.assert_allclose(
+        on_pieces, PANELS.interpolate(functions, cut.panels.nodes), rtol=1e-12, atol=1e-13
+    )
+
+
+def test_chebyshev_series_are_the_legendre_series():
+    coefficients, x = np.cos(np.arange(16.0)), np.linspace(-1, 1, 50)
+    values = (to_chebyshev(16) @ coefficients) @ chebyshev_values(x, 16)
+    np.testing.assert_allclose(values, legendre.legval(x, coefficients), atol=100 * ROUNDING)
 
 
 @given(st.floats(0.01, 10.0))

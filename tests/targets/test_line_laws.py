@@ -88,9 +88,32 @@ def test_one_pass_gives_what_single_orders_give(law: Target1D) -> None:
     x = bulk(law, 0.8, 0.6)
     together = law.derivatives(x, 0.8, 0.6, (2, 0, 4, 1, 3))
     for order, values in zip((2, 0, 4, 1, 3), together, strict=True):
-        assert torch.equal(values, law.derivative(x, 0.8, 0.6, order))
+        assert torch.equal(values, law._derivatives(x, 0.8, 0.6, (order,))[0])
     with pytest.raises(ValueError, match="orders 0"):
         law.derivatives(x, 0.8, 0.6, (1, 5))
+
+
+def test_what_is_kept_of_the_latest_points_is_of_them_alone(law: Target1D) -> None:
+    """Bit for bit, whatever was asked before: of other points, another level, points or answers changed in place."""
+
+    def fresh(x: Tensor, a: float, order: int) -> Tensor:
+        return law._derivatives(x.reshape(-1), a, 0.6, (order,))[0].reshape(x.shape)
+
+    x = bulk(law, 0.8, 0.6)
+    for order in (1, 2, 0, 2):
+        answer = law.derivative(x, 0.8, 0.6, order)
+        assert torch.equal(answer, fresh(x, 0.8, order))
+        answer += 1.0
+    assert torch.equal(law.derivative(x.unsqueeze(-1), 0.8, 0.6, 2), fresh(x.unsqueeze(-1), 0.8, 2))
+    assert torch.equal(law.derivative(x, 0.7, 0.6, 1), fresh(x, 0.7, 1))
+    x[0] += 0.25
+    assert torch.equal(law.derivative(x, 0.7, 0.6, 1), fresh(x, 0.7, 1))
+
+
+def test_an_end_is_the_quantile_as_far_as_is_said(law: Target1D) -> None:
+    for upper, tail in ((False, law.log_cdf), (True, law.log_sf)):
+        end = torch.tensor([law.tail_end(-40.0, 0.8, 0.6, upper=upper)], dtype=torch.float64)
+        assert float(tail(end, 0.8, 0.6)) == pytest.approx(-40.0, abs=1e-4)
 
 
 @pytest.mark.parametrize("order", range(5))

@@ -50,9 +50,11 @@ class TransportTolerances:
         )
 
 
-PIECES = 4, 16
-"""Least and most pieces of a panel. A round of refinement costs a whole pass over the steps, and the few panels of
-a steep stretch (between atoms) many rounds, so few are cut finer than many."""
+PIECES = 4, 32
+"""Least and most pieces of a panel ..."""
+NEW_PANELS = 48
+"""... and of all panels together, where few are cut (in a steep stretch between atoms). A round of refinement is a
+whole pass over the steps, which takes about as long for one panel as for that many."""
 
 
 class StartLaw(Protocol):
@@ -189,7 +191,7 @@ class _Transport:
 
     def refined(self, old: _Pieces, flagged: NDArray[np.bool_]) -> _Pieces:
         """Every flagged panel cut, and only the new nodes sent through the sampler."""
-        pieces = int(np.clip(len(flagged) // (2 * flagged.sum()), *PIECES))
+        pieces = int(np.clip(NEW_PANELS // flagged.sum(), *PIECES))
         cut = old.panels.cut(np.where(flagged, pieces, 1))
         beyond = old.beyond[cut.parent]
         new = self.pieces(cut.panels.only(cut.new), beyond[cut.new])

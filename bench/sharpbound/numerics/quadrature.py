@@ -51,7 +51,8 @@ def legendre_derivative(n: int) -> Array:
 def to_chebyshev(n: int) -> Array:
     """Matrix from Legendre coefficients to Chebyshev's, which are quicker to sum (`chebyshev_values`)."""
     x, *_ = _rule(n)
-    return np.linalg.solve(chebyshev.chebvander(x, n - 1), legendre.legvander(x, n - 1))
+    matrix = np.linalg.solve(chebyshev.chebvander(x, n - 1), legendre.legvander(x, n - 1))
+    return np.asarray(matrix, dtype=np.float64)
 
 
 def chebyshev_values(x: Array, n: int) -> Array:
@@ -70,7 +71,8 @@ def _on_pieces(n: int, pieces: int) -> Array:
     """Matrix from Legendre coefficients to the values at the nodes of equal pieces, (pieces n, n)."""
     x, *_ = _rule(n)
     middles = (2 * np.arange(pieces)[:, None] + 1) / pieces - 1
-    return legendre.legvander((middles + x / pieces).ravel(), n - 1)
+    matrix = legendre.legvander((middles + x / pieces).ravel(), n - 1)
+    return np.asarray(matrix, dtype=np.float64)
 
 
 class Panels:

@@ -160,7 +160,7 @@ class Target(ABC):
 
 @dataclass(frozen=True)
 class _Latest:
-    """What was last asked of a law on the line: the derivatives at points x (...) of the law at (a, sigma)."""
+    """What was last asked of a law on the line: the derivatives at points x (n,) of the law at (a, sigma)."""
 
     x: Tensor
     a: float
@@ -170,12 +170,8 @@ class _Latest:
 
     def of(self, x: Tensor, a: float, sigma: float) -> bool:
         """Whether that is what is asked now."""
-        there = self.x
-        return (
-            (a, sigma) == (self.a, self.sigma)
-            and (x.shape, x.dtype) == (there.shape, there.dtype)
-            and torch.equal(x, there)
-        )
+        same = (a, sigma, len(x), x.dtype) == (self.a, self.sigma, len(self.x), self.x.dtype)
+        return same and torch.equal(x, self.x)
 
 
 class Target1D(Target):
@@ -199,19 +195,19 @@ class Target1D(Target):
         self.check(a, sigma)
         if not set(orders) <= set(range(5)):
             raise ValueError(f"derivatives of log p are available for orders 0..4, not {orders}")
-        return self._known(x, a, sigma, orders)
+        return self._derivatives_kept(x, a, sigma, orders)
 
-    def _known(self, x: Tensor, a: float, sigma: float, orders: Sequence[int]) -> list[Tensor]:
-        latest: _Latest | None = vars(self).get("_latest")
-        wanted = set(orders)
-        if latest is None or not latest.of(x, a, sigma):
+    def _derivatives_kept(self, x: Tensor, a: float, sigma: float, orders: Sequence[int]) -> list[Tensor]:
+        latest: _Latest | None = vars(self).get("_derivatives_latest")
+        wanted, flat = set(orders), x.reshape(-1)
+        if latest is None or not latest.of(flat, a, sigma):
             wanted |= latest.asked if latest else set()
-            latest = _Latest(x.clone(), a, sigma, {}, set())
-            vars(self)["_latest"] = latest  # also of a frozen dataclass
+            latest = _Latest(flat.clone(), a, sigma, {}, set())
+            vars(self)["_derivatives_latest"] = latest  # also of a frozen dataclass
         if missing := sorted(wanted - latest.known.keys()):
-            latest.known.update(zip(missing, self._derivatives(x, a, sigma, missing), strict=True))
+            latest.known.update(zip(missing, self._derivatives(flat, a, sigma, missing), strict=True))
         latest.asked.update(orders)
-        return [latest.known[order].clone() for order in orders]
+        return [latest.known[order].clone().reshape(x.shape) for order in orders]
 
     def derivative(self, x: Tensor, a: float, sigma: float, order: int) -> Tensor:
         """(d/dx)^order log p(x): one of `derivatives`."""
@@ -269,27 +265,27 @@ class Target1D(Target):
 
     # -- the d = 1 case of the general contract ------------------------------------------------
     def _log_density(self, x: Tensor, a: float, sigma: float) -> Tensor:
-        return self._known(x.squeeze(-1), a, sigma, (0,))[0]
+        return self._derivatives_kept(x.squeeze(-1), a, sigma, (0,))[0]
 
     def _score(self, x: Tensor, a: float, sigma: float) -> Tensor:
-        return self._known(x.squeeze(-1), a, sigma, (1,))[0].unsqueeze(-1)
+        return self._derivatives_kept(x.squeeze(-1), a, sigma, (1,))[0].unsqueeze(-1)
 
     def _score_jacobian(self, x: Tensor, a: float, sigma: float) -> Tensor:
-        return self._known(x.squeeze(-1), a, sigma, (2,))[0][..., None, None]
+        return self._derivatives_kept(x.squeeze(-1), a, sigma, (2,))[0][..., None, None]
 
     def _grad_divergence(self, x: Tensor, a: float, sigma: float) -> Tensor:
-        return self._known(x.squeeze(-1), a, sigma, (3,))[0].unsqueeze(-1)
+        return self._derivatives_kept(x.squeeze(-1), a, sigma, (3,))[0].unsqueeze(-1)
 
     def _score_jet(self, x: Tensor, dx: Tensor, a: float, sigma: float) -> tuple[Tensor, Tensor]:
-        first, second = self._known(x.squeeze(-1), a, sigma, (1, 2))
+        first, second = self._derivatives_kept(x.squeeze(-1), a, sigma, (1, 2))
         return first.unsqueeze(-1), second.unsqueeze(-1) * dx
 
     def _score_jacobian_jet(self, x: Tensor, dx: Tensor, a: float, sigma: float) -> tuple[Tensor, Tensor]:
-        second, third = self._known(x.squeeze(-1), a, sigma, (2, 3))
+        second, third = self._derivatives_kept(x.squeeze(-1), a, sigma, (2, 3))
         return second[..., None, None], third[..., None, None] * dx.unsqueeze(-1)
 
     def _grad_divergence_jet(self, x: Tensor, dx: Tensor, a: float, sigma: float) -> tuple[Tensor, Tensor]:
-        third, fourth = self._known(x.squeeze(-1), a, sigma, (3, 4))
+        third, fourth = self._derivatives_kept(x.squeeze(-1), a, sigma, (3, 4))
         return third.unsqueeze(-1), fourth.unsqueeze(-1) * dx
 
 
