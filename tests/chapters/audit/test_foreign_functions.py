@@ -161,6 +161,11 @@ def test_a_level_of_pure_noise_is_told():
         audited("kinds:from_noise", 1, "velocity")
 
 
+def test_what_takes_no_number_of_steps_has_no_order():
+    with pytest.raises(InputError, match=r"f\(model, x, sigma_min, .* takes neither, so it has no order"):
+        audited("kinds:adaptive", 1)
+
+
 @pytest.mark.parametrize(
     ("name", "convention", "order", "verdict"),
     [
@@ -169,6 +174,8 @@ def test_a_level_of_pure_noise_is_told():
         ("edm", "denoiser", 2, "reached"),
         ("edm_wrong", "denoiser", 2, "not reached"),
         ("churn", "denoiser", 2, "reached"),
+        ("state_first", "denoiser", 1, "reached"),
+        ("plain_latents", "velocity", 1, "reached"),
         ("churn_loud", "denoiser", 2, "not reached"),
     ],
 )

