@@ -18,7 +18,8 @@ t = 1/(1 + n) for ``flow``. The network of ``edm`` is called
 as F(c_in x, log(n)/4), with sigma_data = 0.5.
 
 What a function wants is read off the names of its parameters. The first two are the model and the state
-(``latents``: divided by the first level); the third is the levels. Instead of them it may take the ends and a number
+(either may come first where the model has one of the names in `MODELS`; ``latents`` may be the state divided by the
+first level); the third is the levels. Instead of them it may take the ends and a number
 of steps (``sigma_min``, ``sigma_max``, ``n``: names in `ENDS`, `STARTS` and `COUNTS`), or ``a, sigma``, the levels of
 X = a X0 + sigma W with a^2 + sigma^2 = 1 (its model is then called as model(x, a, sigma)), or a ``noise_schedule``
 object (see `sharpbound.audit.clock`). Noise is drawn by ``noise_sampler`` (or ``noise``), with or without an interval
@@ -32,10 +33,13 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
+import torch
+
 from sharpbound.audit.clock import Clock
+from sharpbound.audit.paths import Exploding, Preserving, Rising, Straight
 from sharpbound.errors import InputError
 from sharpbound.samplers.own import single
 
@@ -50,6 +54,8 @@ LEVELS = ("sigma", "t", "timestep", "time", "sigmas", "timesteps")
 """Names under which a model may be given its level."""
 STATES = ("x", "sample", "x_t", "xt", "y")
 """The same of its state."""
+MODELS = ("model", "net", "network", "denoiser", "unet", "velocity_model", "model_fn", "score_model")
+"""Names of a model that may come after the state."""
 SIGMA_DATA = 0.5
 
 
@@ -110,7 +116,8 @@ class Model:
     """What a sampler calls: the ``output`` of (D, x, n), at states and levels as the sampler writes them.
 
     spread : of ``edm``, whose input is x/sqrt(n^2 + spread^2) at the level log(n)/4. Has what samplers ask of EDM's
-        networks: ``round_sigma``, ``sigma_min``, ``sigma_max``, ``sigma_data``.
+        networks: ``round_sigma``, ``sigma_min``, ``sigma_max``, ``sigma_data``; and of a torch module ``eval``, ``to``,
+        ``parameters``, ``device``, ``dtype``.
     """
 
     sigma_min, sigma_max, sigma_data = 0.0, math.inf, SIGMA_DATA
@@ -124,14 +131,25 @@ class Model:
         first: float,
         spread: float | None,
         ends: tuple[float, float],
+        latents: Latents | None = None,
     ) -> None:
         self.score, self.output, self.path, self.ends = score, output, path, ends
+        self.latents = latents
         self.start, self.first, self.spread = start, first, spread
         self.scaled = self.logarithmic = spread is not None
         self.called = False
 
     def round_sigma(self, sigma: Any) -> Any:
         return sigma
+
+    def parameters(self) -> Iterator[Any]:
+        yield torch.zeros(1, dtype=torch.float64)
+
+    def eval(self, *_: Any, **__: Any) -> Model:
+        return self
+
+    to = train = requires_grad_ = eval
+    device, dtype = torch.device("cpu"), torch.float64
 
     def __call__(self, *given: Any, **named: Any) -> Any:
         states, levels = given[:1], given[1:]
@@ -167,6 +185,8 @@ class Model:
     def _first(self, y: Any, told: list[float]) -> None:
         """How the sampler hands over states and levels, from the ones that it starts with."""
         self.called = True
+        if self.latents is not None:
+            self.latents.seen(y, self.start, self.ends[0])
         near = 1e-5 * float(abs(self.start).max())
         if y.shape == self.start.shape:
             if abs(y - self.start).max() <= near:
@@ -175,54 +195,6 @@ class Model:
                 self.scaled = True
         if self.logarithmic and abs(told[0] - self.first) <= 1e-5 * self.first:
             self.logarithmic = False
-
-
-class Exploding:
-    """States X0 + n W at the level n."""
-
-    def scale(self, n: float) -> float:
-        return 1.0
-
-    def tell(self, n: Any) -> Any:
-        return n
-
-    def level(self, told: list[float]) -> float:
-        return told[0]
-
-
-class Straight(Exploding):
-    """States (1 - t) X0 + t W at the level t."""
-
-    def scale(self, n: float) -> float:
-        return 1 / (1 + n)
-
-    def tell(self, n: Any) -> Any:
-        return n / (1 + n)
-
-    def level(self, told: list[float]) -> float:
-        return told[0] / (1 - told[0])
-
-
-class Rising(Straight):
-    """States t X0 + (1 - t) W at the level t, which rises."""
-
-    def tell(self, n: Any) -> Any:
-        return 1 / (1 + n)
-
-    def level(self, told: list[float]) -> float:
-        return (1 - told[0]) / told[0]
-
-
-class Preserving(Exploding):
-    """States a X0 + sigma W with a^2 + sigma^2 = 1 at the level (a, sigma)."""
-
-    def scale(self, n: float) -> float:
-        return 1 / math.sqrt(1 + n**2)
-
-    def level(self, told: list[float]) -> float:
-        if len(told) < 2:
-            raise InputError("a model on levels a, sigma is called as model(x, a, sigma)")
-        return told[1] / told[0]
 
 
 def _adapted(f: Sampler, output: Any, path: Any = Exploding, spread: float | None = None) -> Sampler:
@@ -236,6 +208,14 @@ def _adapted(f: Sampler, output: Any, path: Any = Exploding, spread: float | Non
         p.name for p in parameters.values() if p.default is p.empty and p.kind is p.POSITIONAL_OR_KEYWORD
     ]
     asked = required[2:]
+    backwards = names[1] in MODELS and names[0] not in MODELS
+    own_grid = not _level_names(asked) and asked != ["a", "sigma"]
+    if own_grid and not any(name in COUNTS for name in names[2:]):
+        raise InputError(
+            f"a sampler takes levels, or a number of steps ({', '.join(COUNTS)}); f({', '.join(names)}) takes neither, "
+            "so it has no order"
+        )
+    latents = Latents() if names[0 if backwards else 1] == "latents" else None
 
     def run(score: Any, x: Any, a: Any, sigma: Any, noise: Any = None) -> Any:
         n = sigma / a
@@ -247,12 +227,14 @@ def _adapted(f: Sampler, output: Any, path: Any = Exploding, spread: float | Non
         first, last = single(n[0]), single(n[-1])
         y = x / a[0] * way.scale(first)
         told = way.tell(n)
-        model = Model(score, output, way, y, first, spread, (single(told[0]), single(told[-1])))
+        ends = single(told[0]), single(told[-1])
         given = _arguments(names, asked, way, n, a, sigma, noise)
-        if names[1] == "latents":
-            y = y / given.get("sigma_max", first)
-        found = f(model, y, **given)
-        found = found[0] if isinstance(found, tuple) else found
+
+        def called(start: Any) -> Any:
+            model = Model(score, output, way, y, first, spread, ends, latents)
+            return _state(f(start, model, **given) if backwards else f(model, start, **given))
+
+        found = called(y) if latents is None else latents.tried(called, y, ends[0])
         return found / way.scale(last) * a[-1]
 
     def deterministic(score: Any, x: Any, a: Any, sigma: Any) -> Any:
@@ -263,10 +245,45 @@ def _adapted(f: Sampler, output: Any, path: Any = Exploding, spread: float | Non
 
     noisy = any(name in (*NOISES, "randn_like") for name in names[2:])
     adapted: Any = stochastic if noisy else deterministic
-    adapted.own_grid = not _level_names(asked) and asked != ["a", "sigma"]
+    adapted.own_grid = own_grid
     if hasattr(f, "order"):
         adapted.order = f.order
     return adapted
+
+
+class Latents:
+    """Whether what a sampler calls ``latents`` is divided by the first level, as in EDM, or the state as it is.
+
+    The first state that it hands to its model tells; it is read once.
+    """
+
+    def __init__(self) -> None:
+        self.divided: bool | None = None
+
+    def tried(self, called: Callable[[Any], Any], y: Any, first: float) -> Any:
+        if self.divided is not None:
+            return called(y / first if self.divided else y)
+        found = called(y / first)
+        if not self.divided:
+            found = called(y)
+        return found
+
+    def seen(self, state: Any, start: Any, first: float) -> None:
+        """A model is asked for the first time, at ``state``; ``start`` is the state as it is."""
+        size, whole = float(abs(state).max()), float(abs(start).max())
+        if self.divided is None and whole:
+            self.divided = abs(size - whole) <= abs(size - whole / first)
+
+
+def _state(found: Any) -> Any:
+    """The state of what a sampler returns: the first of a tuple, the last of a list, or of what a generator yields."""
+    if inspect.isgenerator(found):
+        found = list(found)
+    if isinstance(found, (list, tuple)) and found:
+        found = found[-1] if isinstance(found, list) else found[0]
+    if not hasattr(found, "shape"):
+        raise InputError(f"it returns a {type(found).__name__}: it must return the state at the last level")
+    return found
 
 
 def _level_names(asked: list[str]) -> list[str]:

@@ -109,6 +109,12 @@ def test_float32_inside_is_seen_where_states_and_results_are_float64():
     assert found["interval"][0] <= 2 <= found["interval"][1]
 
 
+def test_bfloat16_is_told_from_float16():
+    """What is written in 8 bits can be written in 11."""
+    found = audited("kinds:coarse", 1, steps="12,24,48", ladder="even")
+    assert found["precision"] == "bfloat16"
+
+
 def test_exact_to_rounding():
     found = audited("mistaken:exact", 1, "score", target="gaussian")
     assert (found["verdict"], found["exponent"]) == ("exact", None)
@@ -147,6 +153,8 @@ def test_another_convention_is_named():
         ("slopes", "denoiser", "--convention velocity"),
         ("one_level", "denoiser", "it asks its model at one level alone, sigma/a = 20; its output has mean"),
         ("churn_loud", "denoiser", "it converges with 0.83"),
+        ("ends_early", "denoiser", "its output converges to the law at sigma/a = 0.64: it ends there"),
+        ("drift_of_the_ode", "denoiser", "it converges without its noise: its drift is that of the ODE"),
     ],
 )
 def test_what_is_wrong_with_one_of_a_convention(name, convention, told):
@@ -161,6 +169,11 @@ def test_a_level_of_pure_noise_is_told():
         audited("kinds:from_noise", 1, "velocity")
 
 
+def test_what_takes_no_number_of_steps_has_no_order():
+    with pytest.raises(InputError, match=r"f\(model, x, sigma_min, .* takes neither, so it has no order"):
+        audited("kinds:adaptive", 1)
+
+
 @pytest.mark.parametrize(
     ("name", "convention", "order", "verdict"),
     [
@@ -169,7 +182,8 @@ def test_a_level_of_pure_noise_is_told():
         ("edm", "denoiser", 2, "reached"),
         ("edm_wrong", "denoiser", 2, "not reached"),
         ("churn", "denoiser", 2, "reached"),
-        ("churn_loud", "denoiser", 2, "not reached"),
+        ("state_first", "denoiser", 1, "reached"),
+        ("plain_latents", "velocity", 1, "reached"),
     ],
 )
 def test_kinds(name, convention, order, verdict):

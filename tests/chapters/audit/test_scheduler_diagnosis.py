@@ -49,7 +49,6 @@ def test_sigmas_without_a_table(options, ends):
         ("Preserving", 'fault="clean"', "where the network gives the clean data: it takes its prediction for that"),
         ("Preserving", 'fault="score"', "where the network gives the score -W/sigma"),
         ("Preserving", 'fault="v"', "where the network gives v = a W - sigma X0"),
-        ("Preserving", 'fault="sign"', "minus its answer: it has the wrong sign"),
         ("Rectified", "sign=-1.0", "minus its answer: it has the wrong sign"),
         ("Exploding", 'fault="reversed"', "asked at the level of the state: its timesteps tell other levels"),
         ("Exploding", "loud=1.5", "it converges with 0.66"),

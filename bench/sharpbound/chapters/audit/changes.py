@@ -209,14 +209,19 @@ def clipping(subject: Subject) -> str | None:
 
 
 def _noise(subject: Subject) -> Sequence[Change]:
-    """The factor of the noise that gives the output the right variance, if it is one at two numbers of steps."""
+    """No noise; and the factor that gives the output the right variance, if it is one at two numbers of steps."""
+    if subject.deterministic:
+        return []
+    none = Change(
+        "it converges without its noise: its drift is that of the ODE, and has no part against the noise",
+        noise=0.0,
+    )
     factors = _noise_factors(subject, subject.quantiles)
     if factors is None or abs(factors[1] / factors[0] - 1) > STEADY:
-        return []
+        return [none]
     factor = 2 * factors[1] - factors[0]
-    return [
-        Change(f"it converges with {factor:.3g} times its noise: the noise has the wrong scale", noise=factor)
-    ]
+    words = f"it converges with {factor:.3g} times its noise: the noise has the wrong scale"
+    return [none, Change(words, noise=factor)]
 
 
 def _noise_factors(subject: Subject, law: Quantiles) -> tuple[float, float] | None:
@@ -239,16 +244,12 @@ def _noise_factors(subject: Subject, law: Quantiles) -> tuple[float, float] | No
 
 
 def _squared(subject: Subject) -> str:
-    """Whether the noise is wrong by the root of the number of steps, on two laws: of a variance and its root."""
+    """Whether the noise is too small by the root of the number of steps, on two laws."""
     ratio = subject.steps[1] / subject.steps[0]
     found = [_noise_factors(subject, law) for law in (subject.quantiles, Quantiles(OTHER, 3))]
     powers = [math.log(fine / coarse) / math.log(ratio) for coarse, fine in filter(None, found)]
-    for power, words in (
-        (0.5, "small: a variance is taken for its root"),
-        (-0.5, "large: a root is left out"),
-    ):
-        if len(powers) == 2 and all(abs(each - power) <= STEADY for each in powers):
-            return f"its noise is sqrt(T) times too {words}; "
+    if len(powers) == 2 and all(abs(power - 0.5) <= STEADY for power in powers):
+        return "its noise is sqrt(T) times too small, as where a variance is taken for its root; "
     return ""
 
 

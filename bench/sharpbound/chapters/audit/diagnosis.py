@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator, Mapping
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +18,7 @@ from sharpbound.chapters.audit.to_the_data import end_of
 from sharpbound.chapters.audit.views import View
 from sharpbound.errors import InputError, NotMeasured
 from sharpbound.laws.probe import Quantiles
+from sharpbound.processes import Ladder
 from sharpbound.processes.ladder import Level
 from sharpbound.samplers import PlainSampler
 from sharpbound.samplers.own import Score, noisiest_first
@@ -101,10 +103,13 @@ def diagnosis(bench: Bench, view: View, readings: Mapping[str, PlainSampler]) ->
             "infinitely long in log(a/sigma), and its error stays"
         )
     subject = Function(bench, view)
-    return named(subject, _changes(readings)) or "; ".join(filter(None, [_asked(subject), moments(subject)]))
+    heard = [_levels_asked(bench, view.ladder(T)) for T in STEPS]
+    told = named(subject, _changes(readings, _last_asked(heard, view)))
+    return told or "; ".join(filter(None, [_asked(heard[0], view), moments(subject)]))
 
 
-def _changes(readings: Mapping[str, PlainSampler]) -> Iterator[Change]:
+def _changes(readings: Mapping[str, PlainSampler], last: float | None) -> Iterator[Change]:
+    """``last`` : sigma/a at which the model is asked for the last time, if that may be where the sampler ends."""
     for name, sampler in readings.items():
         either = name.removeprefix("with ") if name.startswith("with ") else ""
         yield Change(f"it converges {name}", either, How(sampler=sampler))
@@ -115,11 +120,15 @@ def _changes(readings: Mapping[str, PlainSampler]) -> Iterator[Change]:
         "it converges where the levels come the cleanest first: it reads them in reverse",
         how=How(reverse=True),
     )
+    if last is not None:
+        yield Change(
+            f"its output converges to the law at sigma/a = {last:.4g}: it ends there, not at the last level",
+            end=lambda a, sigma: (a, a * last),
+        )
 
 
-def _asked(subject: Function) -> str:
-    """At which levels the model is asked, where they are not those of the ladder."""
-    bench, ladder = subject.bench, subject.view.ladder(STEPS[0])
+def _levels_asked(bench: Bench, ladder: Ladder) -> list[float]:
+    """sigma/a at every call of the model; none where the run fails."""
     heard: list[float] = []
 
     def score(x: Tensor, a: float, sigma: float) -> Tensor:
@@ -130,14 +139,27 @@ def _asked(subject: Function) -> str:
     try:
         bench.sampler.answer(score, torch.zeros(2, dtype=torch.float64), *noisiest_first(ladder))
     except (NotMeasured, InputError):
-        return ""
+        return []
+    return heard
+
+
+def _last_asked(heard: Sequence[Sequence[float]], view: View) -> float | None:
+    """The last level of all runs, where it is one, and not that of the ladder."""
+    if not all(heard):
+        return None
+    coarse, fine = (levels[-1] for levels in heard)
+    same = math.isclose(coarse, fine, rel_tol=NEAR) and fine > 0
+    return fine if same and not math.isclose(fine, view.range[0], rel_tol=NEAR) else None
+
+
+def _asked(heard: Sequence[float], view: View) -> str:
+    """At which levels the model is asked, where they are not those of the ladder."""
     if not heard:
         return "it never asks its model"
     low, high = min(heard), max(heard)
     if high <= low * (1 + NEAR):
         return f"it asks its model at one level alone, sigma/a = {low:.4g}"
-    (a0, s0), (a1, s1) = ladder.level(ladder.stop), ladder.level(ladder.T)
-    if low < s0 / a0 / BEYOND or high > s1 / a1 * BEYOND:
+    if low < view.range[0] / BEYOND or high > view.range[1] * BEYOND:
         return f"it asks its model at sigma/a from {high:.4g} to {low:.4g}, beyond the levels of the ladder"
     return ""
 

@@ -24,8 +24,8 @@ from sharpbound.samplers.own import ARRAYS, noisiest_first, plain_sampler
 from sharpbound.targets import Gaussian1D, Target1D
 
 SHAPES = ((1,), (1, 1, 1))
-DTYPES = {"float16": torch.float16, "bfloat16": torch.bfloat16, "float32": torch.float32}
-"""Coarsest first."""
+DTYPES = {"bfloat16": torch.bfloat16, "float16": torch.float16, "float32": torch.float32}
+"""Coarsest first: 8, 11 and 24 bits."""
 ROUNDED = 1e-12
 """A level further than this from one of the ladder, and nearer than `NEAR`, has been rounded on its way."""
 NEAR = 1e-6

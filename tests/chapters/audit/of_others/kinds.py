@@ -2,6 +2,7 @@
 
 import itertools
 
+import numpy as np
 import torch
 
 
@@ -100,4 +101,47 @@ def from_noise(model, x, num_steps=18):
     """A grid from t = 1, where there is nothing but noise."""
     for t, u in itertools.pairwise(torch.linspace(1, 0, num_steps + 1, dtype=torch.float64)):
         x = x + (u - t) * model(x, t)
+    return x
+
+
+def state_first(x, model, sigmas):
+    """Yields every state; takes its model for a module of torch."""
+    device = next(model.eval().parameters()).device
+    for s, to in itertools.pairwise(sigmas):
+        x = x + (to - s) * (x - model(x.to(device), s)) / s
+        yield x
+
+
+def plain_latents(transformer, latents, timesteps):
+    """What it calls latents is the state as it is."""
+    for t, u in itertools.pairwise(timesteps):
+        latents = latents + (u - t) * transformer(latents, t)
+    return latents
+
+
+def adaptive(model, x, sigma_min, sigma_max, rtol=0.05):
+    """Chooses its steps by their error."""
+    return x
+
+
+def ends_early(model, x, sigma_min, sigma_max, n):
+    """Its grid ends at twice the level that it is given."""
+    for s, to in itertools.pairwise(torch.logspace(*np.log10([sigma_max, 2 * sigma_min]), n + 1).double()):
+        d = (x - model(x, s)) / s
+        y = x + (to - s) * d
+        x = x + (to - s) * (d + (y - model(y, to)) / to) / 2
+    return x
+
+
+def drift_of_the_ode(model, x, sigmas, noise_sampler=None):
+    """Adds ancestral noise without going further down for it."""
+    for s, to in itertools.pairwise(sigmas):
+        x = x + (to - s) * (x - model(x, s)) / s + to * (1 - (to / s) ** 2).sqrt() * noise_sampler(s, to)
+    return x
+
+
+def coarse(model, x, sigmas):
+    """Its model is handed bfloat16."""
+    for s, to in itertools.pairwise(sigmas):
+        x = x + (to - s) * (x - model(x.bfloat16(), s).double()) / s
     return x

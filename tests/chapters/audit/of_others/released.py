@@ -65,7 +65,7 @@ def reab(order, right):
     return f
 
 
-reab2, reab3, reab2_wrong, reab3_wrong = reab(2, True), reab(3, True), reab(2, False), reab(3, False)
+reab3, reab3_wrong = reab(3, True), reab(3, False)
 
 
 def two_stages(overwritten):
@@ -125,7 +125,6 @@ def vary_coeff(order, right):
 
 
 unipc2, unipc2_vary = vary_coeff(2, True), vary_coeff(2, False)
-unipc3, unipc3_vary = vary_coeff(3, True), vary_coeff(3, False)
 
 
 def heunpp2(model, x, sigmas):

@@ -26,7 +26,6 @@ class Preserving:
             "clean": lambda: (x - a0 * told) / s0,
             "score": lambda: -s0 * told,
             "v": lambda: a0 * told + s0 * x,
-            "sign": lambda: -told,
         }.get(self.fault, lambda: told)()
         clean = (x - s0 * eps) / a0
         return a1 * (clean.clamp(-1, 1) if self.clips else clean) + s1 * eps
