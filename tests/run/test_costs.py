@@ -27,6 +27,20 @@ def test_seconds_scale_with_the_steps_of_like_cells(tmp_path: Path) -> None:
     assert found.longest == pytest.approx(rate * cost(at(1000)))
 
 
+def test_memory_is_that_of_the_largest_cells_that_meet(tmp_path: Path) -> None:
+    cache = Cache(tmp_path)
+    for T, peak in ((64, 300 * 2**20), (128, 200 * 2**20)):
+        cache.put(at(T), Entry([], 1.0, peak))
+    cache.put(at(64, kind="other"), Entry([], 1.0, 500 * 2**20))
+    cache.put(at(64, kind="silent"), Entry([], 1.0))  # of a version that kept no peaks
+    found = estimate([at(512), at(128, kind="other"), at(128, kind="silent")], cache)
+    assert found.peaks == (500 * 2**20, 300 * 2**20)
+    assert [found.memory(workers) for workers in (1, 2, 9)] == [500 * 2**20, 800 * 2**20, 800 * 2**20]
+    assert (found.as_json(2)["peak_bytes"], found.as_json(2)["memory_bytes"]) == (500 * 2**20, 800 * 2**20)
+    assert "memory: 500.0 MiB at the peak of the largest cell" in found.in_words(2)
+    assert "memory" not in estimate([at(128, kind="silent")], cache).in_words(2)
+
+
 def test_another_sampler_is_like_its_kind_and_another_kind_like_none(tmp_path: Path) -> None:
     cache = Cache(tmp_path)
     cache.put(at(64), Entry([], 2.0))

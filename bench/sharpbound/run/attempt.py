@@ -14,6 +14,7 @@ from sharpbound import foreign
 from sharpbound.errors import InputError, NotMeasured
 from sharpbound.run.cache import Entry
 from sharpbound.run.limits import OutOfTime, starved, too_large, too_long, within
+from sharpbound.run.memory import begin_peak, peak_bytes
 
 if TYPE_CHECKING:
     from sharpbound.chapters.base import Cell
@@ -38,9 +39,10 @@ Measure = Callable[["Cell"], "list[Row]"]
 
 def attempt(measure: Measure, cell: Cell) -> Result:
     """Measure one cell; never raises. Rows pass through JSON, so fresh and stored ones are the same."""
+    begin_peak()
     start = time.perf_counter()
     rows = guarded(cell.limits, lambda: json.loads(json.dumps(measure(cell))))
-    return rows if isinstance(rows, Failure) else Entry(rows, time.perf_counter() - start)
+    return rows if isinstance(rows, Failure) else Entry(rows, time.perf_counter() - start, peak_bytes())
 
 
 def guarded(limits: Limits, call: Callable[[], Value]) -> Value | Failure:

@@ -12,7 +12,7 @@ import hashlib
 import json
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,10 +31,13 @@ MOST_BYTES = 2**26
 
 @dataclass(frozen=True)
 class Entry:
-    """What measuring one cell gave, and how long it took (s)."""
+    """What measuring one cell gave, and what it took."""
 
     rows: list[Row]
     seconds: float
+    """From its beginning to its end (s)."""
+    peak: int = field(default=0, compare=False)
+    """Memory of its process at its peak (bytes; `sharpbound.run.memory`); 0 where that is not known."""
 
 
 class Cache:
@@ -72,7 +75,7 @@ class Cache:
         if body is None or any(_canonical(body[k]) != _canonical(v) for k, v in identity.items()):
             return None
         self.store.used(name)  # the entries unused longest are the first to be pruned
-        return Entry(body["rows"], float(body["seconds"]))
+        return Entry(body["rows"], float(body["seconds"]), peak_of(body))
 
     def put(self, cell: Cell, entry: Entry) -> None:
         """Store ``entry``; the last of several writers of one cell wins, and all write the same rows.
@@ -86,7 +89,7 @@ class Cache:
         """Store ``entry`` as `find` finds it; told as `put` tells where it cannot be."""
         if self.store is None:
             return
-        body = {**identity, "rows": entry.rows, "seconds": entry.seconds}
+        body = {**identity, "rows": entry.rows, "seconds": entry.seconds, "peak": entry.peak}
         text = json.dumps({"sha256": _digest(body), "body": body})
         try:
             self.store.write(name_of(identity["key"]), text.encode())
@@ -120,6 +123,12 @@ def read_entry(store: Store, name: str) -> dict[str, Any] | None:
         return body if body.keys() >= {"key", "kind", "params", "versions"} else None
     except (ValueError, KeyError, TypeError, RecursionError, AttributeError):
         return None
+
+
+def peak_of(body: Mapping[str, Any]) -> int:
+    """The peak that an entry tells, or 0: those of earlier versions tell none."""
+    peak = body.get("peak")
+    return peak if isinstance(peak, int) and peak >= 0 else 0
 
 
 def _identity(cell: Cell) -> dict[str, Any]:
