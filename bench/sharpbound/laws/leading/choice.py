@@ -1,0 +1,29 @@
+"""Which passes serve a target and a sampler: integrals over single steps where these tell all, ladders elsewhere."""
+
+from __future__ import annotations
+
+from sharpbound.laws.leading.clock import StepDensity
+from sharpbound.laws.leading.density import DensityIntegrals, of_full_noise
+from sharpbound.laws.leading.flow import FlowIntegrals
+from sharpbound.laws.leading.passes import DensityPasses, FlowPasses, Passes, PathPasses
+from sharpbound.samplers.base import Sampler
+from sharpbound.targets import Gaussian1D
+from sharpbound.targets.base import Target, Target1D
+
+
+def line_passes(target: Target1D, sampler: Sampler, density: StepDensity) -> Passes:
+    """Of the law of a sampler's output."""
+    if sampler.deterministic:
+        if sampler.history or sampler.counts_steps:
+            return FlowPasses.of(target, sampler, density)
+        return FlowIntegrals.of(target, sampler, density)
+    if isinstance(target, Gaussian1D) or sampler.history or sampler.counts_steps:
+        return DensityPasses.of(target, sampler, density)
+    if of_full_noise(target, sampler, density):
+        return DensityIntegrals.of(target, sampler, density)
+    return DensityPasses.of(target, sampler, density)
+
+
+def path_passes(target: Target, sampler: Sampler, density: StepDensity) -> Passes:
+    """Of the divergence of its chain."""
+    return PathPasses(target, sampler, density)
