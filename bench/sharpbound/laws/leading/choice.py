@@ -6,7 +6,10 @@ from sharpbound.laws.leading.clock import StepDensity
 from sharpbound.laws.leading.density import DensityIntegrals, of_full_noise
 from sharpbound.laws.leading.flow import FlowIntegrals
 from sharpbound.laws.leading.passes import DensityPasses, FlowPasses, Passes, PathPasses
+from sharpbound.laws.leading.path_integrals import PathIntegrals
+from sharpbound.laws.path_kl import check_chain
 from sharpbound.samplers.base import Sampler
+from sharpbound.scores.base import ExactScore
 from sharpbound.targets import Gaussian1D
 from sharpbound.targets.base import Target, Target1D
 
@@ -26,4 +29,9 @@ def line_passes(target: Target1D, sampler: Sampler, density: StepDensity) -> Pas
 
 def path_passes(target: Target, sampler: Sampler, density: StepDensity) -> Passes:
     """Of the divergence of its chain."""
+    on_line = isinstance(target, Target1D) and not isinstance(target, Gaussian1D)
+    if on_line and not (sampler.deterministic or sampler.history or sampler.counts_steps):
+        ladder, _ = density.ladder(1)
+        check_chain(ladder, sampler, ExactScore(target, ladder))
+        return PathIntegrals(target, sampler, density)
     return PathPasses(target, sampler, density)

@@ -40,8 +40,8 @@ class FlowIntegrals(IntegralPasses):
     places: dict[float, Tensor] = field(default_factory=dict)
     """x_t(u) by lambda."""
 
-    def _defects(self, lam: float, steps: Sequence[float]) -> list[LineResponse]:
-        return [self._defect(lam, h, self._step(lam, h)) for h in steps]
+    def _defects(self, lam: float, finenesses: Sequence[int]) -> list[LineResponse]:
+        return [self._defect(lam, UNIT / one, self._step(lam, UNIT / one)) for one in finenesses]
 
     def _step(self, lam: float, h: float, before: int = BEFORE, after: int = 1) -> SingleStep:
         return SingleStep.of(self.target, self.sampler, self.density.process, lam, h, before, after)
@@ -80,6 +80,6 @@ class FlowIntegrals(IntegralPasses):
 
         def coarse(at: Coordinates) -> LineResponse:
             passes = cls(target, sampler, density, at)
-            return weighted([passes._defects(float(x), [UNIT / COARSE])[0] for x in lam], list(weights))
+            return weighted([passes._defects(float(x), [COARSE])[0] for x in lam], list(weights))
 
         return cls(target, sampler, density, resolving(target, density, coarse))

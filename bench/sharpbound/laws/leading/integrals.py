@@ -59,7 +59,7 @@ class IntegralPasses(Passes):
         if (fineness, p) not in self.kept:
             h, panels = UNIT / fineness, self._panels()
             lam, weights = panels.nodes.ravel(), panels.weights.ravel() / h
-            self._take(lam, [fineness])
+            self._take(lam, self.first if fineness in self.first else [fineness])
             fields = [self.taken[x][fineness] for x in lam]
             factors = list(weights * self._density(lam, h) ** p)
             for x, extra in self._at_ends(fineness):
@@ -71,14 +71,19 @@ class IntegralPasses(Passes):
     def _density(self, lam: Array, h: float) -> Array:
         return np.array([self.density.at(x) for x in lam]) / h
 
+    @property
+    def start(self) -> Panels:
+        """In lambda, before any is halved."""
+        pieces = [
+            np.linspace(lo, hi, 1 + int(np.ceil((hi - lo) / WIDTH)))[1:]
+            for lo, hi in itertools.pairwise(self.density.breaks)
+        ]
+        return Panels.between(np.concatenate([[self.density.breaks[0]], *pieces]), NODES)
+
     def _panels(self) -> Panels:
         """In lambda, halved until they resolve the defects of the longest steps."""
         if not self.found:
-            pieces = [
-                np.linspace(lo, hi, 1 + int(np.ceil((hi - lo) / WIDTH)))[1:]
-                for lo, hi in itertools.pairwise(self.density.breaks)
-            ]
-            panels = Panels.between(np.concatenate([[self.density.breaks[0]], *pieces]), NODES)
+            panels = self.start
             for _ in range(ROUNDS):
                 if not (flagged := self._unresolved(panels)).any():
                     break
@@ -100,8 +105,7 @@ class IntegralPasses(Passes):
             kept = self.taken.setdefault(float(x), {})
             missing = [one for one in finenesses if one not in kept]
             if missing:
-                steps = [UNIT / one for one in missing]
-                kept.update(zip(missing, self._defects(float(x), steps), strict=True))
+                kept.update(zip(missing, self._defects(float(x), missing), strict=True))
 
     def latter_half(self, fineness: int, p: int) -> tuple[Field, tuple[float, float]]:
         lo, hi = self.density.breaks
@@ -115,8 +119,8 @@ class IntegralPasses(Passes):
         raise NotMeasured("integrals over single steps have no ladder")
 
     @abstractmethod
-    def _defects(self, lam: float, steps: Sequence[float]) -> Sequence[Field]:
-        """D of steps of several lengths that start or end at lambda."""
+    def _defects(self, lam: float, finenesses: Sequence[int]) -> Sequence[Field]:
+        """D of steps of lengths UNIT/fineness that start or end at lambda."""
 
     def _at_ends(self, fineness: int) -> Sequence[tuple[float, Field]]:
         """What the first and last steps of a ladder add beyond that, and their lambda."""

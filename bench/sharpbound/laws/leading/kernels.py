@@ -28,7 +28,7 @@ from sharpbound.processes.ladder import Level
 from sharpbound.samplers.base import Mixture, Stage
 from sharpbound.targets.base import Target1D
 
-NODES = {1: 16, 2: 12}
+NODES = {1: 12, 2: 8}
 """Gauss-Hermite nodes of each stage, by how many of a step have noise; elsewhere the fewer."""
 CARRIED_NODES = 16
 MODE_STEPS, MODE_ACCURACY = 12, 0.02
