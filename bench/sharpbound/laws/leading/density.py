@@ -28,7 +28,7 @@ from sharpbound.processes.ladder import Level
 from sharpbound.samplers.base import Sampler
 from sharpbound.targets.base import Target1D
 
-STEPS, FINER_STEPS = (16, 24, 32, 48), (64, 96, 128)
+STEPS, FINER_STEPS = (24, 32, 48, 64), (96, 128)
 """As those of `integrals`, but shorter: the noise of a step has to be small beside what p bends on."""
 SPENT, ROUNDS = 9.3, 6
 """Standard deviations that hold a Gaussian law but for exp(-40), and the most rounds of halving in x."""
@@ -56,6 +56,7 @@ class DensityIntegrals(IntegralPasses):
     sources: dict[float, _Source] = field(default_factory=dict)
     """By lambda."""
 
+    accuracy: ClassVar[float] = 5e-6
     contracting: ClassVar[bool] = True
 
     @property

@@ -54,6 +54,19 @@ class FlowIntegrals(IntegralPasses):
         log_after = self.target.derivative(image, *self.density.process.level_at(lam + h), 0)
         return self.at.response(1.0 - slope * torch.exp(log_after - log_before))
 
+    def _at_ends(self, fineness: int) -> list[tuple[float, LineResponse]]:
+        """Where the sampler looks at steps before or after its own, and the ladder has none there."""
+        h, lo, hi = UNIT / fineness, self.density.breaks[0], self.density.breaks[-1]
+        odd = [(lo + j * h, self._step(lo + j * h, h, before=j)) for j in range(BEFORE)]
+        odd.append((hi - h, self._step(hi - h, h, after=0)))
+        found = []
+        for lam, step in odd:
+            usual = self._step(lam, h)
+            if not usual.like(step, self.at.x):
+                extra = self._defect(lam, h, step).combined([self._defect(lam, h, usual)], [1.0, -1.0])
+                found.append((lam, extra))
+        return found
+
     def _place(self, lam: float) -> Tensor:
         if lam not in self.places:
             assert isinstance(self.target, Target1D)

@@ -30,7 +30,9 @@ STEPS, FINER_STEPS = (4, 6, 8, 12), (16, 24)
 """Steps in lambda, as parts of UNIT, and more for where these do not settle."""
 NODES, WIDTH = 8, 4.0
 """Nodes and most width of a panel in lambda."""
-RESOLVED, ROUNDS = 3e-3, 4
+END_NODES = 4
+"""Nodes of a stretch at an end, where little changes."""
+RESOLVED, ROUNDS = 1e-2, 4
 """Share of the whole that the last Legendre coefficients of D on a panel may have, which Gauss quadrature squares, and
 the most rounds of halving."""
 
@@ -109,7 +111,7 @@ class IntegralPasses(Passes):
 
     def latter_half(self, fineness: int, p: int) -> tuple[Field, tuple[float, float]]:
         lo, hi = self.density.breaks
-        h, panels = UNIT / fineness, Panels.between(np.array([0.5 * (lo + hi), hi]), NODES)
+        h, panels = UNIT / fineness, Panels.between(np.array([0.5 * (lo + hi), hi]), END_NODES)
         lam = panels.nodes.ravel()
         self._take(lam, self.rates)
         weights = panels.weights.ravel() / h * self._density(lam, h) ** p

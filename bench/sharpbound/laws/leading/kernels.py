@@ -28,7 +28,7 @@ from sharpbound.processes.ladder import Level
 from sharpbound.samplers.base import Mixture, Stage
 from sharpbound.targets.base import Target1D
 
-NODES = {1: 12, 2: 8}
+NODES = {1: 8, 2: 6}
 """Gauss-Hermite nodes of each stage, by how many of a step have noise; elsewhere the fewer."""
 CARRIED_NODES = 16
 MODE_STEPS, MODE_ACCURACY = 12, 0.02

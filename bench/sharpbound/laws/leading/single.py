@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +14,7 @@ from sharpbound.laws.leading.clock import at_log_snr
 from sharpbound.numerics.dual import derivative
 from sharpbound.processes.ladder import Ladder
 from sharpbound.processes.process import Process
-from sharpbound.samplers.base import Sampler
+from sharpbound.samplers.base import Mixture, Sampler
 from sharpbound.scores.base import ExactScore
 from sharpbound.targets.base import Target
 
@@ -45,6 +46,18 @@ class SingleStep:
         t = 1 + after
         path = sampler.path(ladder, ExactScore(target, ladder))
         return cls(ladder, t, next(stages for at, stages in path if at == t))
+
+    def like(self, other: SingleStep, x: Tensor) -> bool:
+        """Whether both do the same to points x of shape (n,)."""
+        mine, theirs = (list(one.outcome(x.unsqueeze(-1))) for one in (self, other))
+        return len(mine) == len(theirs) and all(map(torch.equal, mine, theirs))
+
+    def outcome(self, y: Tensor) -> Iterator[Tensor]:
+        """Means and noises of its stages at the same points."""
+        for stage in self.stages:
+            for one in stage.stages if isinstance(stage, Mixture) else [stage]:
+                yield one.mean(y)
+                yield one.std(y) if callable(one.std) else torch.tensor(one.std)
 
     def moved(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Phi(x) and Phi'(x) of a step without noise; x of shape (n,)."""
