@@ -16,11 +16,15 @@ from sharpbound.scores.base import ExactScore
 from sharpbound.targets import Gaussian1D
 from sharpbound.targets.base import Target, Target1D
 
+MOST_ORDER = 2
+"""Order up to which defects of short single steps are heard above their rounding."""
+
 
 def line_passes(target: Target1D, sampler: Sampler, density: StepDensity) -> Passes:
     """Of the law of a sampler's output."""
+    heard = sampler.order is not None and sampler.order <= MOST_ORDER
     if sampler.deterministic:
-        if sampler.history or sampler.counts_steps:
+        if sampler.history or sampler.counts_steps or not heard:
             return FlowPasses.of(target, sampler, density)
         return FlowIntegrals.of(target, sampler, density)
     if isinstance(target, Gaussian1D) or sampler.history or sampler.counts_steps:

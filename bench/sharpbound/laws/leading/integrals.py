@@ -28,6 +28,8 @@ from sharpbound.numerics.quadrature import Array, Panels
 
 STEPS, FINER_STEPS = (4, 6, 8, 12), (16, 24)
 """Steps in lambda, as parts of UNIT, and more for where these do not settle."""
+RATE_STEPS = (6, 8, 12, 16, 24)
+"""Steps at the ends of a growing horizon."""
 NODES, WIDTH = 8, 4.0
 """Nodes and most width of a panel in lambda."""
 END_NODES = 4
@@ -55,7 +57,7 @@ class IntegralPasses(Passes):
 
     @property
     def rates(self) -> tuple[int, ...]:
-        return STEPS + FINER_STEPS[:1]
+        return RATE_STEPS
 
     def summed(self, fineness: int, p: int) -> Field:
         if (fineness, p) not in self.kept:
