@@ -45,14 +45,16 @@ def law_panels(target: Target1D, a: float, sigma: float) -> Panels:
     return LineLaw.of(target, a, sigma).panels
 
 
-def density_panels(target: Target1D, a: float, sigma: float, resolution: float) -> Panels:
-    """The same, cut for p alone, to ``resolution``."""
+def density_panels(
+    target: Target1D, a: float, sigma: float, resolution: float, ends: tuple[float, float] | None = None
+) -> Panels:
+    """The same, cut for p alone, to ``resolution``; between ``ends`` where these are known to hold the law."""
 
     def unresolved(panels: Panels) -> NDArray[np.bool_]:
         p = target.derivative(torch.from_numpy(panels.nodes), a, sigma, 0).exp().numpy()
         return panels.half * panels.tails(p) > resolution * panels.integrate(p)
 
-    return resolve(unresolved, _edges(target, a, sigma), rounds=80)
+    return resolve(unresolved, _edges(target, a, sigma, ends), rounds=80)
 
 
 @dataclass(frozen=True)
@@ -79,9 +81,9 @@ class LineLaw:
         return _resolved(target, a, sigma, np.append(self.panels.lo, self.panels.hi[-1]))
 
 
-def _edges(target: Target1D, a: float, sigma: float) -> Array:
+def _edges(target: Target1D, a: float, sigma: float, ends: tuple[float, float] | None = None) -> Array:
     target.check(a, sigma)
-    lo, hi = (target.tail_end(LOG_TAIL, a, sigma, upper=upper) for upper in (False, True))
+    lo, hi = ends or (target.tail_end(LOG_TAIL, a, sigma, upper=upper) for upper in (False, True))
     marks = target.landmarks(a, sigma).numpy()
     edges = np.unique(np.concatenate([[lo, hi], marks[(marks > lo) & (marks < hi)]]))
     widths = np.diff(edges)

@@ -24,21 +24,20 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from sharpbound.errors import NotMeasured
+from sharpbound.laws.leading.choice import line_passes, path_passes
 from sharpbound.laws.leading.clock import StepDensity, fixed_density
 from sharpbound.laws.leading.passes import (
     FINENESS,
     NONE,
     Passes,
-    PathPasses,
     Series,
-    line_passes,
     size,
     weighted,
 )
 from sharpbound.laws.leading.response import Field
 from sharpbound.processes.ladder import Ladder
 from sharpbound.processes.process import VP
-from sharpbound.samplers.base import Sampler, log_snr
+from sharpbound.samplers.base import Sampler
 from sharpbound.targets import Density1D
 from sharpbound.targets.base import Target, Target1D
 
@@ -198,7 +197,7 @@ def line_limit(
 
 def path_limit(target: Target, make: Callable[[int], Ladder], sampler: Sampler) -> Limit:
     """The same for the KL divergence of the true chain from the sampler's, in any dimension."""
-    return _limit(sampler, make, lambda density: PathPasses(target, sampler, density), CLEAN_REST, True, None)
+    return _limit(sampler, make, lambda density: path_passes(target, sampler, density), CLEAN_REST, True, None)
 
 
 def _limit(
@@ -285,12 +284,10 @@ def _rate(whole: Passes, p: int, lam: float) -> Series:
     passes = replace(whole, density=replace(whole.density, breaks=stretch))
     fields = []
     for fineness in whole.rates:
-        ladder, factor = passes.density.ladder(fineness)
-        half = ladder.T // 2
-        s = [_minus_log_abar(log_snr(ladder, t)) for t in (half, 0)]
+        added, ends = passes.latter_half(fineness, p)
+        s = [_minus_log_abar(end) for end in ends]
         length = s[0] - s[1] if lam < 0 else math.log(s[0] / s[1])
-        weights = [factor(t) ** p / length if t <= half else 0.0 for t in range(ladder.T, 0, -1)]
-        fields.append(weighted(passes.defects(fineness), weights))
+        fields.append(added.scaled(1 / length))
     return passes.as_series(whole.rates, fields)
 
 

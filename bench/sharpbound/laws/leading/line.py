@@ -92,54 +92,63 @@ class _Quantiles:
         return found
 
 
-def transported(
-    problem: Problem, panels: Panels, stop: Level, peak: float | None = None
-) -> Iterator[LineResponse]:
-    """What each step of a deterministic sampler adds to the leading term, t = T, ..., stop + 1, from the exact start.
+class Coordinates:
+    """The quantile coordinates u that nodes of panels have at a level, and where X_t is at these u.
 
-    It is given at the quantile coordinates that the nodes of ``panels`` have at the level ``stop``.
+    panels : which carry the law at the level ``stop``.
     peak : the maximum of log p there, where these are but some of the panels that carry p.
+    Raises NotMeasured where u tells no node from its neighbours.
     """
+
+    def __init__(self, target: Target1D, panels: Panels, stop: Level, peak: float | None = None) -> None:
+        self.target, self.panels = target, panels
+        nodes = tensor(panels.nodes)
+        everywhere = target.derivative(nodes, *stop, 0)
+        log_tail = torch.minimum(*(tail(nodes, *stop) for tail in (target.log_cdf, target.log_sf)))
+        highest = float(everywhere.max()) if peak is None else peak
+        self._seen = (everywhere > highest + UNSEEN) & (log_tail - everywhere < math.log(CROWDED * stop[1]))
+        if not bool(self._seen.any()):
+            raise NotMeasured("the law is too wide beside the least noise for the panels that resolve it")
+        self.x, self.log_p = nodes[self._seen], everywhere[self._seen]
+        """The nodes that are seen, and log p there."""
+        inside = self._seen.ravel().nonzero()
+        jumps = inside[:, 0].diff() > 1
+        self.gaps = tuple((int(i), int(j)) for i, j in zip(inside[:-1][jumps], inside[1:][jumps], strict=True))
+        self.quantiles = _Quantiles(target, self.x, stop)
+        self.density = everywhere.exp().numpy()
+
+    def response(self, relative: Tensor, shift: Tensor | None = None) -> LineResponse:
+        """From R and F_q - F_p at the nodes that are seen; F_q - F_p is the integral of p R where it is not given."""
+        r = self._filled(relative)
+        moved = _integrated(self.panels, self.density * r) if shift is None else self._filled(shift)
+        flat = moved.reshape(-1)
+        for left, right in self.gaps:
+            flat[left + 1 : right] = np.linspace(flat[left], flat[right], right - left + 1)[1:-1]
+        return LineResponse(self.panels, self.density, r, moved, self.gaps)
+
+    def _filled(self, values: Tensor) -> Array:
+        return torch.zeros(self._seen.shape, dtype=values.dtype).masked_scatter(self._seen, values).numpy()
+
+
+def transported(problem: Problem, at: Coordinates) -> Iterator[LineResponse]:
+    """What each step of a deterministic sampler adds to the leading term, t = T, ..., stop + 1, from the exact start."""
     target, ladder = problem.target, problem.ladder
     assert isinstance(target, Target1D)
-    everywhere = target.derivative(tensor(panels.nodes), *stop, 0)
-    log_tail = torch.minimum(*(tail(tensor(panels.nodes), *stop) for tail in (target.log_cdf, target.log_sf)))
-    highest = float(everywhere.max()) if peak is None else peak
-    seen = (everywhere > highest + UNSEEN) & (log_tail - everywhere < math.log(CROWDED * stop[1]))
-    xi, log_p = tensor(panels.nodes)[seen], everywhere[seen]
-    inside = seen.ravel().nonzero()
-    if not len(inside):
-        raise NotMeasured("the law is too wide beside the least noise for the panels that resolve it")
-    jumps = inside[:, 0].diff() > 1
-    gaps = [(int(i), int(j)) for i, j in zip(inside[:-1][jumps], inside[1:][jumps], strict=True)]
-    quantiles = _Quantiles(target, xi, stop)
-    x = quantiles.at(ladder.level(ladder.T))
+    x = at.quantiles.at(ladder.level(ladder.T))
     log_here = target.derivative(x, *ladder.level(ladder.T), 0)
-    density = everywhere.exp().numpy()
     past: Past = ()
-
-    def filled(values: Tensor) -> Array:
-        return torch.zeros_like(everywhere).masked_scatter(seen, values).numpy()
-
-    def across(shift: Array) -> Array:
-        flat = shift.reshape(-1)
-        for left, right in gaps:
-            flat[left + 1 : right] = np.linspace(flat[left], flat[right], right - left + 1)[1:-1]
-        return shift
-
     with torch.no_grad():
         for t, stages in problem.sampler.path(ladder, problem.score):
-            y: Any = Dual(x.unsqueeze(-1), torch.exp(log_p - log_here).unsqueeze(-1))
+            y: Any = Dual(x.unsqueeze(-1), torch.exp(at.log_p - log_here).unsqueeze(-1))
             for stage in stages:
                 y, past = stage.advance(y, past)
             image, slope = y.value.squeeze(-1), y.tangent.squeeze(-1)
             below = ladder.level(t - 1)
-            x = quantiles.at(below, image)
+            x = at.quantiles.at(below, image)
             log_here, drift = target.derivatives(x, *below, (0, 1))
             defect = image - x
-            shift = -torch.exp(log_here) * defect
-            relative = -(drift * defect + (slope * torch.exp(log_here - log_p) - 1.0))
-            yield LineResponse(panels, density, filled(relative), across(filled(shift)), tuple(gaps))
+            relative = -(drift * defect + (slope * torch.exp(log_here - at.log_p) - 1.0))
+            yield at.response(relative, -torch.exp(log_here) * defect)
 
 
 # -- stochastic samplers ------------------------------------------------------------------------------

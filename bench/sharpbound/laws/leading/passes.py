@@ -19,14 +19,14 @@ from sharpbound.errors import NotMeasured
 from sharpbound.laws.base import Problem
 from sharpbound.laws.leading.clock import StepDensity
 from sharpbound.laws.leading.gaussian import gaussian_response
-from sharpbound.laws.leading.line import pulled_back, transported
+from sharpbound.laws.leading.line import Coordinates, pulled_back, transported
 from sharpbound.laws.leading.path import step_divergences
 from sharpbound.laws.leading.response import Field, LineResponse
 from sharpbound.marginals.expectation import density_panels
 from sharpbound.marginals.panels import log_density
 from sharpbound.numerics.quadrature import Array, Panels
 from sharpbound.processes.ladder import Ladder, Level
-from sharpbound.samplers.base import Sampler
+from sharpbound.samplers.base import Sampler, log_snr
 from sharpbound.scores.base import ExactScore
 from sharpbound.targets import Gaussian1D, TruncatedGaussianMixture
 from sharpbound.targets.base import Target, Target1D
@@ -145,6 +145,13 @@ class Passes(ABC):
         return FEW if isinstance(self.target, COSTLY) else FINENESS
 
     @property
+    def finer(self) -> tuple[int, ...]:
+        """More of them, for where these do not settle."""
+        if isinstance(self.target, COSTLY):
+            return ()
+        return tuple(one for one in FINER if self.density.ladder(one)[0].T <= self.most_steps)
+
+    @property
     def rates(self) -> tuple[int, ...]:
         """The ladders of an end."""
         return FEW_RATES if isinstance(self.target, COSTLY) else RATE_FINENESS
@@ -174,11 +181,9 @@ class Passes(ABC):
             ladders = finer
 
     def _finer(self, ladders: tuple[int, ...]) -> tuple[int, ...]:
-        """With one more ladder; empty where it would have too many steps, or each is costly."""
-        if isinstance(self.target, COSTLY):
-            return ()
-        more = FINER[len(ladders) - len(FINENESS) :][:1]
-        return (*ladders, *more) if more and self.most_steps >= self.density.ladder(more[0])[0].T else ()
+        """With one more ladder; empty where there is none."""
+        more = self.finer[len(ladders) - len(self.first) :][:1]
+        return (*ladders, *more) if more else ()
 
     def _series(self, ladders: Sequence[int], p: int) -> Series:
         return self.as_series(ladders, [self.summed(fineness, p) for fineness in ladders])
@@ -202,6 +207,13 @@ class Passes(ABC):
             self.steps[fineness] = list(self._added(self.problem(self.density.ladder(fineness)[0])))
         return self.steps[fineness]
 
+    def latter_half(self, fineness: int, p: int) -> tuple[Field, tuple[float, float]]:
+        """The same of the second half of the steps alone, for a multistep sampler starts in the first; its ends."""
+        ladder, factor = self.density.ladder(fineness)
+        half = ladder.T // 2
+        weights = [factor(t) ** p if t <= half else 0.0 for t in range(ladder.T, 0, -1)]
+        return weighted(self.defects(fineness), weights), (log_snr(ladder, half), log_snr(ladder, 0))
+
     def problem(self, ladder: Ladder) -> Problem:
         """From the exact start, with the exact score."""
         return Problem(self.target, ladder, self.sampler, ExactScore(self.target, ladder), "exact")
@@ -222,37 +234,46 @@ class PathPasses(Passes):
 class FlowPasses(Passes):
     """Of a deterministic sampler on the line."""
 
-    level: Level
-    panels: Panels
-    """The fields are given at the nodes of these, which carry the law at this level."""
+    at: Coordinates
+    """The fields are given at the nodes of its panels."""
 
     def _added(self, problem: Problem) -> Sequence[Field]:
-        return list(transported(problem, self.panels, self.level))
+        return list(transported(problem, self.at))
 
     @classmethod
     def of(cls, target: Target1D, sampler: Sampler, density: StepDensity) -> FlowPasses:
         """With panels of p, cut where they do not resolve what a coarse pass gives, which is had node by node."""
-        level = density.process.level_at(density.breaks[-1])
-        panels = density_panels(target, *level, RESOLVED)
-        peak = float(log_density(target, panels.nodes, *level).max())
-        passes = cls(target, sampler, density, level, panels)
-        p, r = passes._coarse(panels, peak)
-        for _ in range(ROUNDS):
-            flagged = np.zeros(len(panels), dtype=bool)
-            for f in (p * r, p * r**2):
-                flagged |= panels.half * panels.tails(f) > RESOLVED * panels.integrate(np.abs(f))
-            if not flagged.any():
-                break
-            cut = panels.halved(flagged)
-            pieces = passes._coarse(cut.panels.only(cut.new), peak)
-            panels, (p, r) = cut.panels, cut.merged(np.stack([p, r]), np.stack(pieces))
-        return replace(passes, panels=panels)
 
-    def _coarse(self, panels: Panels, peak: float) -> tuple[Array, Array]:
-        """p, and R of a coarse pass, at the nodes of some panels; ``peak``: the maximum of log p over all of them."""
-        problem = self.problem(self.density.ladder(COARSE)[0])
-        first, *others = transported(problem, panels, self.level, peak)
-        return first.density, first.combined(others, [1.0] * (1 + len(others))).relative
+        def coarse(at: Coordinates) -> LineResponse:
+            passes = cls(target, sampler, density, at)
+            return weighted(passes.defects(COARSE), [1.0] * passes.density.ladder(COARSE)[0].T)
+
+        return cls(target, sampler, density, resolving(target, density, coarse))
+
+
+def resolving(
+    target: Target1D, density: StepDensity, coarse: Callable[[Coordinates], LineResponse]
+) -> Coordinates:
+    """Of panels that resolve p and what ``coarse`` finds, node by node, at the clean end."""
+    level = density.process.level_at(density.breaks[-1])
+    panels = density_panels(target, *level, RESOLVED)
+    peak = float(log_density(target, panels.nodes, *level).max())
+
+    def found(panels: Panels) -> tuple[Array, Array]:
+        at = Coordinates(target, panels, level, peak)
+        return at.density, coarse(at).relative
+
+    p, r = found(panels)
+    for _ in range(ROUNDS):
+        flagged = np.zeros(len(panels), dtype=bool)
+        for f in (p * r, p * r**2):
+            flagged |= panels.half * panels.tails(f) > RESOLVED * panels.integrate(np.abs(f))
+        if not flagged.any():
+            break
+        cut = panels.halved(flagged)
+        pieces = found(cut.panels.only(cut.new))
+        panels, (p, r) = cut.panels, cut.merged(np.stack([p, r]), np.stack(pieces))
+    return Coordinates(target, panels, level)
 
 
 @dataclass(frozen=True)
@@ -295,9 +316,3 @@ class GaussianPasses(DensityPasses):
 
     def _carried(self, problem: Problem, weights: Callable[[int], Sequence[float]]) -> list[LineResponse]:
         return gaussian_response(problem, self.panels, weights)
-
-
-def line_passes(target: Target1D, sampler: Sampler, density: StepDensity) -> Passes:
-    """Of the law of a sampler's output."""
-    kind = FlowPasses if sampler.deterministic else DensityPasses
-    return kind.of(target, sampler, density)

@@ -1,0 +1,165 @@
+"""Defects of single steps of a stochastic sampler of full noise on the line, carried to the clean end at once.
+
+eps(x) = (K p_{t})(x)/p_{t-1}(x) - 1 of one step is carried on by the kernels of the later ones, which for a sampler
+whose noise is that of the forward process tend to those of the forward process, taken backwards: R(x) = E[eps(X_t) | X = x].
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import ClassVar, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sharpbound.laws.leading.clock import UNIT, StepDensity
+from sharpbound.laws.leading.integrals import IntegralPasses
+from sharpbound.laws.leading.kernels import carried, pushed
+from sharpbound.laws.leading.line import _integrated
+from sharpbound.laws.leading.passes import RESOLVED
+from sharpbound.laws.leading.response import LineResponse
+from sharpbound.laws.leading.single import SingleStep
+from sharpbound.marginals.expectation import density_panels
+from sharpbound.marginals.panels import log_density
+from sharpbound.numerics.quadrature import Array, Panels
+from sharpbound.processes.ladder import Level
+from sharpbound.samplers.base import Sampler
+from sharpbound.targets.base import Target1D
+
+STEPS, FINER_STEPS = (24, 32, 48, 64), (96, 128)
+"""As those of `integrals`, but shorter: the noise of a step has to be small beside what p bends on."""
+SPENT, ROUNDS = 9.3, 6
+"""Standard deviations that hold a Gaussian law but for exp(-40), and the most rounds of halving in x."""
+SMOOTHED, ROUNDING = 1e-8, 1e-13
+"""The share of a defect that a panel in x may leave unresolved, and what is rounding of log p."""
+SHORT, FULL = 1e-3, 0.02
+"""A step in lambda, and how far the variance of where it came from may be from that of the forward process."""
+
+
+@dataclass
+class _Source:
+    """eps of single steps that end at a level, by fineness, at the nodes of panels that carry its law."""
+
+    panels: Panels
+    eps: dict[int, Array]
+
+
+@dataclass(frozen=True)
+class DensityIntegrals(IntegralPasses):
+    """Of a stochastic one-step sampler whose noise tends to that of the forward process."""
+
+    level: Level
+    panels: Panels
+    """Where the fields are given, at this level."""
+    sources: dict[float, _Source] = field(default_factory=dict)
+    """By lambda."""
+
+    accuracy: ClassVar[float] = 5e-6
+    contracting: ClassVar[bool] = True
+
+    @property
+    def first(self) -> tuple[int, ...]:
+        return STEPS
+
+    @property
+    def finer(self) -> tuple[int, ...]:
+        return FINER_STEPS
+
+    def _defects(self, lam: float, finenesses: Sequence[int]) -> list[LineResponse]:
+        r = self._carried(lam, finenesses, self.panels.nodes)
+        p = self._density_at(self.panels.nodes, self.level)
+        return [LineResponse(self.panels, p, one, _integrated(self.panels, p * one)) for one in r]
+
+    def _carried(self, lam: float, finenesses: Sequence[int], x: Array) -> Array:
+        """R of steps that end at lambda, at points x (..., n) of the clean end, increasing: (k, ..., n)."""
+        source, (a, sigma) = self._source(lam, finenesses), self.density.process.level_at(lam)
+        ratio = a / self.level[0]
+        std = math.sqrt(max(sigma**2 - (ratio * self.level[1]) ** 2, 0.0))
+        eps = np.stack([source.eps[one] for one in finenesses])
+        return carried(source.panels, eps, ratio, std, x.ravel()).reshape(-1, *x.shape)
+
+    def _source(self, lam: float, finenesses: Sequence[int]) -> _Source:
+        if lam not in self.sources:
+            self.sources[lam] = self._resolved(lam, finenesses[0])
+        source = self.sources[lam]
+        for one in finenesses:
+            if one not in source.eps:
+                source.eps[one] = self._eps(lam, one, source.panels.nodes)
+        return source
+
+    def _resolved(self, lam: float, fineness: int) -> _Source:
+        """On panels that resolve p, and p eps of one step as far as it is not rounding."""
+        level = self.density.process.level_at(lam)
+        ratio = level[0] / self.level[0]
+        reach = SPENT * math.sqrt(max(level[1] ** 2 - (ratio * self.level[1]) ** 2, 0.0))
+        ends = ratio * self.panels.lo[0] - reach, ratio * self.panels.hi[-1] + reach
+        panels = density_panels(cast(Target1D, self.target), *level, RESOLVED, ends)
+        eps, p = self._eps(lam, fineness, panels.nodes), self._density_at(panels.nodes, level)
+        noise = math.sqrt(2 * UNIT / fineness) * level[1]
+        rounding = ROUNDING * (1 + np.abs(panels.nodes).max() / (10 * noise))
+        for _ in range(ROUNDS):
+            flagged = _unresolved(panels, p, eps, rounding)
+            if not flagged.any():
+                break
+            cut, x = (halves := panels.halved(flagged)).panels, halves.new_nodes
+            p, eps = halves.merged(
+                np.stack([p, eps]), np.stack([self._density_at(x, level), self._eps(lam, fineness, x)])
+            )
+            panels = cut
+        return _Source(panels, {fineness: eps})
+
+    def _eps(self, lam: float, fineness: int, x: Array) -> Array:
+        """(K p)(x)/p(x) - 1 of a step that ends at lambda."""
+        target, h = cast(Target1D, self.target), UNIT / fineness
+        step = SingleStep.of(target, self.sampler, self.density.process, lam - h, h)
+        log_p = log_density(target, x, *self.density.process.level_at(lam))
+        return np.expm1(pushed(target, step, x.ravel())[0].reshape(x.shape) - log_p)
+
+    def _density_at(self, x: Array, level: Level) -> Array:
+        return np.exp(log_density(cast(Target1D, self.target), x, *level))
+
+    @classmethod
+    def of(cls, target: Target1D, sampler: Sampler, density: StepDensity) -> DensityIntegrals:
+        """With panels of p, cut where they do not resolve what a coarse integral gives."""
+        level = density.process.level_at(density.breaks[-1])
+        passes = cls(target, sampler, density, level, density_panels(target, *level, RESOLVED))
+        lam = passes.start
+
+        def coarse(x: Array) -> Array:
+            parts = [passes._carried(float(one), STEPS[:1], x)[0] for one in lam.nodes.flat]
+            return np.stack([passes._density_at(x, level), np.tensordot(lam.weights.ravel(), np.stack(parts), 1)])
+
+        panels = passes.panels
+        p, r = coarse(panels.nodes)
+        for _ in range(ROUNDS):
+            flagged = _unresolved(panels, p, r, 0.0)
+            if not flagged.any():
+                break
+            cut = panels.halved(flagged)
+            panels, (p, r) = cut.panels, cut.merged(np.stack([p, r]), coarse(cut.new_nodes))
+        return replace(passes, panels=panels)
+
+
+def _unresolved(panels: Panels, p: Array, r: Array, rounding: float) -> NDArray[np.bool_]:
+    flagged = np.zeros(len(panels), dtype=bool)
+    for f in (p * r, p * r**2):
+        heard = SMOOTHED * panels.integrate(np.abs(f)) + rounding * panels.half * p.max(1)
+        flagged |= panels.half * panels.tails(f) > heard
+    return flagged
+
+
+def of_full_noise(target: Target1D, sampler: Sampler, density: StepDensity) -> bool:
+    """Whether the state before a short step, given that after it, has the variance of the forward process."""
+    for share in (0.2, 0.8):
+        lam = density.breaks[0] + share * (density.breaks[-1] - density.breaks[0])
+        step = SingleStep.of(target, sampler, density.process, lam - SHORT, SHORT)
+        level = step.ladder.level(step.t - 1)
+        panels = density_panels(target, *level, 1e-3)
+        p = np.exp(log_density(target, panels.nodes, *level))
+        spread = pushed(target, step, panels.nodes.ravel())[1].reshape(p.shape)
+        mean = panels.integrate(p * spread) / panels.integrate(p)
+        if abs(mean / step.ladder.noise_variance(step.t) - 1) > FULL:
+            return False
+    return True

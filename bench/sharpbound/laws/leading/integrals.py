@@ -1,0 +1,131 @@
+"""Sums of a one-step sampler's defects as integrals over lambda = log(a/sigma), without a ladder.
+
+A step from lambda to lambda + h has a defect D(lambda, h) that depends on nothing else, so that the defects of even
+steps add up to
+
+    R_h = (1/h) int D(lambda, h) dlambda
+
+up to terms of higher order in h. Quadrature takes a few dozen lambda to rounding, of which each serves all h, and h may
+be as small as defects are heard above their rounding. What the first steps or the last do otherwise, where the sampler
+looks at its neighbours, is added.
+"""
+
+from __future__ import annotations
+
+import itertools
+from abc import abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from sharpbound.errors import NotMeasured
+from sharpbound.laws.base import Problem
+from sharpbound.laws.leading.clock import UNIT
+from sharpbound.laws.leading.passes import Passes, size, weighted
+from sharpbound.laws.leading.response import Field
+from sharpbound.numerics.quadrature import Array, Panels
+
+STEPS, FINER_STEPS = (4, 6, 8, 12), (16, 24)
+"""Steps in lambda, as parts of UNIT, and more for where these do not settle."""
+RATE_STEPS = (6, 8, 12, 16, 24)
+"""Steps at the ends of a growing horizon."""
+NODES, WIDTH = 8, 4.0
+"""Nodes and most width of a panel in lambda."""
+END_NODES = 4
+"""Nodes of a stretch at an end, where little changes."""
+RESOLVED, ROUNDS = 1e-2, 4
+"""Share of the whole that the last Legendre coefficients of D on a panel may have, which Gauss quadrature squares, and
+the most rounds of halving."""
+
+
+@dataclass(frozen=True)
+class IntegralPasses(Passes):
+    """The sums of the defects of steps of length UNIT/fineness, from single steps at quadrature points."""
+
+    taken: dict[float, dict[int, Field]] = field(default_factory=dict, init=False, compare=False)
+    """By lambda and fineness."""
+    found: list[Panels] = field(default_factory=list, init=False, compare=False)
+
+    @property
+    def first(self) -> tuple[int, ...]:
+        return STEPS
+
+    @property
+    def finer(self) -> tuple[int, ...]:
+        return FINER_STEPS
+
+    @property
+    def rates(self) -> tuple[int, ...]:
+        return RATE_STEPS
+
+    def summed(self, fineness: int, p: int) -> Field:
+        if (fineness, p) not in self.kept:
+            h, panels = UNIT / fineness, self._panels()
+            lam, weights = panels.nodes.ravel(), panels.weights.ravel() / h
+            self._take(lam, self.first if fineness in self.first else [fineness])
+            fields = [self.taken[x][fineness] for x in lam]
+            factors = list(weights * self._density(lam, h) ** p)
+            for x, extra in self._at_ends(fineness):
+                fields.append(extra)
+                factors.append(float(self._density(np.array([x]), h)[0] ** p))
+            self.kept[fineness, p] = weighted(fields, factors)
+        return self.kept[fineness, p]
+
+    def _density(self, lam: Array, h: float) -> Array:
+        return np.array([self.density.at(x) for x in lam]) / h
+
+    @property
+    def start(self) -> Panels:
+        """In lambda, before any is halved."""
+        pieces = [
+            np.linspace(lo, hi, 1 + int(np.ceil((hi - lo) / WIDTH)))[1:]
+            for lo, hi in itertools.pairwise(self.density.breaks)
+        ]
+        return Panels.between(np.concatenate([[self.density.breaks[0]], *pieces]), NODES)
+
+    def _panels(self) -> Panels:
+        """In lambda, halved until they resolve the defects of the longest steps."""
+        if not self.found:
+            panels = self.start
+            for _ in range(ROUNDS):
+                if not (flagged := self._unresolved(panels)).any():
+                    break
+                panels = panels.halved(flagged).panels
+            self.found.append(panels)
+        return self.found[0]
+
+    def _unresolved(self, panels: Panels) -> Array:
+        self._take(panels.nodes.ravel(), self.first[:1])
+        fields = [[self.taken[x][self.first[0]] for x in row] for row in panels.nodes]
+        whole = size(weighted(list(itertools.chain(*fields)), list(panels.weights.ravel())))
+        last = panels.coefficients(np.eye(panels.n))[:, -2:].T
+        tails = [max(size(weighted(row, list(one))) for one in last) for row in fields]
+        return panels.half * np.array(tails) > RESOLVED * whole
+
+    def _take(self, lam: Array, finenesses: Sequence[int]) -> None:
+        """From the clean end on, so that each lambda has one near by before it."""
+        for x in sorted(lam, reverse=True):
+            kept = self.taken.setdefault(float(x), {})
+            missing = [one for one in finenesses if one not in kept]
+            if missing:
+                kept.update(zip(missing, self._defects(float(x), missing), strict=True))
+
+    def latter_half(self, fineness: int, p: int) -> tuple[Field, tuple[float, float]]:
+        lo, hi = self.density.breaks
+        h, panels = UNIT / fineness, Panels.between(np.array([0.5 * (lo + hi), hi]), END_NODES)
+        lam = panels.nodes.ravel()
+        self._take(lam, self.rates)
+        weights = panels.weights.ravel() / h * self._density(lam, h) ** p
+        return weighted([self.taken[x][fineness] for x in lam], list(weights)), (panels.lo[0], hi)
+
+    def _added(self, problem: Problem) -> Sequence[Field]:
+        raise NotMeasured("integrals over single steps have no ladder")
+
+    @abstractmethod
+    def _defects(self, lam: float, finenesses: Sequence[int]) -> Sequence[Field]:
+        """D of steps of lengths UNIT/fineness that start or end at lambda."""
+
+    def _at_ends(self, fineness: int) -> Sequence[tuple[float, Field]]:
+        """What the first and last steps of a ladder add beyond that, and their lambda."""
+        return []

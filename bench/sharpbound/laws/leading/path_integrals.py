@@ -1,0 +1,72 @@
+"""The KL divergence of a chain on the line from single steps, each an expectation under the true law of both its ends."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import cast
+
+import numpy as np
+import torch
+
+from sharpbound.distances.gaussian import EPS
+from sharpbound.laws.leading.clock import UNIT
+from sharpbound.laws.leading.density import FINER_STEPS, STEPS
+from sharpbound.laws.leading.integrals import IntegralPasses
+from sharpbound.laws.leading.path import PathSum
+from sharpbound.laws.leading.single import SingleStep
+from sharpbound.laws.path_kl import PathTolerances, beyond_panels
+from sharpbound.marginals.expectation import LineLaw
+from sharpbound.marginals.panels import log_density, tensor
+from sharpbound.numerics.gauss import gauss_hermite
+from sharpbound.targets.base import Target1D
+
+HERMITE_NODES = 8
+"""Enough for the noise of a short step, beside what p bends on."""
+
+
+@dataclass(frozen=True)
+class PathIntegrals(IntegralPasses):
+    """Of a chain on the line, from single steps that end at lambda:
+
+    E log R(X|Y)/K(X|Y),    R(x|y) = p_{t-1}(x) N(y; sqrt(alpha) x, nu)/p_t(y),
+
+    X of the law at lambda, and Y from it by the forward process: Gauss-Hermite.
+    """
+
+    laws: dict[float, LineLaw] = field(default_factory=dict)
+    """By lambda."""
+
+    @property
+    def first(self) -> tuple[int, ...]:
+        return STEPS
+
+    @property
+    def finer(self) -> tuple[int, ...]:
+        return FINER_STEPS
+
+    def _defects(self, lam: float, finenesses: Sequence[int]) -> list[PathSum]:
+        return [PathSum(self._divergence(lam, UNIT / one)) for one in finenesses]
+
+    def _divergence(self, lam: float, h: float) -> float:
+        target, level = cast(Target1D, self.target), self.density.process.level_at(lam)
+        if lam not in self.laws:
+            self.laws[lam] = LineLaw.of(target, *level)
+        law = self.laws[lam]
+        step = SingleStep.of(target, self.sampler, self.density.process, lam - h, h)
+        (stage,), ladder, t = step.stages, step.ladder, step.t
+        alpha, nu = ladder.alpha(t), ladder.noise_variance(t)
+        z, w = gauss_hermite(HERMITE_NODES)
+        x = law.panels.nodes[..., None]
+        y = math.sqrt(alpha) * x + math.sqrt(2 * nu) * z
+        with torch.no_grad():
+            column = tensor(y.reshape(-1, 1))
+            mean = stage.mean(column).numpy().reshape(y.shape)
+            std = stage.std(column).numpy().reshape(y.shape) if callable(stage.std) else stage.std
+        true = log_density(target, x, *level) - z**2 - 0.5 * math.log(nu) - log_density(target, y, *ladder.level(t))
+        parts = (true + 0.5 * ((x - mean) / std) ** 2 + np.log(std)) @ w / math.sqrt(math.pi)
+        # rounding of (x - m)/s, which far out would be all there is
+        parts[np.abs(parts) < 8 * EPS * np.abs(x[..., 0]) / math.sqrt(nu)] = 0.0
+        rest, _ = beyond_panels(law, law.density * parts, PathTolerances().spent)
+        return float((law.weights * parts).sum()) + rest
