@@ -18,9 +18,9 @@ from typer.cli import get_docs_for_click
 from sharpbound import cli
 from sharpbound.distances import METRICS
 from sharpbound.places import default_directory
-from sharpbound.records.powers import as_markdown, read_powers
+from sharpbound.records.powers import as_markdown, read_powers, unsampled
 from sharpbound.report.lessons import STANDINGS
-from sharpbound.suite import case, claim
+from sharpbound.suite import case, claim, load_theory
 from sharpbound.suite.assumptions import Check
 
 HERE = Path(__file__).parent
@@ -170,7 +170,8 @@ def constants() -> str:
     """docs/constants.md with the table of powers of d as the records have it."""
     before, _, after = CONSTANTS.read_text(encoding="utf-8").split(POWERS_OF_D)
     records = read_powers(default_directory("reports/published"))
-    return POWERS_OF_D.join((before, as_markdown(records.values()) + "\n", after))
+    without = unsampled({id: claim.describe() for id, claim in load_theory().items()})
+    return POWERS_OF_D.join((before, as_markdown(records.values(), without) + "\n", after))
 
 
 def main() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from sharpbound.records.powers import PowerOfD
+from sharpbound.records.powers import PowerOfD, as_markdown, unsampled
 from sharpbound.report.constants import given_away, truths
 from sharpbound.report.documents import Document
 from sharpbound.report.drawings import Drawn
@@ -79,3 +79,27 @@ def test_the_page_has_a_line_for_each_power_of_d(documents: list[dict[str, Any]]
     assert 'id="powers-of-d"' in page
     assert "neither: no law found needs more, which leaves d^1" in page
     assert (power.worst, power.found) == (["flat", "copies", "copies"], pytest.approx(1.0))
+
+
+def test_a_constant_has_the_power_of_d_of_its_sampler_and_metric(documents: list[dict[str, Any]]) -> None:
+    document = case(documents, 0, 1.0, 2.0)
+    sampler, id = document.spec["sampler"]["name"], document.claim.id
+    families = {"copies": [1.0, 2.0, 4.0]}
+    for metric, known in ((document.metric, 1.0), ("w1", None)):
+        power = PowerOfD(id, sampler, "li2024", metric, 64, [1, 2, 4], families, 2.0, {})
+        ((_, (truth,)),) = truths([document], {id: power})
+        assert truth.in_d == known
+
+
+def test_claims_of_powers_of_d_that_nothing_is_put_beside_say_why() -> None:
+    told = {"metric": "tv", "untested": "its sampler was not found"}
+    claims = {
+        "in-d": told | {"exponents": {"T": 2.0, "d": -2.5, "eps_score": 0.0}},
+        "tested": told | {"exponents": {"T": 2.0, "d": -2.5}, "untested": None},
+        "in-L": told | {"exponents": {"T": 2.0, "d": -2.5, "L": -1.0}},
+        "free": told | {"exponents": {"T": 1.0}},
+        "exponential": told | {"exponents": {"T": "inf", "d": -1.0}},
+    }
+    (one,) = unsampled(claims)
+    assert (one.claim, one.metric, one.stated) == ("in-d", "tv", 2.5)
+    assert as_markdown([], [one]).endswith("| `in-d` | – | tv | d^2.5 | – | – | its sampler was not found |")

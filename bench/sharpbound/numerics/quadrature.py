@@ -22,6 +22,8 @@ Array = NDArray[np.float64]
 
 ORDER = 16
 """Nodes per panel."""
+GRADE = 2.1
+"""How much wider than its neighbour a panel may be where they are graded: twice, up to rounding."""
 
 
 @lru_cache(maxsize=8)
@@ -189,6 +191,18 @@ class Panels:
     def narrowed(self, width: float | Array) -> Panels:
         """The same intervals in equal pieces no wider than ``width`` (one number for all, or one per panel)."""
         return self.cut(np.ceil(2 * self.half / width).astype(int)).panels
+
+    def graded(self) -> Panels:
+        """The panels halved until none is more than twice as wide as a neighbour: around a point where they are
+        narrow they widen with the distance from it.
+        """
+        panels = self
+        while True:
+            half = np.pad(panels.half, 1, constant_values=np.inf)
+            wide = panels.half > GRADE * np.minimum(half[:-2], half[2:])
+            if not wide.any():
+                return panels
+            panels = panels.halved(wide).panels
 
     def cut(self, pieces: int | NDArray[np.int64]) -> Refinement:
         """The panels in order, each cut into equal pieces (one number for all, or one per panel)."""

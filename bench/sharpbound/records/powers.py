@@ -15,10 +15,13 @@ from typing import Any
 
 from sharpbound.errors import InputError
 from sharpbound.records.files import parse_json, write_atomically
+from sharpbound.records.values import finite, table
 
 NAME = "dimensions.jsonl"
 SAME = 0.05
 """Powers closer than this are one: on d <= 16 that of a sum of independent terms is d^(1/2) to .03."""
+SCORE_ERRORS = ("eps_score", "eps_jacobi")
+"""What a claim may speak of beside d and T: the score is exact here."""
 AGAIN = "make it anew with: sharpbound worst CLAIM --dim 1,2,4,8,16 --record"
 
 
@@ -61,6 +64,27 @@ class PowerOfD:
         return f"neither: no law found needs more, which leaves d^{apart:.2g}"
 
 
+@dataclass(frozen=True)
+class Unsampled:
+    """A claim's power of d that nothing can be put beside, and why."""
+
+    claim: str
+    metric: str
+    stated: float
+    reason: str
+
+
+def unsampled(claims: Mapping[str, Mapping[str, Any]]) -> list[Unsampled]:
+    """Those of the claims, told as in ``claim_info``, that state powers of d and T alone and that no case tests."""
+    found = []
+    for id, told in claims.items():
+        exponents = table(told.get("exponents"))
+        of_d, of_T = finite(exponents.get("d")), finite(exponents.get("T"))
+        if told.get("untested") and of_d and of_T and exponents.keys() <= {"d", "T", *SCORE_ERRORS}:
+            found.append(Unsampled(id, str(told["metric"]), -of_d, str(told["untested"])))
+    return found
+
+
 def read_powers(folder: Path) -> dict[str, PowerOfD]:
     """The records by claim, empty where there is no file; InputError, naming the line, where it is damaged."""
     path = folder / NAME
@@ -82,8 +106,8 @@ def write_powers(folder: Path, powers: Mapping[str, PowerOfD]) -> None:
     write_atomically(folder / NAME, "".join(lines))
 
 
-def as_markdown(powers: Iterable[PowerOfD]) -> str:
-    """The table of docs/constants.md."""
+def as_markdown(powers: Iterable[PowerOfD], without: Iterable[Unsampled] = ()) -> str:
+    """The table of docs/constants.md; ``without``: claims that nothing can be put beside."""
     lines = [
         "| claim | sampler, schedule | metric | bound | worst found | by | which is |",
         "|---|---|---|---|---|---|---|",
@@ -92,5 +116,8 @@ def as_markdown(powers: Iterable[PowerOfD]) -> str:
         f"| `{one.claim}` | {one.sampler}, {one.schedule} | {one.metric} | d^{one.stated:g} | d^{one.found:.2g} "
         f"| {one.worst[-1]} | {one.reading} |"
         for one in powers
+    ]
+    lines += [
+        f"| `{one.claim}` | – | {one.metric} | d^{one.stated:g} | – | – | {one.reason} |" for one in without
     ]
     return "\n".join(lines)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sharpbound.records.leading import powers
+from sharpbound.records.powers import PowerOfD
 from sharpbound.records.values import entries, finite
 from sharpbound.report.documents import Document
 from sharpbound.report.leading import LeadingTerm
@@ -21,6 +22,8 @@ class Truth:
     """The powers of the claim; empty where it does not say."""
     ratio: float | None
     """measured/leading at the largest T."""
+    in_d: float | None = None
+    """The power of d of the worst laws found, of this sampler in this metric."""
 
     @property
     def powers(self) -> str:
@@ -52,8 +55,21 @@ def claimed_powers(document: Document) -> tuple[float, float] | None:
     return document.predicted, (document.predicted / exponent if exponent else 1.0) * logs
 
 
-def truths(documents: Sequence[Document]) -> list[tuple[str, list[Truth]]]:
-    """The leading terms of a run, by claim, in the order of the documents; only those that measurement bears out."""
+def _power_of_d(document: Document, found: PowerOfD | None) -> float | None:
+    """That of the document's claim, where it was found for its sampler and metric."""
+    sampler = document.spec.get("sampler")
+    name = sampler.get("name") if isinstance(sampler, Mapping) else None
+    same = found is not None and (found.sampler, found.metric) == (name, document.metric)
+    return found.found if found is not None and same else None
+
+
+def truths(
+    documents: Sequence[Document], in_d: Mapping[str, PowerOfD] | None = None
+) -> list[tuple[str, list[Truth]]]:
+    """The leading terms of a run, by claim, in the order of the documents; only those that measurement bears out.
+
+    in_d : powers of d by claim.
+    """
     groups: dict[str, list[Truth]] = {}
     for document in documents:
         if document.law is None:
@@ -61,7 +77,11 @@ def truths(documents: Sequence[Document]) -> list[tuple[str, list[Truth]]]:
         claimed = claimed_powers(document)
         ratios = [ratio for r in entries(document.leading.get("ratio")) if (ratio := finite(r)) is not None]
         truth = Truth(
-            document, document.law, powers(*claimed) if claimed else "", ratios[-1] if ratios else None
+            document,
+            document.law,
+            powers(*claimed) if claimed else "",
+            ratios[-1] if ratios else None,
+            _power_of_d(document, (in_d or {}).get(document.claim.id)),
         )
         groups.setdefault(document.claim.id, []).append(truth)
     return list(groups.items())

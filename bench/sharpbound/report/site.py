@@ -19,7 +19,7 @@ from markupsafe import Markup, escape
 
 from sharpbound.records.files import strict_json
 from sharpbound.records.numbers import Reproduction
-from sharpbound.records.powers import PowerOfD
+from sharpbound.records.powers import PowerOfD, unsampled
 from sharpbound.records.values import entries, flatten, table
 from sharpbound.report.addresses import case_page, claim_page, paper_page, permanent
 from sharpbound.report.citation import bibliography
@@ -105,7 +105,11 @@ class Site:
         """What a page across all papers shows."""
         match name:
             case "constants":
-                return {"truths": truths(self.tests), "in_d": list(self.powers.values())}
+                return {
+                    "truths": truths(self.tests, self.powers),
+                    "in_d": list(self.powers.values()),
+                    "not_in_d": unsampled({claim.id: claim.info for claim in self.untested}),
+                }
             case "numbers":
                 return {"numbers": by_paper(self.numbers), "read": {one.trust for one in self.numbers}}
             case "rivals":

@@ -27,6 +27,14 @@ def test_errors_that_go_to_the_leading_term_like_the_step_bear_it_out():
         assert doubt(term(), rows([2 / t * (1 + kappa / t + 40 / t**2) for t in T]), "tv", steps()) is None
 
 
+def test_much_that_is_left_must_be_a_parabola_in_the_step():
+    """.43 at the finest row, and the same for a constant that is off by two hundredths."""
+    left = [1 + 400 / t + 4e4 / t**2 for t in T]
+    assert doubt(term(), rows([2 / t * more for t, more in zip(T, left, strict=True)]), "tv", steps()) is None
+    off = doubt(term(), rows([2.04 / t * more for t, more in zip(T, left, strict=True)]), "tv", steps())
+    assert "is still" in off
+
+
 @pytest.mark.parametrize(
     ("errors", "reason"),
     [

@@ -3,7 +3,9 @@
 A slope cannot tell a power of log T from a constant on any ladder; the leading term has both. It decides where it
 exists and the measured errors go to it as they must: measured/leading = 1 + kappa h + O(h^2), h being the schedule's
 own step. That is asked of the two finest rows above their floors: what is left at the last of them is at most
-`MOST_LEFT`, and with the part linear in h taken off, at most half of that and `NOT_LINEAR`.
+`MOST_LEFT`, and with the part linear in h taken off, at most half of that and `NOT_LINEAR`. Where more is left, up to
+`MORE_LEFT` of the field (the root of a divergence), three rows are asked: nearly all of it must be linear in h, and
+what is neither linear nor quadratic at most `NOT_LINEAR`.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from sharpbound.chapters import columns
 from sharpbound.chapters.base import Cell, Measurement
 from sharpbound.errors import InputError, NotMeasured
 from sharpbound.laws import leading
+from sharpbound.laws.leading.response import power
 from sharpbound.records.document import Conclusion, Row
 from sharpbound.records.leading import law_in_words, powers
 
@@ -27,6 +30,8 @@ if TYPE_CHECKING:
 
 MOST_LEFT, NOT_LINEAR = 0.3, 0.01
 """How far measured/leading may be from 1 at the finest row, and how far beyond what falls like h."""
+MORE_LEFT, NEARLY_LINEAR = 0.5, 0.1
+"""The same where three rows are asked, and how far the two finest may leave them from 1 with the linear part off."""
 HEARD = 0.02
 """The share of a measured value that its floor may have for the row to be asked."""
 SETTLED = 0.1
@@ -151,11 +156,20 @@ def doubt(found: Leading, rows: Sequence[Row], metric: str, steps: Sequence[floa
         return "fewer than three rows stand above their floors"
     (h_before, before), (h, last) = asked[-2:]
     limit = (last * h_before - before * h) / (h_before - h)
-    if abs(last - 1) > MOST_LEFT:
+    if abs(last - 1) > MOST_LEFT and not _goes_to_one(asked[-3:], power(metric)):
         return f"measured/leading is still {last:.4g} at the finest row"
-    if abs(limit - 1) > 0.5 * abs(last - 1) + NOT_LINEAR:
+    if abs(last - 1) <= MOST_LEFT and abs(limit - 1) > 0.5 * abs(last - 1) + NOT_LINEAR:
         return f"measured/leading tends to {limit:.4g} and not to 1"
     return None
+
+
+def _goes_to_one(asked: Sequence[tuple[float, float]], k: int) -> bool:
+    """Whether three (h, ratio), of a distance that begins in the k-th power of R, go to 1 on a parabola in h."""
+    h, ratio = zip(*((step, value ** (1 / k)) for step, value in asked), strict=True)
+    first, second = ((ratio[i + 1] * h[i] - ratio[i] * h[i + 1]) / (h[i] - h[i + 1]) for i in (0, 1))
+    limit = (second * h[0] - first * h[2]) / (h[0] - h[2])
+    near = abs(ratio[-1] - 1) <= MORE_LEFT and abs(second - 1) <= NEARLY_LINEAR
+    return near and abs(limit - 1) <= NOT_LINEAR
 
 
 def decided(

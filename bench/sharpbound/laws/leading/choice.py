@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 
 from sharpbound.laws.leading.clock import UNIT, StepDensity
 from sharpbound.laws.leading.density import DensityIntegrals, of_full_noise
 from sharpbound.laws.leading.flow import FlowIntegrals
-from sharpbound.laws.leading.passes import FINENESS, DensityPasses, FlowPasses, Passes, PathPasses
+from sharpbound.laws.leading.passes import FINENESS, HEAVY_TAILED, DensityPasses, FlowPasses, Passes, PathPasses
 from sharpbound.laws.leading.path_integrals import PathIntegrals
 from sharpbound.laws.leading.single import BEFORE, SingleStep
 from sharpbound.laws.path_kl import check_chain
@@ -28,6 +30,10 @@ def line_passes(target: Target1D, sampler: Sampler, density: StepDensity) -> Pas
             return FlowPasses.of(target, sampler, density)
         return FlowIntegrals.of(target, sampler, density)
     if isinstance(target, Gaussian1D) or sampler.history or sampler.counts_steps:
+        return DensityPasses.of(target, sampler, density)
+    facts = target.facts()
+    edged = facts.radius is not None and math.isfinite(facts.radius) and not facts.low_dimensional
+    if edged or isinstance(target, HEAVY_TAILED):  # what lies in layers and tails is had from ladders
         return DensityPasses.of(target, sampler, density)
     if _alone(target, sampler, density) and of_full_noise(target, sampler, density):
         return DensityIntegrals.of(target, sampler, density)

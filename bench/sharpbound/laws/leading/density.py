@@ -129,7 +129,9 @@ class DensityIntegrals(IntegralPasses):
 
         def coarse(x: Array) -> Array:
             parts = [passes._carried(float(one), STEPS[:1], x)[0] for one in lam.nodes.flat]
-            return np.stack([passes._density_at(x, level), np.tensordot(lam.weights.ravel(), np.stack(parts), 1)])
+            return np.stack(
+                [passes._density_at(x, level), np.tensordot(lam.weights.ravel(), np.stack(parts), 1)]
+            )
 
         panels = passes.panels
         p, r = coarse(panels.nodes)

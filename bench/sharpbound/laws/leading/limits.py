@@ -166,8 +166,19 @@ class GrowingHorizon(Limit):
 
 
 def settled(value: Callable[[int], float], ladders: int) -> tuple[float, float]:
-    """Of the values without the coarsest 0, 1, 2, ... ladders the one that settles best, and how far it may be off."""
-    values = [value(first) for first in range(min(ladders, len(FINENESS)))]
+    """Of the values without the coarsest 0, 1, 2, ... ladders the one that settles best, and how far it may be off.
+
+    Coarse ladders may have none, where finer ones do: their R grows in the tails like a power of the density.
+    NotMeasured where fewer than two values are had.
+    """
+    values: list[float] = []
+    for first in reversed(range(min(ladders, len(FINENESS)))):
+        try:
+            values.insert(0, value(first))
+        except NotMeasured:
+            if len(values) < 2:
+                raise
+            break
     errors = np.abs(np.diff(values))
     best = int(np.argmin(errors))
     return values[best], float(errors[best]) + LEAST * abs(values[best])
@@ -197,7 +208,9 @@ def line_limit(
 
 def path_limit(target: Target, make: Callable[[int], Ladder], sampler: Sampler) -> Limit:
     """The same for the KL divergence of the true chain from the sampler's, in any dimension."""
-    return _limit(sampler, make, lambda density: path_passes(target, sampler, density), CLEAN_REST, True, None)
+    return _limit(
+        sampler, make, lambda density: path_passes(target, sampler, density), CLEAN_REST, True, None
+    )
 
 
 def _limit(
@@ -258,7 +271,7 @@ def _growing(
 
     found = passes(NOISY_REST, clean)
     if found.contracting:
-        found = passes(NOISY_CONTRACTING, CLEAN_CONTRACTING)
+        found = passes(NOISY_CONTRACTING, CLEAN_CONTRACTING).at_vanishing_noise()
         p = found.order()
         whole = found.settled(p, accuracy or found.accuracy)
         return limit(whole, NOISY_CONTRACTING, CLEAN_CONTRACTING, None, None)

@@ -23,11 +23,12 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from sharpbound.errors import NotMeasured
@@ -111,9 +112,7 @@ class Coordinates:
             raise NotMeasured("the law is too wide beside the least noise for the panels that resolve it")
         self.x, self.log_p = nodes[self._seen], everywhere[self._seen]
         """The nodes that are seen, and log p there."""
-        inside = self._seen.ravel().nonzero()
-        jumps = inside[:, 0].diff() > 1
-        self.gaps = tuple((int(i), int(j)) for i, j in zip(inside[:-1][jumps], inside[1:][jumps], strict=True))
+        self.gaps = _gaps(self._seen.numpy())
         self.quantiles = _Quantiles(target, self.x, stop)
         self.density = everywhere.exp().numpy()
 
@@ -151,11 +150,20 @@ def transported(problem: Problem, at: Coordinates) -> Iterator[LineResponse]:
             yield at.response(relative, -torch.exp(log_here) * defect)
 
 
+def _gaps(seen: NDArray[np.bool_]) -> tuple[tuple[int, int], ...]:
+    """The nodes, counted through, on both sides of each stretch of unseen ones between seen ones."""
+    inside = np.flatnonzero(seen)
+    jumps = np.flatnonzero(np.diff(inside) > 1)
+    return tuple((int(inside[i]), int(inside[i + 1])) for i in jumps)
+
+
 # -- stochastic samplers ------------------------------------------------------------------------------
 
 
-def pulled_back(problem: Problem, panels: Panels, weights: Weights) -> list[LineResponse]:
-    """The leading terms of a stochastic sampler from the exact start, at the nodes of ``panels``.
+def pulled_back(
+    problem: Problem, panels: Mapping[int, Panels], weights: Weights
+) -> dict[int, list[LineResponse]]:
+    """The leading terms of a stochastic sampler from the exact start, at the nodes of ``panels`` of some levels t.
 
     One for each of the ``weights``: they share the kernels. Raises NotMeasured where it keeps predictions of earlier
     steps.
@@ -164,11 +172,14 @@ def pulled_back(problem: Problem, panels: Panels, weights: Weights) -> list[Line
         raise NotMeasured(f"{problem.sampler.name} is stochastic and keeps predictions of earlier steps")
     target, ladder = problem.target, problem.ladder
     assert isinstance(target, Target1D)
-    grids: dict[int, Grid] = defaultdict(lambda: Grid(target, ladder, DensityTolerances()))  # of each stage
+    grids: dict[int, _Graded] = defaultdict(
+        lambda: _Graded(target, ladder, DensityTolerances())
+    )  # of each stage
     level = ladder.level(ladder.T)
     here = marginal_panels(target, *level)
     log_p = log_density(target, here.nodes, *level)
     relative = np.zeros((len(weights(ladder.T)), *log_p.shape))
+    found = {}
     for t, stages in problem.sampler.path(ladder, problem.score):
         density, landed = Density(here, log_p, np.zeros(len(here), dtype=bool), 0.0), ladder.level(t)
         for i, stage in enumerate(stages[:-1]):
@@ -177,13 +188,28 @@ def pulled_back(problem: Problem, panels: Panels, weights: Weights) -> list[Line
             _, relative = _carried(density, stage, moved.panels.nodes, relative)
             density = moved
         below = ladder.level(t - 1)
-        here = grids[0].at(below) if t - 1 > ladder.stop else panels
+        here = panels[t - 1] if t - 1 in panels else grids[0].at(below)
         log_p = log_density(target, here.nodes, *below)
         log_q, carried = _carried(density, stages[-1], here.nodes, relative)
-        ratio, factors = log_q - log_p, np.array(weights(t))[:, None, None]
-        relative = factors * np.expm1(ratio) + np.exp(ratio) * carried
-    p = np.exp(log_p)
-    return [LineResponse(here, p, one, _integrated(here, p * one)) for one in relative]
+        seen = log_p > log_p.max() + UNSEEN
+        ratio, factors = np.where(seen, log_q - log_p, 0.0), np.array(weights(t))[:, None, None]
+        relative = np.where(seen, factors * np.expm1(ratio) + np.exp(ratio) * carried, 0.0)
+        if t - 1 in panels:
+            p = np.exp(log_p)
+            found[t - 1] = [
+                LineResponse(here, p, one, _integrated(here, p * one), _gaps(seen)) for one in relative
+            ]
+    return found
+
+
+class _Graded(Grid):
+    """Panels for R too, which near an edge or an atom varies on the scale of every level before, and so on that of the
+    distance from it, where the density is flat.
+    """
+
+    def at(self, level: Level, *, exactly: bool = False) -> Panels:
+        self.panels = super().at(level, exactly=exactly).graded()
+        return self.panels
 
 
 def _carried(source: Density, stage: Transition, x: Array, relative: Array) -> tuple[Array, Array]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sharpbound.errors import NotMeasured
+from sharpbound.laws.leading.layer import Layered, without_layer
 from sharpbound.laws.leading.limits import Constant, Limit, settled
 from sharpbound.laws.leading.response import Field, LineResponse, power, sum_distance
 
@@ -29,9 +30,7 @@ class PartsLimit:
             )
 
         def of(first: int) -> float:
-            return sum_distance(
-                metric, [(_line(one.constant_field(first)), count) for one, count in self.leading]
-            )
+            return _distance(metric, [(one.constant_field(first), count) for one, count in self.leading])
 
         value, error = settled(of, min(one.ladders for one, _ in self.leading))
         return Constant(k * self.p, k * self.log_power, value, (value - error, value + error))
@@ -40,11 +39,22 @@ class PartsLimit:
         """The leading term of one distance at T, of all coordinates."""
 
         def of(first: int) -> float:
-            return sum_distance(metric, [(_line(one.field(T, first)), count) for one, count in self.parts])
+            return _distance(metric, [(one.field(T, first), count) for one, count in self.parts])
 
         return settled(of, min(one.ladders for one, _ in self.parts))[0]
 
 
-def _line(field: Field) -> LineResponse:
-    assert isinstance(field, LineResponse)
-    return field
+def _distance(metric: str, parts: Sequence[tuple[Field, int]]) -> float:
+    """That of R = sum_i R_i, without what layers about edges add to it."""
+    ratios = [field.ratio for field, _ in parts if isinstance(field, Layered)]
+    last = sum_distance(metric, [(_line(field, "last"), count) for field, count in parts])
+    if not ratios:
+        return last
+    before = sum_distance(metric, [(_line(field, "before"), count) for field, count in parts])
+    return without_layer(last, before, ratios[0])
+
+
+def _line(field: Field, level: str) -> LineResponse:
+    found = getattr(field, level) if isinstance(field, Layered) else field
+    assert isinstance(found, LineResponse)
+    return found

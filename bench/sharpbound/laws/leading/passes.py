@@ -19,6 +19,7 @@ from sharpbound.errors import NotMeasured
 from sharpbound.laws.base import Problem
 from sharpbound.laws.leading.clock import StepDensity
 from sharpbound.laws.leading.gaussian import gaussian_response
+from sharpbound.laws.leading.layer import Layered
 from sharpbound.laws.leading.line import Coordinates, pulled_back, transported
 from sharpbound.laws.leading.path import step_divergences
 from sharpbound.laws.leading.response import Field, LineResponse
@@ -28,13 +29,16 @@ from sharpbound.numerics.quadrature import Array, Panels
 from sharpbound.processes.ladder import Ladder, Level
 from sharpbound.samplers.base import Sampler, log_snr
 from sharpbound.scores.base import ExactScore
-from sharpbound.targets import Gaussian1D, TruncatedGaussianMixture
+from sharpbound.targets import Gaussian1D, StudentT, TruncatedGaussianMixture
 from sharpbound.targets.base import Target, Target1D
 
 FINENESS, FINER = (2, 3, 4, 6), (8, 12, 16, 24, 32)
 """Ladders that are extrapolated from (`clock.StepDensity.ladder`), and more for where that does not settle."""
 RATE_FINENESS = (4, 8, 12, 16, 20)
 """Ladders of the ends of a growing horizon."""
+HEAVY_TAILED, HEAVY = (StudentT,), (4, 6, 8, 12)
+"""Laws with tails like a power of x, and the ladders of stochastic samplers on them: there R of a coarse one grows like
+a power whose exponent is its step, and not like the logarithm that this tends to."""
 COSTLY = (TruncatedGaussianMixture,)
 """Targets whose tails cost a hundred times those of others: some digits have to do ..."""
 FEW, FEW_RATES = (2, 3, 4), (4, 8, 12)
@@ -47,10 +51,14 @@ SETTLED_PUSHED, MOST_PUSHED = 1e-5, 300
 """... and those for stochastic samplers of other laws than Gaussian ones, whose densities are pushed on."""
 ROUNDING = 1e-15
 """Rounding of what one step adds to a field."""
-ORDERS = range(1, 8)
+ORDERS = range(8)
 """Powers of the step that are looked for."""
+CLEAR = 5.0
+"""How much less well than its own coefficient those of other powers settle, for few ladders to tell an order."""
 USUAL = range(3)
 """Powers of the density of steps that one pass of a stochastic sampler is weighted with at once: few have more."""
+LAYER = 1.0
+"""lambda between the last level and that before from which what lies in layers about edges is had."""
 NONE, UNSURE = 1e-3, 0.1
 """A coefficient whose term at the finest ladder is this small against the whole is none, and one that may be off by
 this much of itself is not known."""
@@ -92,19 +100,18 @@ class Series:
         whole = size(self.coefficient(p, first))
         return 2 * value * noise / whole if whole > 0 else 0.0
 
-    def order(self) -> int:
-        """The first p whose coefficient is not zero, 0 for an error that stays; NotMeasured where none is found."""
+    def order(self, clear: float = CLEAR) -> int:
+        """The p whose coefficient settles best, by a factor of ``clear``; 0 for an error that stays.
+
+        Lower powers leave a part that settles by chance where the ladders are few, higher ones diverge as h -> 0.
+        NotMeasured where none is found.
+        """
         whole = size(self.fields[-1])
         if whole <= ROUNDING * self.counts[-1]:
             raise NoError("its steps are exact: there is no error")
-        stays = self._doubt(0, whole)
-        for p in ORDERS:
-            doubt = self._doubt(p, whole)
-            if doubt < UNSURE:
-                # coarse ladders leave a part of a vanishing error at h -> 0, which settles less well than it does
-                return 0 if stays < doubt else p
-        if stays < UNSURE:
-            return 0
+        (doubt, p), (next_doubt, _) = sorted((self._doubt(p, whole), p) for p in ORDERS)[:2]
+        if doubt < UNSURE and clear * doubt <= next_doubt:
+            return p
         raise NotMeasured("the defects do not settle on a power of the step")
 
     def _doubt(self, p: int, whole: float) -> float:
@@ -164,8 +171,10 @@ class Passes(ABC):
                 p = self._series(ladders, 0).order()
                 break
             except NotMeasured:
-                if not (ladders := self._finer(ladders)):
-                    raise
+                if not (finer := self._finer(ladders)):
+                    p = self._series(ladders, 0).order(clear=1.0)
+                    break
+                ladders = finer
         if p == 0:
             raise NotMeasured(f"the error of {self.sampler.name} does not vanish with its step")
         return p
@@ -182,7 +191,7 @@ class Passes(ABC):
 
     def _finer(self, ladders: tuple[int, ...]) -> tuple[int, ...]:
         """With one more ladder; empty where there is none."""
-        more = self.finer[len(ladders) - len(self.first) :][:1]
+        more = [one for one in self.finer if one > ladders[-1]][:1]
         return (*ladders, *more) if more else ()
 
     def _series(self, ladders: Sequence[int], p: int) -> Series:
@@ -217,6 +226,10 @@ class Passes(ABC):
     def problem(self, ladder: Ladder) -> Problem:
         """From the exact start, with the exact score."""
         return Problem(self.target, ladder, self.sampler, ExactScore(self.target, ladder), "exact")
+
+    def at_vanishing_noise(self) -> Passes:
+        """Of the law as the noise of the last level goes to zero."""
+        return self
 
     @abstractmethod
     def _added(self, problem: Problem) -> Sequence[Field]: ...
@@ -281,9 +294,15 @@ class DensityPasses(Passes):
     """Of a stochastic sampler on the line, whose sums are carried by its own kernels and are not had step by step."""
 
     panels: Panels
+    edges: bool = False
+    """Whether what lies in layers about the edges of the law of X0 is to be taken off (`layer`)."""
     accuracy: ClassVar[float] = SETTLED_PUSHED
     most_steps: ClassVar[int] = MOST_PUSHED
     contracting: ClassVar[bool] = True
+
+    @property
+    def first(self) -> tuple[int, ...]:
+        return HEAVY if isinstance(self.target, HEAVY_TAILED) else super().first
 
     def summed(self, fineness: int, p: int) -> Field:
         if (fineness, p) not in self.kept:
@@ -293,8 +312,25 @@ class DensityPasses(Passes):
             self.kept.update({(fineness, k): one for k, one in zip(powers, found, strict=True)})
         return self.kept[fineness, p]
 
-    def _carried(self, problem: Problem, weights: Callable[[int], Sequence[float]]) -> list[LineResponse]:
-        return pulled_back(problem, self.panels, weights)
+    def at_vanishing_noise(self) -> DensityPasses:
+        facts = self.target.facts()
+        bounded = facts.radius is not None and math.isfinite(facts.radius)
+        if not bounded or facts.low_dimensional:
+            return self
+        *breaks, clean = self.density.breaks
+        return replace(
+            self, density=replace(self.density, breaks=(*breaks, clean - LAYER, clean)), edges=True
+        )
+
+    def _carried(self, problem: Problem, weights: Callable[[int], Sequence[float]]) -> Sequence[Field]:
+        ladder, end = problem.ladder, problem.ladder.stop
+        if not self.edges:
+            return pulled_back(problem, {end: self.panels}, weights)[end]
+        t = min(range(end, ladder.T), key=lambda t: abs(log_snr(ladder, t) - self.density.breaks[-2]))
+        panels = _panels(self.target, ladder.level(t))
+        found = pulled_back(problem, {t: panels, end: self.panels}, weights)
+        ratio = float(ladder.sigma[t] / ladder.sigma[end])
+        return [Layered(last, before, ratio) for last, before in zip(found[end], found[t], strict=True)]
 
     def _added(self, problem: Problem) -> Sequence[Field]:
         raise NotMeasured("the defects of a stochastic sampler are carried on together")
@@ -304,7 +340,7 @@ class DensityPasses(Passes):
         """With panels of p; Gaussian laws have closed forms."""
         level = density.process.level_at(density.breaks[-1])
         kind = GaussianPasses if isinstance(target, Gaussian1D) else cls
-        return kind(target, sampler, density, density_panels(target, *level, RESOLVED))
+        return kind(target, sampler, density, _panels(target, level))
 
 
 @dataclass(frozen=True)
@@ -314,5 +350,11 @@ class GaussianPasses(DensityPasses):
     accuracy: ClassVar[float] = SETTLED
     most_steps: ClassVar[int] = MOST_STEPS
 
-    def _carried(self, problem: Problem, weights: Callable[[int], Sequence[float]]) -> list[LineResponse]:
+    def _carried(self, problem: Problem, weights: Callable[[int], Sequence[float]]) -> Sequence[Field]:
         return gaussian_response(problem, self.panels, weights)
+
+
+def _panels(target: Target, level: Level) -> Panels:
+    """Panels of p that resolve R too."""
+    assert isinstance(target, Target1D)
+    return density_panels(target, *level, RESOLVED).graded()

@@ -1,0 +1,50 @@
+"""The leading term of a law with edges, as the noise of its last level goes to zero.
+
+About an edge of the density, inside a layer of the width of the noise sigma, R is a function of the distance over
+sigma; what the layer adds to a distance falls like sigma. It is had from two levels and taken off.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from sharpbound.laws.leading.response import LineResponse
+
+
+def without_layer(last: float, before: float, ratio: float) -> float:
+    """D of D + c sigma, from the last level and one before whose sigma is ``ratio`` times that."""
+    return last - (before - last) / (ratio - 1)
+
+
+@dataclass(frozen=True)
+class Layered:
+    """R at the last level, and at one before whose noise is ``ratio`` times that."""
+
+    last: LineResponse
+    before: LineResponse
+    ratio: float
+
+    def distance(self, metric: str) -> float:
+        """Without what the layer adds; NotMeasured where it has no leading term."""
+        return without_layer(self.last.distance(metric), self.before.distance(metric), self.ratio)
+
+    def power(self, metric: str) -> float:
+        """In which power of the field that distance begins."""
+        return self.last.power(metric)
+
+    def at_data(self, a: float) -> Layered:
+        """Of the law whose noise is gone."""
+        return replace(self, last=self.last.at_data(a), before=self.before.at_data(a))
+
+    def scaled(self, factor: float) -> Layered:
+        """factor R."""
+        return replace(self, last=self.last.scaled(factor), before=self.before.scaled(factor))
+
+    def combined(self, others: Sequence[Layered], weights: Sequence[float]) -> Layered:
+        """sum_k weights_k R_k of this (the first weight) and others."""
+        return replace(
+            self,
+            last=self.last.combined([one.last for one in others], weights),
+            before=self.before.combined([one.before for one in others], weights),
+        )
