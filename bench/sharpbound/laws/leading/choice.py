@@ -31,9 +31,9 @@ def line_passes(target: Target1D, sampler: Sampler, density: StepDensity) -> Pas
         return FlowIntegrals.of(target, sampler, density)
     if isinstance(target, Gaussian1D) or sampler.history or sampler.counts_steps:
         return DensityPasses.of(target, sampler, density)
-    facts = target.facts()
-    edged = facts.radius is not None and math.isfinite(facts.radius) and not facts.low_dimensional
-    if edged or isinstance(target, HEAVY_TAILED):  # what lies in layers and tails is had from ladders
+    radius = target.facts().radius
+    bounded = radius is not None and math.isfinite(radius)
+    if bounded or isinstance(target, HEAVY_TAILED):  # what lies in layers, gaps and tails is had from ladders
         return DensityPasses.of(target, sampler, density)
     if _alone(target, sampler, density) and of_full_noise(target, sampler, density):
         return DensityIntegrals.of(target, sampler, density)
