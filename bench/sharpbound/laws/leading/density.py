@@ -1,7 +1,8 @@
 """Defects of single steps of a stochastic sampler of full noise on the line, carried to the clean end at once.
 
 eps(x) = (K p_{t})(x)/p_{t-1}(x) - 1 of one step is carried on by the kernels of the later ones, which for a sampler
-whose noise is that of the forward process tend to those of the forward process, taken backwards: R(x) = E[eps(X_t) | X = x].
+whose noise is that of the forward process tend to those of the forward process, taken backwards:
+R(x) = E[eps(X_t) | X = x].
 """
 
 from __future__ import annotations
@@ -129,7 +130,9 @@ class DensityIntegrals(IntegralPasses):
 
         def coarse(x: Array) -> Array:
             parts = [passes._carried(float(one), STEPS[:1], x)[0] for one in lam.nodes.flat]
-            return np.stack([passes._density_at(x, level), np.tensordot(lam.weights.ravel(), np.stack(parts), 1)])
+            return np.stack(
+                [passes._density_at(x, level), np.tensordot(lam.weights.ravel(), np.stack(parts), 1)]
+            )
 
         panels = passes.panels
         p, r = coarse(panels.nodes)

@@ -86,7 +86,10 @@ class FlowIntegrals(IntegralPasses):
     @classmethod
     def of(cls, target: Target1D, sampler: Sampler, density: StepDensity) -> FlowIntegrals:
         """With panels of p, cut where they do not resolve what a coarse integral gives."""
-        edges = [np.linspace(lo, hi, 1 + int(np.ceil((hi - lo) / 2))) for lo, hi in itertools.pairwise(density.breaks)]
+        edges = [
+            np.linspace(lo, hi, 1 + int(np.ceil((hi - lo) / 2)))
+            for lo, hi in itertools.pairwise(density.breaks)
+        ]
         nodes = Panels.between(np.unique(np.concatenate(edges)), COARSE_NODES)
         lam = nodes.nodes.ravel()[::-1]
         weights = nodes.weights.ravel()[::-1] * COARSE / UNIT

@@ -39,9 +39,7 @@ WIDE = 2.5
 """Most width of panels, in standard deviations of a kernel that is integrated over them."""
 
 
-def pushed(
-    target: Target1D, step: SingleStep, x: Array
-) -> tuple[Array, Array]:
+def pushed(target: Target1D, step: SingleStep, x: Array) -> tuple[Array, Array]:
     """log K p at x (n,), increasing, and the variance of the state before the step given that after it."""
     levels: list[Level] = [step.ladder.level(step.t)]
     for stage in step.stages[:-1]:

@@ -197,7 +197,9 @@ def line_limit(
 
 def path_limit(target: Target, make: Callable[[int], Ladder], sampler: Sampler) -> Limit:
     """The same for the KL divergence of the true chain from the sampler's, in any dimension."""
-    return _limit(sampler, make, lambda density: path_passes(target, sampler, density), CLEAN_REST, True, None)
+    return _limit(
+        sampler, make, lambda density: path_passes(target, sampler, density), CLEAN_REST, True, None
+    )
 
 
 def _limit(

@@ -113,7 +113,9 @@ class Coordinates:
         """The nodes that are seen, and log p there."""
         inside = self._seen.ravel().nonzero()
         jumps = inside[:, 0].diff() > 1
-        self.gaps = tuple((int(i), int(j)) for i, j in zip(inside[:-1][jumps], inside[1:][jumps], strict=True))
+        self.gaps = tuple(
+            (int(i), int(j)) for i, j in zip(inside[:-1][jumps], inside[1:][jumps], strict=True)
+        )
         self.quantiles = _Quantiles(target, self.x, stop)
         self.density = everywhere.exp().numpy()
 
@@ -131,7 +133,7 @@ class Coordinates:
 
 
 def transported(problem: Problem, at: Coordinates) -> Iterator[LineResponse]:
-    """What each step of a deterministic sampler adds to the leading term, t = T, ..., stop + 1, from the exact start."""
+    """What each step of a deterministic sampler adds to the leading term, t = T, ..., stop + 1; the start is exact."""
     target, ladder = problem.target, problem.ladder
     assert isinstance(target, Target1D)
     x = at.quantiles.at(ladder.level(ladder.T))

@@ -1,4 +1,4 @@
-"""The KL divergence of a chain on the line from single steps, each an expectation under the true law of both its ends."""
+"""The KL divergence of a chain on the line, step by step, each an expectation under the true law of its ends."""
 
 from __future__ import annotations
 
@@ -64,7 +64,12 @@ class PathIntegrals(IntegralPasses):
             column = tensor(y.reshape(-1, 1))
             mean = stage.mean(column).numpy().reshape(y.shape)
             std = stage.std(column).numpy().reshape(y.shape) if callable(stage.std) else stage.std
-        true = log_density(target, x, *level) - z**2 - 0.5 * math.log(nu) - log_density(target, y, *ladder.level(t))
+        true = (
+            log_density(target, x, *level)
+            - z**2
+            - 0.5 * math.log(nu)
+            - log_density(target, y, *ladder.level(t))
+        )
         parts = (true + 0.5 * ((x - mean) / std) ** 2 + np.log(std)) @ w / math.sqrt(math.pi)
         # rounding of (x - m)/s, which far out would be all there is
         parts[np.abs(parts) < 8 * EPS * np.abs(x[..., 0]) / math.sqrt(nu)] = 0.0
