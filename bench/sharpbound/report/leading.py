@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from sharpbound.records.leading import known_digits
 from sharpbound.records.values import finite, pair
 
 
@@ -17,6 +18,11 @@ class LeadingTerm:
     half_width: float
     power: float
     log_power: float
+
+    @property
+    def digits(self) -> int:
+        """Significant digits of the constant that its interval bears out."""
+        return known_digits(self.constant, self.half_width)
 
     @classmethod
     def of(cls, told: Mapping[str, Any]) -> LeadingTerm | None:

@@ -63,7 +63,7 @@ def _of_case(document: Document) -> Iterable[tuple[str, str]]:
             yield "ExponentLow", tex_number(float(estimate(document.interval[0])))
             yield "ExponentHigh", tex_number(float(estimate(document.interval[1])))
     if law := document.law:
-        yield "Constant", tex_number(law.constant, 6)
+        yield "Constant", tex_number(law.constant, law.digits)
         yield "ConstantHalfWidth", tex_number(law.half_width, 2)
         yield "ConstantPower", tex_number(law.power)
         yield "ConstantLogPower", tex_number(law.log_power)

@@ -172,7 +172,7 @@ def _constants(documents: Sequence[Document]) -> list[str]:
         Column("Too much", 0.1),
     ]
     rows = [
-        [claim, t.document.title, number(t.law.constant, 6), t.powers, given_away(t.document)]
+        [claim, t.document.title, number(t.law.constant, t.law.digits), t.powers, given_away(t.document)]
         for claim, ts in groups
         for t in ts
     ]

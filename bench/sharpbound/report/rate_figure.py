@@ -145,7 +145,7 @@ def draw_errors(axes: Axes, document: Document, scale: Scale, points: Sequence[P
 
 def _leading_label(law: LeadingTerm) -> str:
     rate = rate_latex("T", law.power, True, law.log_power)
-    return f"leading term\n$\\sim\\;{law.constant:.5g}\\,{rate}$"
+    return f"leading term\n$\\sim\\;{law.constant:.{min(law.digits, 5)}g}\\,{rate}$"
 
 
 def _in_formula(document: Document) -> bool:

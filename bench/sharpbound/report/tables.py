@@ -189,7 +189,7 @@ class Rough:
 
 def _law(document: Document) -> str:
     law = document.law
-    return law_in_words(law.constant, law.log_power, law.power) if law else ""
+    return law_in_words(law.constant, law.log_power, law.power, law.half_width) if law else ""
 
 
 def _preamble(column: Column) -> str:

@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from sharpbound.records.document import CaseDocument
-from sharpbound.records.leading import law_in_words
+from sharpbound.records.leading import ends, known, law_in_words
 from sharpbound.suite.hypotheses import outside
 
 COLOURS = {
@@ -122,7 +122,7 @@ def _leading(document: CaseDocument) -> str:
     if found.get("note"):
         return f"no leading term as T -> oo: {found['note']}"
     (low, high), ratio = found["constant_interval"], [r for r in found["ratio"] if r is not None]
-    told = f"leading term: constant {found['constant']:.8g} in [{low:.8g}, {high:.8g}]"
+    told = f"leading term: constant {known(found['constant'], 0.5 * (high - low))} in {ends((low, high))}"
     near = f"; measured/leading goes to {ratio[-1]:.5g}" if ratio else ""
     return (
         told
@@ -147,8 +147,8 @@ def show_constants(documents: Sequence[CaseDocument]) -> None:
         table.add_row(
             escape(document.case),
             document.metric,
-            law_in_words(found["constant"], found["log_power"], found["power"]),
-            f"{low:.7g} to {high:.7g}",
+            law_in_words(found["constant"], found["log_power"], found["power"], 0.5 * (high - low)),
+            ends((low, high)),
             f"{ratio[-1]:.5f}" if ratio else "",
             document.verdict,
         )

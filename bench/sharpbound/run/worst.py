@@ -78,7 +78,9 @@ def _show(case: Case, found: Worst, in_d: PowerOfD | None) -> None:
         f"sampler {case.sampler['name']}, schedule {case.forward['schedule']}, {case.metrics[0]} at T = {found.T}"
     )
     print(f"worst of {found.evaluations} mixtures: {found.target}")
-    law = law_in_words(found.constant.constant, found.constant.log_power, found.constant.power)
+    constant = found.constant
+    half = 0.5 * (constant.interval[1] - constant.interval[0])
+    law = law_in_words(constant.constant, constant.log_power, constant.power, half)
     print(f"error ~ {law} as T -> oo" + (", at the edge of the searched box" if found.at_edge else ""))
     if in_d is None:
         return

@@ -202,7 +202,7 @@ def decided(
 
 def _against(claim: Claim, term: Leading, predicted: float, logs: float) -> tuple[str | None, str]:
     """The verdict of the truth ``term`` on a claim of T^-predicted log^logs T, and why."""
-    law = law_in_words(term.constant, term.log_power, term.power)
+    law = law_in_words(term.constant, term.log_power, term.power, 0.5 * (term.interval[1] - term.interval[0]))
     truth = f"the truth is {law}, the claim has {powers(predicted, logs)}"
     if claim.hidden_logs:
         truth += " up to logarithms"

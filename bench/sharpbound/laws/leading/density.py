@@ -1,7 +1,8 @@
 """Defects of single steps of a stochastic sampler of full noise on the line, carried to the clean end at once.
 
 eps(x) = (K p_{t})(x)/p_{t-1}(x) - 1 of one step is carried on by the kernels of the later ones, which for a sampler
-whose noise is that of the forward process tend to those of the forward process, taken backwards: R(x) = E[eps(X_t) | X = x].
+whose noise is that of the forward process tend to those of the forward process, taken backwards:
+R(x) = E[eps(X_t) | X = x].
 """
 
 from __future__ import annotations

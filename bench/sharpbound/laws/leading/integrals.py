@@ -18,6 +18,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sharpbound.errors import NotMeasured
 from sharpbound.laws.base import Problem
@@ -95,13 +96,13 @@ class IntegralPasses(Passes):
             self.found.append(panels)
         return self.found[0]
 
-    def _unresolved(self, panels: Panels) -> Array:
+    def _unresolved(self, panels: Panels) -> NDArray[np.bool_]:
         self._take(panels.nodes.ravel(), self.first[:1])
         fields = [[self.taken[x][self.first[0]] for x in row] for row in panels.nodes]
         whole = size(weighted(list(itertools.chain(*fields)), list(panels.weights.ravel())))
         last = panels.coefficients(np.eye(panels.n))[:, -2:].T
         tails = [max(size(weighted(row, list(one))) for one in last) for row in fields]
-        return panels.half * np.array(tails) > RESOLVED * whole
+        return np.asarray(panels.half * np.array(tails) > RESOLVED * whole)
 
     def _take(self, lam: Array, finenesses: Sequence[int]) -> None:
         """From the clean end on, so that each lambda has one near by before it."""

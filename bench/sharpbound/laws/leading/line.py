@@ -130,7 +130,7 @@ class Coordinates:
 
 
 def transported(problem: Problem, at: Coordinates) -> Iterator[LineResponse]:
-    """What each step of a deterministic sampler adds to the leading term, t = T, ..., stop + 1, from the exact start."""
+    """What each step of a deterministic sampler adds to the leading term, t = T, ..., stop + 1; the start is exact."""
     target, ladder = problem.target, problem.ladder
     assert isinstance(target, Target1D)
     x = at.quantiles.at(ladder.level(ladder.T))

@@ -10,8 +10,8 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
-from typing import ClassVar
+from dataclasses import dataclass, field
+from typing import ClassVar, TypeVar, cast
 
 import numpy as np
 
@@ -26,7 +26,7 @@ from sharpbound.laws.leading.response import Field, LineResponse
 from sharpbound.marginals.expectation import density_panels
 from sharpbound.marginals.panels import log_density
 from sharpbound.numerics.quadrature import Array, Panels
-from sharpbound.processes.ladder import Ladder, Level
+from sharpbound.processes.ladder import Ladder
 from sharpbound.samplers.base import Sampler, log_snr
 from sharpbound.scores.base import ExactScore
 from sharpbound.targets import Gaussian1D, StudentT, TruncatedGaussianMixture
@@ -66,6 +66,9 @@ this much of itself is not known."""
 
 class NoError(NotMeasured):
     """Of a sampler whose steps are exact on a law: its leading term is zero."""
+
+
+F = TypeVar("F", bound=Field)
 
 
 @dataclass(frozen=True)
@@ -125,7 +128,7 @@ def size(field: Field) -> float:
     return field.distance("hellinger")
 
 
-def weighted(fields: Sequence[Field], weights: Sequence[float]) -> Field:
+def weighted(fields: Sequence[F], weights: Sequence[float]) -> F:
     """sum_k weights_k fields_k."""
     return fields[0].combined(fields[1:], weights)
 
@@ -156,7 +159,7 @@ class Passes(ABC):
         """More of them, for where these do not settle."""
         if isinstance(self.target, COSTLY):
             return ()
-        return tuple(one for one in FINER if self.density.ladder(one)[0].T <= self.most_steps)
+        return tuple(one for one in FINER if self.most_steps >= self.density.ladder(one)[0].T)
 
     @property
     def rates(self) -> tuple[int, ...]:
@@ -259,7 +262,8 @@ class FlowPasses(Passes):
 
         def coarse(at: Coordinates) -> LineResponse:
             passes = cls(target, sampler, density, at)
-            return weighted(passes.defects(COARSE), [1.0] * passes.density.ladder(COARSE)[0].T)
+            added = cast(Sequence[LineResponse], passes.defects(COARSE))
+            return weighted(added, [1.0] * len(added))
 
         return cls(target, sampler, density, resolving(target, density, coarse))
 

@@ -1,4 +1,4 @@
-"""The KL divergence of a chain on the line from single steps, each an expectation under the true law of both its ends."""
+"""The KL divergence of a chain on the line, step by step, each an expectation under the true law of its ends."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ class SingleStep:
         after: int = AFTER,
     ) -> SingleStep:
         """``before``, ``after``: how many steps the ladder has on either side of this one."""
-        ladder = at_log_snr(process, lam + h * np.arange(1 + after, -1 - before, -1))
+        ladder = at_log_snr(process, lam + h * np.arange(1.0 + after, -1.0 - before, -1.0))
         t = 1 + after
         path = sampler.path(ladder, ExactScore(target, ladder))
         return cls(ladder, t, next(stages for at, stages in path if at == t))

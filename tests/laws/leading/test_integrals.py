@@ -1,0 +1,98 @@
+"""Integrals over single steps against sums over ladders, which for Gaussian laws are closed forms."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from sharpbound import processes, samplers, targets
+from sharpbound.laws.leading.choice import line_passes, path_passes
+from sharpbound.laws.leading.clock import fixed_density
+from sharpbound.laws.leading.density import DensityIntegrals, of_full_noise
+from sharpbound.laws.leading.flow import FlowIntegrals
+from sharpbound.laws.leading.kernels import carried
+from sharpbound.laws.leading.passes import DensityPasses, FlowPasses, PathPasses, size
+from sharpbound.laws.leading.path_integrals import PathIntegrals
+from sharpbound.numerics.quadrature import Panels
+
+GAUSSIAN = targets.build({"family": "gaussian", "mean": 0.7, "std": 0.4})
+MIXTURE = targets.build(
+    {"family": "gaussian-mixture", "weights": [0.4, 0.6], "means": [-1.0, 1.2], "stds": [0.35, 0.5]}
+)
+DENSITY = fixed_density(
+    lambda T: processes.build({"schedule": "ou-uniform", "horizon": 1.0, "delta": 0.05}, T)
+)
+
+
+def coefficient(passes):
+    p = passes.order()
+    return p, passes.settled(p, 1e-6).value(0, size)[0]
+
+
+def sampler(**spec):
+    return samplers.build(spec)
+
+
+@pytest.mark.parametrize(
+    ("name", "order"),
+    [("ddpm", 1), ("accelerated-ddpm", 2), ("ddpm-posterior", 1), ("accelerated-ddpm-li2024", 2)],
+)
+def test_stochastic_samplers_on_a_gaussian(name, order):
+    """One stage and two, noise that depends on the state: against the recursion of mean and variance."""
+    one = sampler(name=name)
+    found, by_hand = (
+        coefficient(kind.of(GAUSSIAN, one, DENSITY)) for kind in (DensityIntegrals, DensityPasses)
+    )
+    assert found[0] == by_hand[0] == order
+    assert found[1] == pytest.approx(by_hand[1], rel=5e-6)
+
+
+@pytest.mark.parametrize(("name", "order"), [("pf-ode", 1), ("heun", 2), ("accelerated-ode", 2)])
+def test_flows(name, order):
+    """The last has a first step of its own, of the same order as all others together."""
+    one = sampler(name=name)
+    found, by_hand = (coefficient(kind.of(GAUSSIAN, one, DENSITY)) for kind in (FlowIntegrals, FlowPasses))
+    assert found[0] == by_hand[0] == order
+    assert found[1] == pytest.approx(by_hand[1], rel=5e-6)
+
+
+def test_chains():
+    one = sampler(name="ddpm")
+    found, by_hand = (coefficient(kind(GAUSSIAN, one, DENSITY)) for kind in (PathIntegrals, PathPasses))
+    assert found == pytest.approx(by_hand, rel=2e-6)
+
+
+def test_kernels_of_the_forward_process_keep_moments():
+    """E f(s x + sd Z) of f = 1, y, y^2, with noise small beside the panels and large."""
+    panels = Panels.between(np.linspace(-30.0, 30.0, 31))
+    f, x = np.stack([panels.nodes**k for k in range(3)]), np.linspace(-4.0, 4.0, 9)
+    for std in (0.01, 0.5, 2.0):
+        ones, mean, second = carried(panels, f, 0.8, std, x)
+        assert ones == pytest.approx(1.0, abs=1e-12)
+        assert mean == pytest.approx(0.8 * x, abs=1e-11)
+        assert second == pytest.approx((0.8 * x) ** 2 + std**2, rel=1e-11)
+
+
+@pytest.mark.parametrize(
+    ("spec", "full"),
+    [
+        ({"name": "ddpm"}, True),
+        ({"name": "accelerated-ddpm"}, True),
+        ({"name": "churned", "churn": 0.5}, False),
+        ({"name": "predictor-corrector", "strength": 0.5}, False),
+        ({"name": "randomized-midpoint"}, False),
+    ],
+)
+def test_who_has_the_noise_of_the_forward_process(spec, full):
+    """Others carry errors on along another diffusion: they are followed along ladders."""
+    assert of_full_noise(MIXTURE, sampler(**spec), DENSITY) is full
+    assert isinstance(line_passes(MIXTURE, sampler(**spec), DENSITY), DensityIntegrals) is full
+
+
+def test_who_is_followed_along_ladders():
+    """Multistep samplers, those of high order, whose defects are soon rounding, and laws in R^d."""
+    high, history = sampler(name="lagrange", order=4), sampler(name="dpm-solver++-2m")
+    for one in (high, history):
+        assert isinstance(line_passes(MIXTURE, one, DENSITY), FlowPasses)
+    space = targets.build({"family": "gaussian", "mean": [0.0, 1.0], "std": [1.0, 0.5]})
+    assert isinstance(path_passes(space, sampler(name="ddpm"), DENSITY), PathPasses)
