@@ -10,10 +10,10 @@ import pytest
 
 from sharpbound import samplers, targets
 from sharpbound.errors import NotMeasured
+from sharpbound.laws.leading.choice import line_passes
 from sharpbound.laws.leading.clock import StepDensity
 from sharpbound.laws.leading.layer import Layered
 from sharpbound.laws.leading.limits import settled
-from sharpbound.laws.leading.choice import line_passes
 from sharpbound.laws.leading.passes import Series
 from sharpbound.numerics.quadrature import Panels
 from sharpbound.processes.process import VP

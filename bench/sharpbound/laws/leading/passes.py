@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import ClassVar, TypeVar, cast
 
 import numpy as np
@@ -26,7 +26,7 @@ from sharpbound.laws.leading.response import Field, LineResponse
 from sharpbound.marginals.expectation import density_panels
 from sharpbound.marginals.panels import log_density
 from sharpbound.numerics.quadrature import Array, Panels
-from sharpbound.processes.ladder import Ladder
+from sharpbound.processes.ladder import Ladder, Level
 from sharpbound.samplers.base import Sampler, log_snr
 from sharpbound.scores.base import ExactScore
 from sharpbound.targets import Gaussian1D, StudentT, TruncatedGaussianMixture
