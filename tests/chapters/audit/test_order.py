@@ -10,7 +10,7 @@ from sharpbound import processes
 from sharpbound.chapters.audit.asked import MIXTURE
 from sharpbound.chapters.audit.measuring import Point
 from sharpbound.chapters.audit.order import lowest_power
-from sharpbound.chapters.audit.quick import mixture_score
+from sharpbound.chapters.audit.quick import quick_score
 from sharpbound.chapters.audit.views import HIGH, View, default_views, moved
 from sharpbound.laws.probe import Probed
 from sharpbound.targets import build
@@ -75,7 +75,7 @@ def test_moved_levels_are_those_of_the_process():
 def test_the_quick_score_is_the_score(spec, level):
     target, x = build(spec), torch.linspace(-6, 6, 201, dtype=torch.float64).reshape(-1, 1)
     scale = float(np.hypot(*level))
-    found, expected = mixture_score(target)(scale * x, *level), target.score(scale * x, *level)
+    found, expected = quick_score(target)(scale * x, *level), target.score(scale * x, *level)
     torch.testing.assert_close(found, expected, rtol=1e-12, atol=1e-13)
 
 

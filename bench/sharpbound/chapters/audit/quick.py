@@ -15,16 +15,25 @@ from sharpbound.targets import Gaussian1D, GaussianMixture1D, Target1D
 
 def quick_score(target: Target1D) -> Score:
     """``target.score``, the same up to rounding."""
-    return mixture_score(target) if isinstance(target, (Gaussian1D, GaussianMixture1D)) else target.score
+    if isinstance(target, Gaussian1D):
+        return normal_score(target)
+    return mixture_score(target) if isinstance(target, GaussianMixture1D) else target.score
 
 
-def mixture_score(target: Gaussian1D | GaussianMixture1D) -> Score:
-    """Of a normal, or of a mixture of them."""
-    if isinstance(target, GaussianMixture1D):
-        parts = target.log_weights, target.means, target.variances
-    else:
-        moments = target.moments()
-        parts = torch.zeros(1), moments.mean, moments.cov[0]
+def normal_score(target: Gaussian1D) -> Score:
+    """Of a normal."""
+    moments = target.moments()
+    mean, variance = float(moments.mean[0]), float(moments.cov[0, 0])
+
+    def score(x: Tensor, a: float, sigma: float) -> Tensor:
+        return (a * mean - x) / (a * a * variance + sigma * sigma)
+
+    return score
+
+
+def mixture_score(target: GaussianMixture1D) -> Score:
+    """Of a mixture of normals."""
+    parts = target.log_weights, target.means, target.variances
     log_weights, means, variances = (values.double().numpy()[:, None] for values in parts)
 
     def score(x: Tensor, a: float, sigma: float) -> Tensor:
