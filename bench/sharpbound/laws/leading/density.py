@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from sharpbound.laws.leading.clock import UNIT, StepDensity
 from sharpbound.laws.leading.integrals import IntegralPasses
 from sharpbound.laws.leading.kernels import carried, pushed
-from sharpbound.laws.leading.line import _integrated
+from sharpbound.laws.leading.line import UNSEEN, _integrated
 from sharpbound.laws.leading.passes import RESOLVED
 from sharpbound.laws.leading.response import LineResponse
 from sharpbound.laws.leading.single import SingleStep
@@ -98,6 +98,7 @@ class DensityIntegrals(IntegralPasses):
         ends = ratio * self.panels.lo[0] - reach, ratio * self.panels.hi[-1] + reach
         panels = density_panels(cast(Target1D, self.target), *level, RESOLVED, ends)
         eps, p = self._eps(lam, fineness, panels.nodes), self._density_at(panels.nodes, level)
+        peak = math.log(p.max())
         noise = math.sqrt(2 * UNIT / fineness) * level[1]
         rounding = ROUNDING * (1 + np.abs(panels.nodes).max() / (10 * noise))
         for _ in range(ROUNDS):
@@ -106,17 +107,23 @@ class DensityIntegrals(IntegralPasses):
                 break
             cut, x = (halves := panels.halved(flagged)).panels, halves.new_nodes
             p, eps = halves.merged(
-                np.stack([p, eps]), np.stack([self._density_at(x, level), self._eps(lam, fineness, x)])
+                np.stack([p, eps]), np.stack([self._density_at(x, level), self._eps(lam, fineness, x, peak)])
             )
             panels = cut
         return _Source(panels, {fineness: eps})
 
-    def _eps(self, lam: float, fineness: int, x: Array) -> Array:
-        """(K p)(x)/p(x) - 1 of a step that ends at lambda."""
+    def _eps(self, lam: float, fineness: int, x: Array, peak: float | None = None) -> Array:
+        """(K p)(x)/p(x) - 1 of a step that ends at lambda; zero where p is spent, which carries no share of R.
+
+        peak : the maximum of log p, where x are but some of the points that see it.
+        """
         target, h = cast(Target1D, self.target), UNIT / fineness
         step = SingleStep.of(target, self.sampler, self.density.process, lam - h, h)
         log_p = log_density(target, x, *self.density.process.level_at(lam))
-        return np.expm1(pushed(target, step, x.ravel())[0].reshape(x.shape) - log_p)
+        seen = log_p > (log_p.max() if peak is None else peak) + UNSEEN
+        eps = np.zeros_like(x)
+        eps[seen] = np.expm1(pushed(target, step, x[seen])[0] - log_p[seen])
+        return eps
 
     def _density_at(self, x: Array, level: Level) -> Array:
         return np.exp(log_density(cast(Target1D, self.target), x, *level))
