@@ -34,18 +34,19 @@ def cache(
     from sharpbound.run.stores import store_at
 
     most, store = upkeep.bytes_of(size), store_at(place or default_cache())
+    whole = True
     try:
         if not store.exists():
             raise InputError("there is no such folder", where=store.place)
         match what:
             case Upkeep.info:
-                print(upkeep.info(store))
+                told = upkeep.info(store)
             case Upkeep.verify:
                 told, whole = upkeep.verified(store)
-                print(told)
-                raise typer.Exit(MEASURED if whole else FAILED)
             case Upkeep.prune:
                 files, count = upkeep.prune(store, most)
-                print(f"{store.place}: {files} files removed, {upkeep.in_words(count)}")
+                told = f"{store.place}: {files} files removed, {upkeep.in_words(count)}"
     except OSError as error:
         raise InputError(f"it cannot be read or written ({error.strerror})", where=store.place) from None
+    print(told)  # where nobody takes it, the cache is not to blame
+    raise typer.Exit(MEASURED if whole else FAILED)

@@ -38,6 +38,8 @@ METHOD = (
     "Inconclusive: the rows decide nothing. A case outside a theorem's hypotheses says nothing of the theorem and is "
     "counted apart.",
 )
+LONGEST_BESIDE_FLOATS = 24
+"""Lines of a table among figures, which float into what it leaves of a page."""
 _RUNS = 3  # of LaTeX, until references and tables stand
 
 
@@ -96,17 +98,21 @@ def latex(
         r"\pdfobjcompresslevel=0",  # journals' checks of fonts read plain objects
         r"\documentclass[10pt]{article}",
         r"\usepackage[margin=1in]{geometry}",
-        r"\usepackage{array,booktabs,graphicx}",
+        r"\usepackage{array,booktabs,graphicx,longtable}",
         r"\usepackage[hidelinks]{hyperref}",
         HYPHEN,
+        r"\newcommand{\fitted}[1]{%",  # a formula no wider than the text
+        r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{$\displaystyle #1$}}",
         r"\hypersetup{pdftitle={Sharpbound: what was measured}}",
         r"\setlength{\parindent}{0pt}\setlength{\parskip}{4pt}\emergencystretch=3em",
+        r"\extrafloats{200}\renewcommand{\topfraction}{.9}\renewcommand{\bottomfraction}{.7}",
+        r"\renewcommand{\textfraction}{.07}\renewcommand{\floatpagefraction}{.7}",
         r"\title{Whether convergence theorems of diffusion models hold, and how sharp they are}",
         rf"\author{{{tex(str(snapshot))}}}\date{{}}",
         r"\begin{document}\maketitle",
         r"\section{What was learnt}",
         rf"The numbers are those of Sharpbound~\cite{{{KEY}}}.",
-        r"\begin{itemize}\renewcommand{\labelitemi}{--}",  # a bullet would be a bitmap
+        r"\begin{itemize}\sloppy\renewcommand{\labelitemi}{--}",  # a bullet would be a bitmap
         *(rf"\item {_spoken(sentence)}" for sentence in learnt(found)),
         r"\end{itemize}",
         r"\begin{figure}[p]\centering\includegraphics[width=\textwidth]{scorecard.pdf}",
@@ -115,13 +121,13 @@ def latex(
         *(tex(paragraph) + r"\par" for paragraph in METHOD),
         r"\section{Claims}",
         *(line for paper in found for line in _paper(paper, figures)),
-        r"\section{Sharp constants}",
+        r"\clearpage\section{Sharp constants}",
         *_constants(documents),
         r"\section{Environment}",
         Table(
             [Column("what", 0.3), Column("value", 0.6)],
             [(key, setting(value)) for key, value in flatten(environment)],
-        ).latex(),
+        ).longtable(),
         r"\bibliographystyle{plain}\bibliography{references}",
         r"\end{document}",
     ]
@@ -147,17 +153,32 @@ def _claim(lesson: Lesson, figures: Path) -> list[str]:
     source = f" ({claim.source})" if claim.source else ""
     lines = [rf"\paragraph{{\texttt{{{tex(claim.id)}}}{tex(source)}}}", tex(claim.statement)]
     if formula := mathematics(claim.formula):
-        lines.append(rf"\[{formula}\]")
+        lines.append(rf"\[\fitted{{{formula}}}\]")
     lines.append(rf"\emph{{{lesson.standing.capitalize()}}}: {tex(lesson.told)}.\par")
     table = cases_table(lesson.documents)
-    lines += [rf"{part.latex().rstrip()}\par\medskip" for part in table.parts()]
+    lines += [rf"{part.latex().rstrip()}\par\medskip" for part in table.parts(LONGEST_BESIDE_FLOATS)]
     lines += [rf"{{\footnotesize {tex(table.notes)}}}\par"] if table.notes else []
+    names = []
     with paper_style():
         for k, (swept, figure) in enumerate(column_overviews(claim, lesson.documents)):
             name = f"{file_stem(claim.id)}-{slug(swept)}-{k}.pdf"
             (figures / name).write_bytes(encode(figure, "pdf", name))
-            lines.append(rf"\includegraphics{{{name}}}" + ("" if k % 2 == 0 else r"\par"))
-    return [*lines, r"\medskip"]
+            names.append(name)
+    return [*lines, *_floats(claim.id, names), r"\medskip"]
+
+
+def _floats(claim: str, names: Sequence[str]) -> list[str]:
+    """Figures of a column's width, two side by side, which float so that no page stays half empty."""
+    lines = []
+    for k in range(0, len(names), 2):
+        pair = [
+            r"\begin{minipage}[t]{.49\textwidth}\vspace{0pt}\centering"  # even at their tops
+            rf"\includegraphics[width=\linewidth]{{{name}}}\end{{minipage}}"
+            for name in names[k : k + 2]
+        ]
+        caption = rf"\caption{{\texttt{{{breakable(tex(claim))}}} over its cases.}}"
+        lines += [r"\begin{figure}[!htbp]\centering", "\\hfill\n".join(pair), caption, r"\end{figure}"]
+    return lines
 
 
 def _constants(documents: Sequence[Document]) -> list[str]:
@@ -177,4 +198,4 @@ def _constants(documents: Sequence[Document]) -> list[str]:
         for t in ts
     ]
     intro = r"error $\sim C (\log T)^a / T^p$ as $T \to \infty$, and what the claim has too much.\par"
-    return [intro, *(rf"{part.latex().rstrip()}\par\medskip" for part in Table(columns, rows).parts())]
+    return [intro, Table(columns, rows).longtable()]

@@ -47,16 +47,16 @@ class Table:
         text = "".join(value for row in self.rows for value in row if isinstance(value, str))
         return "".join(f"{mark} {meaning}. " for mark, meaning in NOTES.items() if mark in text)
 
-    def parts(self) -> list[Table]:
-        """The same in tables that fit a page each; one without rows stays one."""
+    def parts(self, longest: int = LONGEST) -> list[Table]:
+        """The same in tables of at most so many lines each, by default a page's; one without rows stays one."""
         found: list[list[Sequence[Any]]] = [[]]
-        left = LONGEST
+        left = longest
         for row in self.rows:
             cells = zip(self.columns, row, strict=True)
             lines = max((self._lines(column, value) for column, value in cells), default=1)
             if lines > left and found[-1]:
                 found.append([])
-                left = LONGEST
+                left = longest
             found[-1].append(row)
             left -= lines
         return [Table(self.columns, rows) for rows in found]
@@ -77,13 +77,32 @@ class Table:
             r"\begingroup\footnotesize\setlength{\tabcolsep}{3pt}%",
             rf"\begin{{tabular}}{{@{{}}{''.join(map(_preamble, self.columns))}@{{}}}}",
             r"\toprule",
-            " & ".join(tex(column.head) for column in self.columns) + r" \\",
+            self._head(),
             r"\midrule",
             *(" & ".join(map(_cell, row)) + r" \\" for row in self.rows),
             r"\bottomrule",
             r"\end{tabular}\endgroup",
         ]
         return "\n".join([*lines, ""])
+
+    def longtable(self) -> str:
+        r"""A ``longtable``, which breaks over pages and repeats its head; it bears no floats on its pages."""
+        lines = [
+            HYPHEN,
+            r"\begingroup\footnotesize\setlength{\tabcolsep}{3pt}\setlength{\LTleft}{0pt}%",
+            r"\setlength{\LTpre}{4pt}\setlength{\LTpost}{4pt}%",
+            rf"\begin{{longtable}}{{@{{}}{''.join(map(_preamble, self.columns))}@{{}}}}",
+            r"\toprule",
+            self._head(),
+            r"\midrule\endhead",
+            r"\bottomrule\endfoot",
+            *(" & ".join(map(_cell, row)) + r" \\" for row in self.rows),
+            r"\end{longtable}\endgroup",
+        ]
+        return "\n".join([*lines, ""])
+
+    def _head(self) -> str:
+        return " & ".join(tex(column.head) for column in self.columns) + r" \\"
 
     def markdown(self) -> str:
         """A table of GitHub's Markdown."""
@@ -143,12 +162,12 @@ def cases_table(documents: Sequence[Document]) -> Table:
     laws = [_law(d) for d in documents]
     known = any(laws)
     columns = [
-        Column("Case", 0.29 if known else 0.35),
-        Column("Metric", 0.12 if known else 0.16),
+        Column("Case", 0.27 if known else 0.33),
+        Column("Metric", 0.1 if known else 0.14),
         Column("Predicted"),
-        Column("Measured", 0.12 if known else 0.14),
-        *([Column("Leading term", 0.12)] if known else []),
-        Column("Verdict", 0.14),
+        Column("Measured", 0.16 if known else 0.18),
+        *([Column("Leading term", 0.14)] if known else []),
+        Column("Verdict", 0.12 if known else 0.14),
     ]
     rows = []
     for d, law in zip(documents, laws, strict=True):
