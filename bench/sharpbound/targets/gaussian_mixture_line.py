@@ -27,7 +27,7 @@ from sharpbound.targets.parameters import Numbers
 
 Array = NDArray[np.float64]
 
-_BLOCK = 1 << 17
+_BLOCK = 1 << 14
 """Points times components worked on at once: the temporaries then stay in cache."""
 _OFFSETS = torch.tensor([0.0, 0.5, 1.0, 2.0, 3.0, 5.0, 8.0, 13.0], dtype=torch.float64)
 
