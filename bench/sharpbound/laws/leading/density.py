@@ -93,9 +93,7 @@ class DensityIntegrals(IntegralPasses):
     def _resolved(self, lam: float, fineness: int) -> _Source:
         """On panels that resolve p, and p eps of one step as far as it is not rounding."""
         level = self.density.process.level_at(lam)
-        ratio = level[0] / self.level[0]
-        reach = SPENT * math.sqrt(max(level[1] ** 2 - (ratio * self.level[1]) ** 2, 0.0))
-        ends = ratio * self.panels.lo[0] - reach, ratio * self.panels.hi[-1] + reach
+        ends = noisier(self.level, (self.panels.lo[0], self.panels.hi[-1]), level)
         panels = density_panels(cast(Target1D, self.target), *level, RESOLVED, ends)
         eps, p = self._eps(lam, fineness, panels.nodes), self._density_at(panels.nodes, level)
         peak = math.log(p.max())
@@ -150,6 +148,13 @@ class DensityIntegrals(IntegralPasses):
             cut = panels.halved(flagged)
             panels, (p, r) = cut.panels, cut.merged(np.stack([p, r]), coarse(cut.new_nodes))
         return replace(passes, panels=panels)
+
+
+def noisier(clean: Level, ends: tuple[float, float], level: Level) -> tuple[float, float]:
+    """An interval that holds the law of a noisier level, given one that holds that of a clean one."""
+    ratio = level[0] / clean[0]
+    reach = SPENT * math.sqrt(max(level[1] ** 2 - (ratio * clean[1]) ** 2, 0.0))
+    return ratio * ends[0] - reach, ratio * ends[1] + reach
 
 
 def _unresolved(panels: Panels, p: Array, r: Array, rounding: float) -> NDArray[np.bool_]:

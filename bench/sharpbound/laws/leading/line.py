@@ -182,7 +182,9 @@ def pulled_back(problem: Problem, panels: Panels, weights: Weights) -> list[Line
         here = grids[0].at(below) if t - 1 > ladder.stop else panels
         log_p = log_density(target, here.nodes, *below)
         log_q, carried = _carried(density, stages[-1], here.nodes, relative)
-        ratio, factors = log_q - log_p, np.array(weights(t))[:, None, None]
+        # where p is spent, as in the gap between atoms, q/p is anything, and carries no share of R
+        ratio = np.where(log_p > log_p.max() + UNSEEN, log_q - log_p, 0.0)
+        factors = np.array(weights(t))[:, None, None]
         relative = factors * np.expm1(ratio) + np.exp(ratio) * carried
     p = np.exp(log_p)
     return [LineResponse(here, p, one, _integrated(here, p * one)) for one in relative]
