@@ -72,9 +72,9 @@ class LineLaw:
         return self.panels.weights * self.density
 
     @classmethod
-    def of(cls, target: Target1D, a: float, sigma: float) -> LineLaw:
-        """The law of a X0 + sigma W, on panels between its two quantiles at ``LOG_TAIL``."""
-        return _resolved(target, a, sigma, _edges(target, a, sigma))
+    def of(cls, target: Target1D, a: float, sigma: float, ends: tuple[float, float] | None = None) -> LineLaw:
+        """The law of a X0 + sigma W, on panels between its quantiles at ``LOG_TAIL``, or ``ends`` known to hold it."""
+        return _resolved(target, a, sigma, _edges(target, a, sigma, ends))
 
     def moved(self, target: Target1D, a: float, sigma: float) -> LineLaw:
         """A law near by on the same panels, cut in two where they do not resolve it."""

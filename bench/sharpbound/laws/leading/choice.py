@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import torch
 
 from sharpbound.laws.leading.clock import UNIT, StepDensity
@@ -37,10 +35,6 @@ def line_passes(target: Target1D, sampler: Sampler, density: StepDensity) -> Pas
             return FlowPasses.of(target, sampler, density)
         return FlowIntegrals.of(target, sampler, density)
     if isinstance(target, Gaussian1D) or sampler.history or sampler.counts_steps:
-        return DensityPasses.of(target, sampler, density)
-    radius = target.facts().radius
-    bounded = radius is not None and math.isfinite(radius)
-    if bounded or isinstance(target, HEAVY_TAILED):  # what lies in layers, gaps and tails is had from ladders
         return DensityPasses.of(target, sampler, density)
     if _alone(target, sampler, density) and of_full_noise(target, sampler, density):
         return DensityIntegrals.of(target, sampler, density)

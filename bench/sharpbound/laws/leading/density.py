@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 from sharpbound.laws.leading.clock import UNIT, StepDensity
 from sharpbound.laws.leading.integrals import IntegralPasses
 from sharpbound.laws.leading.kernels import carried, pushed
-from sharpbound.laws.leading.line import UNSEEN, _integrated
-from sharpbound.laws.leading.passes import RESOLVED
+from sharpbound.laws.leading.layer import LAYER, Layered, edged
+from sharpbound.laws.leading.line import UNSEEN, across, integrated
+from sharpbound.laws.leading.passes import RESOLVED, Passes
 from sharpbound.laws.leading.response import LineResponse
 from sharpbound.laws.leading.single import SingleStep
 from sharpbound.marginals.expectation import density_panels
@@ -71,7 +72,20 @@ class DensityIntegrals(IntegralPasses):
     def _defects(self, lam: float, finenesses: Sequence[int]) -> list[LineResponse]:
         r = self._carried(lam, finenesses, self.panels.nodes)
         p = self._density_at(self.panels.nodes, self.level)
-        return [LineResponse(self.panels, p, one, _integrated(self.panels, p * one)) for one in r]
+        seen = p > p.max() * math.exp(UNSEEN)
+        gaps, r = across(seen), np.where(seen, r, 0.0)
+        return [LineResponse(self.panels, p, one, integrated(self.panels, p * one), gaps) for one in r]
+
+    def at_vanishing_noise(self) -> Passes:
+        if not edged(self.target):
+            return self
+        *breaks, clean = self.density.breaks
+        inner = replace(self.density, breaks=(*breaks, clean - LAYER))
+        before = replace(
+            DensityIntegrals.of(cast(Target1D, self.target), self.sampler, inner), sources=self.sources
+        )
+        density = replace(self.density, breaks=(*breaks, clean - LAYER, clean))
+        return LayeredIntegrals(self.target, self.sampler, density, self, before)
 
     def _carried(self, lam: float, finenesses: Sequence[int], x: Array) -> Array:
         """R of steps that end at lambda, at points x (..., n) of the clean end, increasing: (k, ..., n)."""
@@ -93,9 +107,7 @@ class DensityIntegrals(IntegralPasses):
     def _resolved(self, lam: float, fineness: int) -> _Source:
         """On panels that resolve p, and p eps of one step as far as it is not rounding."""
         level = self.density.process.level_at(lam)
-        ratio = level[0] / self.level[0]
-        reach = SPENT * math.sqrt(max(level[1] ** 2 - (ratio * self.level[1]) ** 2, 0.0))
-        ends = ratio * self.panels.lo[0] - reach, ratio * self.panels.hi[-1] + reach
+        ends = noisier(self.level, (self.panels.lo[0], self.panels.hi[-1]), level)
         panels = density_panels(cast(Target1D, self.target), *level, RESOLVED, ends)
         eps, p = self._eps(lam, fineness, panels.nodes), self._density_at(panels.nodes, level)
         peak = math.log(p.max())
@@ -150,6 +162,44 @@ class DensityIntegrals(IntegralPasses):
             cut = panels.halved(flagged)
             panels, (p, r) = cut.panels, cut.merged(np.stack([p, r]), coarse(cut.new_nodes))
         return replace(passes, panels=panels)
+
+
+@dataclass(frozen=True)
+class LayeredIntegrals(IntegralPasses):
+    """The same of a law with edges, as the noise of the last level vanishes (`layer`)."""
+
+    last: DensityIntegrals
+    before: DensityIntegrals
+    """Up to a level before."""
+
+    accuracy: ClassVar[float] = DensityIntegrals.accuracy
+    contracting: ClassVar[bool] = True
+
+    @property
+    def first(self) -> tuple[int, ...]:
+        return STEPS
+
+    @property
+    def finer(self) -> tuple[int, ...]:
+        return FINER_STEPS
+
+    def _defects(self, lam: float, finenesses: Sequence[int]) -> list[Layered]:
+        last = self.last._defects(lam, finenesses)
+        # a step that ends later has no part in the law of that level
+        heard = lam <= self.before.density.breaks[-1]
+        before = self.before._defects(min(lam, self.before.density.breaks[-1]), finenesses)
+        ratio = self.before.level[1] / self.last.level[1]
+        return [
+            Layered(one, other if heard else other.scaled(0.0), ratio)
+            for one, other in zip(last, before, strict=True)
+        ]
+
+
+def noisier(clean: Level, ends: tuple[float, float], level: Level) -> tuple[float, float]:
+    """An interval that holds the law of a noisier level, given one that holds that of a clean one."""
+    ratio = level[0] / clean[0]
+    reach = SPENT * math.sqrt(max(level[1] ** 2 - (ratio * clean[1]) ** 2, 0.0))
+    return ratio * ends[0] - reach, ratio * ends[1] + reach
 
 
 def _unresolved(panels: Panels, p: Array, r: Array, rounding: float) -> NDArray[np.bool_]:

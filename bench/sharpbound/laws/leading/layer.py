@@ -6,10 +6,22 @@ sigma; what the layer adds to a distance falls like sigma. It is had from two le
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from sharpbound.laws.leading.response import LineResponse
+from sharpbound.targets.base import Target
+
+
+LAYER = 1.0
+"""lambda between the last level and that before from which what lies in layers about edges is had."""
+
+
+def edged(target: Target) -> bool:
+    """Whether the density of X0 ends at edges."""
+    facts = target.facts()
+    return facts.radius is not None and math.isfinite(facts.radius) and not facts.low_dimensional
 
 
 def without_layer(last: float, before: float, ratio: float) -> float:

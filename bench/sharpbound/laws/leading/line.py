@@ -112,14 +112,14 @@ class Coordinates:
             raise NotMeasured("the law is too wide beside the least noise for the panels that resolve it")
         self.x, self.log_p = nodes[self._seen], everywhere[self._seen]
         """The nodes that are seen, and log p there."""
-        self.gaps = _gaps(self._seen.numpy())
+        self.gaps = across(self._seen.numpy())
         self.quantiles = _Quantiles(target, self.x, stop)
         self.density = everywhere.exp().numpy()
 
     def response(self, relative: Tensor, shift: Tensor | None = None) -> LineResponse:
         """From R and F_q - F_p at the nodes that are seen; F_q - F_p is the integral of p R where it is not given."""
         r = self._filled(relative)
-        moved = _integrated(self.panels, self.density * r) if shift is None else self._filled(shift)
+        moved = integrated(self.panels, self.density * r) if shift is None else self._filled(shift)
         flat = moved.reshape(-1)
         for left, right in self.gaps:
             flat[left + 1 : right] = np.linspace(flat[left], flat[right], right - left + 1)[1:-1]
@@ -150,7 +150,7 @@ def transported(problem: Problem, at: Coordinates) -> Iterator[LineResponse]:
             yield at.response(relative, -torch.exp(log_here) * defect)
 
 
-def _gaps(seen: NDArray[np.bool_]) -> tuple[tuple[int, int], ...]:
+def across(seen: NDArray[np.bool_]) -> tuple[tuple[int, int], ...]:
     """The nodes, counted through, on both sides of each stretch of unseen ones between seen ones."""
     inside = np.flatnonzero(seen)
     jumps = np.flatnonzero(np.diff(inside) > 1)
@@ -197,7 +197,7 @@ def pulled_back(
         if t - 1 in panels:
             p = np.exp(log_p)
             found[t - 1] = [
-                LineResponse(here, p, one, _integrated(here, p * one), _gaps(seen)) for one in relative
+                LineResponse(here, p, one, integrated(here, p * one), across(seen)) for one in relative
             ]
     return found
 
@@ -223,7 +223,7 @@ def _carried(source: Density, stage: Transition, x: Array, relative: Array) -> t
     return push_with(source, stage, x, at, SMOOTH)
 
 
-def _integrated(panels: Panels, f: Array) -> Array:
+def integrated(panels: Panels, f: Array) -> Array:
     """int_{-oo}^x f of a function whose whole integral is zero, from the nearer end."""
     below, above = panels.cumulative(f)[0], panels.cumulative_from_right(f)[0]
     mass_left = panels.cumulative(np.abs(f))[0]

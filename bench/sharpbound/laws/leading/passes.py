@@ -19,7 +19,7 @@ from sharpbound.errors import NotMeasured
 from sharpbound.laws.base import Problem
 from sharpbound.laws.leading.clock import StepDensity
 from sharpbound.laws.leading.gaussian import gaussian_response
-from sharpbound.laws.leading.layer import Layered
+from sharpbound.laws.leading.layer import LAYER, Layered, edged
 from sharpbound.laws.leading.line import Coordinates, pulled_back, transported
 from sharpbound.laws.leading.path import step_divergences
 from sharpbound.laws.leading.response import Field, LineResponse
@@ -57,8 +57,6 @@ CLEAR = 5.0
 """How much less well than its own coefficient those of other powers settle, for few ladders to tell an order."""
 USUAL = range(3)
 """Powers of the density of steps that one pass of a stochastic sampler is weighted with at once: few have more."""
-LAYER = 1.0
-"""lambda between the last level and that before from which what lies in layers about edges is had."""
 NONE, UNSURE = 1e-3, 0.1
 """A coefficient whose term at the finest ladder is this small against the whole is none, and one that may be off by
 this much of itself is not known."""
@@ -317,9 +315,7 @@ class DensityPasses(Passes):
         return self.kept[fineness, p]
 
     def at_vanishing_noise(self) -> DensityPasses:
-        facts = self.target.facts()
-        bounded = facts.radius is not None and math.isfinite(facts.radius)
-        if not bounded or facts.low_dimensional:
+        if not edged(self.target):
             return self
         *breaks, clean = self.density.breaks
         return replace(

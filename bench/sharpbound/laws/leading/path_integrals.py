@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import cast
 
 import numpy as np
@@ -12,7 +13,7 @@ import torch
 
 from sharpbound.distances.gaussian import EPS
 from sharpbound.laws.leading.clock import UNIT
-from sharpbound.laws.leading.density import FINER_STEPS, STEPS
+from sharpbound.laws.leading.density import FINER_STEPS, STEPS, noisier
 from sharpbound.laws.leading.integrals import IntegralPasses
 from sharpbound.laws.leading.path import PathSum
 from sharpbound.laws.leading.single import SingleStep
@@ -20,6 +21,7 @@ from sharpbound.laws.path_kl import PathTolerances, beyond_panels
 from sharpbound.marginals.expectation import LineLaw
 from sharpbound.marginals.panels import log_density, tensor
 from sharpbound.numerics.gauss import gauss_hermite
+from sharpbound.processes.ladder import Level
 from sharpbound.targets.base import Target1D
 
 HERMITE_NODES = 8
@@ -39,6 +41,15 @@ class PathIntegrals(IntegralPasses):
     """By lambda."""
 
     @property
+    def _clean(self) -> Level:
+        return self.density.process.level_at(self.density.breaks[-1] + UNIT)
+
+    @cached_property
+    def _clean_ends(self) -> tuple[float, float]:
+        law = LineLaw.of(cast(Target1D, self.target), *self._clean)
+        return float(law.panels.lo[0]), float(law.panels.hi[-1])
+
+    @property
     def first(self) -> tuple[int, ...]:
         return STEPS
 
@@ -52,7 +63,7 @@ class PathIntegrals(IntegralPasses):
     def _divergence(self, lam: float, h: float) -> float:
         target, level = cast(Target1D, self.target), self.density.process.level_at(lam)
         if lam not in self.laws:
-            self.laws[lam] = LineLaw.of(target, *level)
+            self.laws[lam] = LineLaw.of(target, *level, noisier(self._clean, self._clean_ends, level))
         law = self.laws[lam]
         step = SingleStep.of(target, self.sampler, self.density.process, lam - h, h)
         (stage,), ladder, t = step.stages, step.ladder, step.t
