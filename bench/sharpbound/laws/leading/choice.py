@@ -9,7 +9,6 @@ from sharpbound.laws.leading.density import DensityIntegrals, of_full_noise
 from sharpbound.laws.leading.flow import FlowIntegrals
 from sharpbound.laws.leading.passes import (
     FINENESS,
-    HEAVY_TAILED,
     DensityPasses,
     FlowPasses,
     Passes,

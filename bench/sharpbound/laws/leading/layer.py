@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 from sharpbound.laws.leading.response import LineResponse
 from sharpbound.targets.base import Target
 
-
 LAYER = 1.0
 """lambda between the last level and that before from which what lies in layers about edges is had."""
 
