@@ -170,7 +170,7 @@ def constants() -> str:
     """docs/constants.md with the table of powers of d as the records have it."""
     before, _, after = CONSTANTS.read_text(encoding="utf-8").split(POWERS_OF_D)
     records = read_powers(default_directory("reports/published"))
-    without = unsampled({id: claim.describe() for id, claim in load_theory().items()})
+    without = unsampled({id: each.describe() for id, each in load_theory().items()})
     return POWERS_OF_D.join((before, as_markdown(records.values(), without) + "\n", after))
 
 

@@ -119,9 +119,9 @@ def test_a_cell_whose_worker_was_killed_once_is_tried_again(tmp_path: Path) -> N
 
 
 def test_no_process_is_left(tmp_path: Path) -> None:
-    before = multiprocessing.active_children()
+    before = set(multiprocessing.active_children())
     results([cell("plain", tmp_path, T=T) for T in (2, 3)], workers=2)
-    assert multiprocessing.active_children() == before
+    assert set(multiprocessing.active_children()) <= before
 
 
 def test_the_observer_sees_each_missing_cell_once(tmp_path: Path) -> None:
