@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: setup bench report gate gate-fast test perf torture lint docs help clean
+.PHONY: setup bench report gate gate-fast test test-all perf torture lint docs help clean
 
 setup: $(READY) ## install the package and its tools into .venv
 
@@ -46,8 +46,13 @@ gate-fast: $(READY) ## measure a few cheap cases anew and hold them to the refer
 
 # One thread per test process: with more, BLAS and torch would fight over the cores. What is compiled is kept, for
 # tests start processes.
-test: $(READY) ## run the tests
-	OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -q
+# Three processes on two cores: some tests wait for what they started.
+PYTEST := OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder -q
+test: $(READY) ## run the tests, but for long members of sweeps (tests/sweeps.toml)
+	$(PYTEST)
+
+test-all: $(READY) ## run all tests
+	$(PYTEST) -m ''
 
 perf: $(READY) ## time the engine; the history is kept in .benchmarks
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest bench/perf -q -s -p no:xdist --benchmark-only \
