@@ -183,3 +183,18 @@ def test_order_two_on_a_fixed_horizon(name: str, target: dict[str, Any]) -> None
         errors = [laws.distance(output, metric).value for output in outputs]
         one, two, three = (math.log2(a / b) for a, b in itertools.pairwise(errors))
         assert (4 * (2 * three - two) - (2 * two - one)) / 3 == pytest.approx(2, abs=0.02), metric
+
+
+def test_gaps_between_atoms_keep_their_noise():
+    """Where there is no mass panels do not resolve the noise, and a polynomial of it may fall below zero.
+
+    Its leading term on this schedule, 1.5131 log^2 T/T^2, comes from single steps (`sharpbound.laws.leading`).
+    """
+    atoms = targets.build({"family": "atoms", "points": [-1.0, 1.0], "weights": [0.3, 0.7]})
+    left = []
+    for T in (64, 128):
+        ladder = processes.build({"schedule": "li2024", "c0": 2.0, "c1": 5.0}, T)
+        law = laws.output_law(atoms, ladder, samplers.build({"name": "accelerated-ddpm-li2024"}))
+        left.append(law.distance("tv").value / (1.5131 * (math.log(T) / T) ** 2) - 1)
+    assert left[0] == pytest.approx(0.062, abs=0.005)
+    assert 1.7 < left[0] / left[1] < 2.3  # like log T/T and its square

@@ -149,6 +149,10 @@ class Move:
         index, local = self.panels.locate(y)
         basis = chebyshev_values(np.clip(local, -1.0, 1.0), self.panels.n)
         values = [np.einsum("k...,...k->...", basis, self.tables[i][index]) for i in which]
+        if (
+            self.S in which
+        ):  # where there is no mass, as in gaps, panels need not resolve s, which stays a noise there
+            np.maximum(values[which.index(self.S)], self.std.min(1)[index], out=values[which.index(self.S)])
         for side, edge in ((-1, self.panels.lo[0]), (1, self.panels.hi[-1])):
             beyond = side * (y - edge) > 0
             if beyond.any():
