@@ -51,7 +51,7 @@ def make(source: Path, output: Path, before: Manifest, track: Track) -> tuple[Fi
     }
     every = [one for drawings in figures.values() for one in drawings] + [card]
     files |= {f"figures/{one.stem}.svg": one.svg for one in every}
-    return files, Manifest(figures=_remembered(drawn), formulas=formulas, drawing=drawing)
+    return files, Manifest(figures=_remembered(drawn), formulas=dict(formulas), drawing=drawing)
 
 
 def _remembered(drawn: dict[str, tuple[str, list[Drawn]]]) -> dict[str, Any]:

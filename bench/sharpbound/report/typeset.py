@@ -48,19 +48,24 @@ def _outline(path: TextPath) -> str:
 
 
 _known: dict[str, str] = {}
+"""All that this process has set."""
+_used: dict[str, str] = {}
+"""Those of them that were asked for since `recalled` began."""
 
 
 @contextmanager
 def recalled(known: Mapping[str, str]) -> Iterator[dict[str, str]]:
-    """Formulas that were set before, by their LaTeX, are not set again; yields these with those set meanwhile."""
+    """Formulas that were set before, by their LaTeX, are not set again; yields those that are asked for meanwhile."""
     _known.update(known)
-    yield _known
+    _used.clear()
+    yield _used
 
 
 def formula(latex: str) -> Markup:
     """``latex`` as an inline SVG that scales and colours with the text; its source if it cannot be set."""
     if latex not in _known:
         _known[latex] = str(_set(latex))
+    _used[latex] = _known[latex]
     return Markup(_known[latex])
 
 

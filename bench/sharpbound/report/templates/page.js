@@ -55,6 +55,8 @@
     chips.forEach((chip) => chip.addEventListener("click", () => {
       chip.setAttribute("aria-pressed", chip.getAttribute("aria-pressed") !== "true"); filter();
     }));
+    const noun = tools.querySelector(".noun");
+    if (rows.length === 1) noun.textContent = noun.textContent.replace(/s$/, "");
     filter();
   });
 
