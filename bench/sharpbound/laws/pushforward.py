@@ -82,16 +82,21 @@ def beyond_rounding(panels: Panels, f: Array) -> Array:
     return np.maximum(panels.truncation(f) - ROUNDING * np.abs(f).max(1), 0.0)
 
 
-def _evaluate(stage: Stage, y: Array) -> tuple[Array, Array, Array]:
+def evaluated(stage: Stage, y: Array) -> tuple[Array, Array, Array]:
     """Mean, its derivative, and noise of a stage at points of any shape."""
     flat = tensor(y.reshape(-1, 1))
     with torch.no_grad():
         mean, slope = derivative(stage.mean, flat, torch.ones_like(flat))
         std = stage.std(flat).reshape(y.shape).numpy() if callable(stage.std) else np.full(y.shape, stage.std)
-    slopes = slope.numpy().reshape(y.shape)
-    if not (slopes > 0).all():
+    return mean.numpy().reshape(y.shape), slope.numpy().reshape(y.shape), std
+
+
+def _unfolded(stage: Stage, y: Array) -> tuple[Array, Array, Array]:
+    """The same of a stage that folds nothing; NotMeasured where it does."""
+    found = evaluated(stage, y)
+    if not (found[1] > 0).all():
         raise NotMeasured("a step of the sampler folds the line: use a larger T")
-    return mean.numpy().reshape(y.shape), slopes, std
+    return found
 
 
 class Move:
@@ -106,7 +111,7 @@ class Move:
 
     def __init__(self, source: Density, stage: Stage) -> None:
         self.source, self.panels = source, source.panels
-        self.mean, self.slope, self.std = _evaluate(stage, source.panels.nodes)
+        self.mean, self.slope, self.std = _unfolded(stage, source.panels.nodes)
         for _ in range(ROUNDS):
             share, error = self._errors()
             bent = self.panels.tails(self.slope) > STAGE_BENT * self.slope.min(1)
@@ -115,7 +120,7 @@ class Move:
                 break
             self.source = source = source.halved(coarse)
             self.panels = source.panels
-            self.mean, self.slope, self.std = _evaluate(stage, source.panels.nodes)
+            self.mean, self.slope, self.std = _unfolded(stage, source.panels.nodes)
         half = self.panels.half
         self.scale = half.copy()
         np.minimum(self.scale[1:], half[:-1], out=self.scale[1:])

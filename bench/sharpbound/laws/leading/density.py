@@ -8,15 +8,16 @@ R(x) = E[eps(X_t) | X = x].
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import ClassVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sharpbound.laws.leading.clock import UNIT, StepDensity
-from sharpbound.laws.leading.integrals import IntegralPasses
+from sharpbound.laws.leading.integrals import SHORT, IntegralPasses
 from sharpbound.laws.leading.kernels import carried, pushed
 from sharpbound.laws.leading.layer import LAYER, Layered, edged
 from sharpbound.laws.leading.line import UNSEEN, across, integrated
@@ -30,13 +31,11 @@ from sharpbound.processes.ladder import Level
 from sharpbound.samplers.base import Sampler
 from sharpbound.targets.base import Target1D
 
-STEPS, FINER_STEPS = (24, 32, 48, 64), (96, 128)
-"""As those of `integrals`, but shorter: the noise of a step has to be small beside what p bends on."""
 SPENT, ROUNDS = 9.3, 6
 """Standard deviations that hold a Gaussian law but for exp(-40), and the most rounds of halving in x."""
 SMOOTHED, ROUNDING = 1e-8, 1e-13
 """The share of a defect that a panel in x may leave unresolved, and what is rounding of log p."""
-SHORT, FULL = 1e-3, 0.02
+PROBED, FULL = 1e-3, 0.02
 """A step in lambda, and how far the variance of where it came from may be from that of the forward process."""
 
 
@@ -60,20 +59,21 @@ class DensityIntegrals(IntegralPasses):
 
     accuracy: ClassVar[float] = 5e-6
     contracting: ClassVar[bool] = True
+    lengths = SHORT
 
-    @property
-    def first(self) -> tuple[int, ...]:
-        return STEPS
-
-    @property
-    def finer(self) -> tuple[int, ...]:
-        return FINER_STEPS
+    @cached_property
+    def _truth(self) -> Array:
+        """p at the nodes of the panels."""
+        return self._density_at(self.panels.nodes, self.level)
 
     def _defects(self, lam: float, finenesses: Sequence[int]) -> list[LineResponse]:
-        r = self._carried(lam, finenesses, self.panels.nodes)
-        p = self._density_at(self.panels.nodes, self.level)
+        return self.fields(self._carried(lam, finenesses, self.panels.nodes))
+
+    def fields(self, r: Array) -> list[LineResponse]:
+        """Of several R at the nodes of the panels, (k, P, n)."""
+        p = self._truth
         seen = p > p.max() * math.exp(UNSEEN)
-        gaps, r = across(seen), np.where(seen, r, 0.0)
+        r, gaps = np.where(seen, r, 0.0), across(seen)
         return [LineResponse(self.panels, p, one, integrated(self.panels, p * one), gaps) for one in r]
 
     def at_vanishing_noise(self) -> Passes:
@@ -109,19 +109,14 @@ class DensityIntegrals(IntegralPasses):
         level = self.density.process.level_at(lam)
         ends = noisier(self.level, (self.panels.lo[0], self.panels.hi[-1]), level)
         panels = density_panels(cast(Target1D, self.target), *level, RESOLVED, ends)
-        eps, p = self._eps(lam, fineness, panels.nodes), self._density_at(panels.nodes, level)
-        peak = math.log(p.max())
+        peak = float(log_density(cast(Target1D, self.target), panels.nodes, *level).max())
         noise = math.sqrt(2 * UNIT / fineness) * level[1]
         rounding = ROUNDING * (1 + np.abs(panels.nodes).max() / (10 * noise))
-        for _ in range(ROUNDS):
-            flagged = _unresolved(panels, p, eps, rounding)
-            if not flagged.any():
-                break
-            cut, x = (halves := panels.halved(flagged)).panels, halves.new_nodes
-            p, eps = halves.merged(
-                np.stack([p, eps]), np.stack([self._density_at(x, level), self._eps(lam, fineness, x, peak)])
-            )
-            panels = cut
+
+        def at(x: Array) -> Array:
+            return np.stack([self._density_at(x, level), self._eps(lam, fineness, x, peak)])
+
+        panels, (_, eps) = _refined(panels, at, rounding)
         return _Source(panels, {fineness: eps})
 
     def _eps(self, lam: float, fineness: int, x: Array, peak: float | None = None) -> Array:
@@ -148,20 +143,12 @@ class DensityIntegrals(IntegralPasses):
         lam = passes.start
 
         def coarse(x: Array) -> Array:
-            parts = [passes._carried(float(one), STEPS[:1], x)[0] for one in lam.nodes.flat]
+            parts = [passes._carried(float(one), passes.first[:1], x)[0] for one in lam.nodes.flat]
             return np.stack(
                 [passes._density_at(x, level), np.tensordot(lam.weights.ravel(), np.stack(parts), 1)]
             )
 
-        panels = passes.panels
-        p, r = coarse(panels.nodes)
-        for _ in range(ROUNDS):
-            flagged = _unresolved(panels, p, r, 0.0)
-            if not flagged.any():
-                break
-            cut = panels.halved(flagged)
-            panels, (p, r) = cut.panels, cut.merged(np.stack([p, r]), coarse(cut.new_nodes))
-        return replace(passes, panels=panels)
+        return replace(passes, panels=_refined(passes.panels, coarse, 0.0)[0])
 
 
 @dataclass(frozen=True)
@@ -174,25 +161,16 @@ class LayeredIntegrals(IntegralPasses):
 
     accuracy: ClassVar[float] = DensityIntegrals.accuracy
     contracting: ClassVar[bool] = True
-
-    @property
-    def first(self) -> tuple[int, ...]:
-        return STEPS
-
-    @property
-    def finer(self) -> tuple[int, ...]:
-        return FINER_STEPS
+    lengths = SHORT
 
     def _defects(self, lam: float, finenesses: Sequence[int]) -> list[Layered]:
         last = self.last._defects(lam, finenesses)
-        # a step that ends later has no part in the law of that level
-        heard = lam <= self.before.density.breaks[-1]
-        before = self.before._defects(min(lam, self.before.density.breaks[-1]), finenesses)
+        if lam <= self.before.density.breaks[-1]:
+            before = self.before._defects(lam, finenesses)
+        else:  # a step that ends later has no part in the law of that level
+            before = self.before.fields(np.zeros((len(last), *self.before.panels.nodes.shape)))
         ratio = self.before.level[1] / self.last.level[1]
-        return [
-            Layered(one, other if heard else other.scaled(0.0), ratio)
-            for one, other in zip(last, before, strict=True)
-        ]
+        return [Layered(one, other, ratio) for one, other in zip(last, before, strict=True)]
 
 
 def noisier(clean: Level, ends: tuple[float, float], level: Level) -> tuple[float, float]:
@@ -200,6 +178,19 @@ def noisier(clean: Level, ends: tuple[float, float], level: Level) -> tuple[floa
     ratio = level[0] / clean[0]
     reach = SPENT * math.sqrt(max(level[1] ** 2 - (ratio * clean[1]) ** 2, 0.0))
     return ratio * ends[0] - reach, ratio * ends[1] + reach
+
+
+def _refined(panels: Panels, at: Callable[[Array], Array], rounding: float) -> tuple[Panels, Array]:
+    """``panels`` halved until they resolve (p, r) = ``at`` nodes, and these, (2, P, n)."""
+    values = at(panels.nodes)
+    for _ in range(ROUNDS):
+        p, r = values
+        flagged = _unresolved(panels, p, r, rounding)
+        if not flagged.any():
+            break
+        halves = panels.halved(flagged)
+        panels, values = halves.panels, halves.merged(values, at(halves.new_nodes))
+    return panels, values
 
 
 def _unresolved(panels: Panels, p: Array, r: Array, rounding: float) -> NDArray[np.bool_]:
@@ -214,7 +205,7 @@ def of_full_noise(target: Target1D, sampler: Sampler, density: StepDensity) -> b
     """Whether the state before a short step, given that after it, has the variance of the forward process."""
     for share in (0.2, 0.8):
         lam = density.breaks[0] + share * (density.breaks[-1] - density.breaks[0])
-        step = SingleStep.of(target, sampler, density.process, lam - SHORT, SHORT)
+        step = SingleStep.of(target, sampler, density.process, lam - PROBED, PROBED)
         level = step.ladder.level(step.t - 1)
         panels = density_panels(target, *level, 1e-3)
         p = np.exp(log_density(target, panels.nodes, *level))

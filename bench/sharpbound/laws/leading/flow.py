@@ -10,7 +10,6 @@ dy/dn = -sigma s_t(x), whose solution of order two Newton's method then mends.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -19,17 +18,16 @@ import torch
 from torch import Tensor
 
 from sharpbound.laws.leading.clock import UNIT, StepDensity
-from sharpbound.laws.leading.integrals import IntegralPasses
+from sharpbound.laws.leading.integrals import IntegralPasses, in_lambda
 from sharpbound.laws.leading.line import Coordinates
 from sharpbound.laws.leading.passes import resolving, weighted
 from sharpbound.laws.leading.response import LineResponse
 from sharpbound.laws.leading.single import BEFORE, SingleStep
-from sharpbound.numerics.quadrature import Panels
 from sharpbound.samplers.base import Sampler
 from sharpbound.targets.base import Target1D
 
-COARSE, COARSE_NODES = 8, 4
-"""Step and nodes in lambda of the coarse integral that panels in x are cut for."""
+COARSE, COARSE_WIDTH, COARSE_NODES = 8, 2.0, 4
+"""Step, most width of a panel and its nodes in lambda of the coarse integral that panels in x are cut for."""
 
 
 @dataclass(frozen=True)
@@ -72,9 +70,9 @@ class FlowIntegrals(IntegralPasses):
             assert isinstance(self.target, Target1D)
             level_at = self.density.process.level_at
             near = min(self.places, key=lambda other: abs(other - lam), default=self.density.breaks[-1])
-            x, place = self.places.get(near, self.at.x), near
+            x = self.places.get(near, self.at.x)
             n, middle, end = (np.exp(-one) for one in (near, 0.5 * (near + lam), lam))
-            a, sigma = level_at(place)
+            a, sigma = level_at(near)
             (a_middle, sigma_middle), (a_end, _) = level_at(0.5 * (near + lam)), level_at(lam)
             y = x / a
             half = a_middle * (y - (middle - n) * sigma * self.target.derivative(x, a, sigma, 1))
@@ -86,13 +84,9 @@ class FlowIntegrals(IntegralPasses):
     @classmethod
     def of(cls, target: Target1D, sampler: Sampler, density: StepDensity) -> FlowIntegrals:
         """With panels of p, cut where they do not resolve what a coarse integral gives."""
-        edges = [
-            np.linspace(lo, hi, 1 + int(np.ceil((hi - lo) / 2)))
-            for lo, hi in itertools.pairwise(density.breaks)
-        ]
-        nodes = Panels.between(np.unique(np.concatenate(edges)), COARSE_NODES)
-        lam = nodes.nodes.ravel()[::-1]
-        weights = nodes.weights.ravel()[::-1] * COARSE / UNIT
+        panels = in_lambda(density, COARSE_WIDTH, COARSE_NODES)
+        lam = panels.nodes.ravel()[::-1]
+        weights = panels.weights.ravel()[::-1] * COARSE / UNIT
 
         def coarse(at: Coordinates) -> LineResponse:
             passes = cls(target, sampler, density, at)

@@ -16,19 +16,23 @@ import itertools
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sharpbound.errors import NotMeasured
 from sharpbound.laws.base import Problem
-from sharpbound.laws.leading.clock import UNIT
+from sharpbound.laws.leading.clock import UNIT, StepDensity
 from sharpbound.laws.leading.passes import Passes, size, weighted
 from sharpbound.laws.leading.response import Field
 from sharpbound.numerics.quadrature import Array, Panels
 
-STEPS, FINER_STEPS = (4, 6, 8, 12), (16, 24)
-"""Steps in lambda, as parts of UNIT, and more for where these do not settle."""
+LONG = (4, 6, 8, 12), (16, 24)
+"""Steps in lambda, as parts of UNIT, and more for where these do not settle ..."""
+SHORT = (24, 32, 48, 64), (96, 128)
+"""... and where the noise of a step has to be small beside what p bends on."""
 RATE_STEPS = (6, 8, 12, 16, 24)
 """Steps at the ends of a growing horizon."""
 NODES, WIDTH = 8, 4.0
@@ -40,21 +44,31 @@ RESOLVED, ROUNDS = 1e-2, 4
 the most rounds of halving."""
 
 
+def in_lambda(density: StepDensity, width: float, nodes: int) -> Panels:
+    """Panels between the breaks of a density of steps, no wider than ``width``."""
+    pieces = [
+        np.linspace(lo, hi, 1 + int(np.ceil((hi - lo) / width)))[1:]
+        for lo, hi in itertools.pairwise(density.breaks)
+    ]
+    return Panels.between(np.concatenate([[density.breaks[0]], *pieces]), nodes)
+
+
 @dataclass(frozen=True)
 class IntegralPasses(Passes):
     """The sums of the defects of steps of length UNIT/fineness, from single steps at quadrature points."""
 
     taken: dict[float, dict[int, Field]] = field(default_factory=dict, init=False, compare=False)
     """By lambda and fineness."""
-    found: list[Panels] = field(default_factory=list, init=False, compare=False)
+
+    lengths: ClassVar[tuple[tuple[int, ...], tuple[int, ...]]] = LONG
 
     @property
     def first(self) -> tuple[int, ...]:
-        return STEPS
+        return self.lengths[0]
 
     @property
     def finer(self) -> tuple[int, ...]:
-        return FINER_STEPS
+        return self.lengths[1]
 
     @property
     def rates(self) -> tuple[int, ...]:
@@ -62,7 +76,7 @@ class IntegralPasses(Passes):
 
     def summed(self, fineness: int, p: int) -> Field:
         if (fineness, p) not in self.kept:
-            h, panels = UNIT / fineness, self._panels()
+            h, panels = UNIT / fineness, self._panels
             lam, weights = panels.nodes.ravel(), panels.weights.ravel() / h
             self._take(lam, self.first if fineness in self.first else [fineness])
             fields = [self.taken[x][fineness] for x in lam]
@@ -79,22 +93,17 @@ class IntegralPasses(Passes):
     @property
     def start(self) -> Panels:
         """In lambda, before any is halved."""
-        pieces = [
-            np.linspace(lo, hi, 1 + int(np.ceil((hi - lo) / WIDTH)))[1:]
-            for lo, hi in itertools.pairwise(self.density.breaks)
-        ]
-        return Panels.between(np.concatenate([[self.density.breaks[0]], *pieces]), NODES)
+        return in_lambda(self.density, WIDTH, NODES)
 
+    @cached_property
     def _panels(self) -> Panels:
         """In lambda, halved until they resolve the defects of the longest steps."""
-        if not self.found:
-            panels = self.start
-            for _ in range(ROUNDS):
-                if not (flagged := self._unresolved(panels)).any():
-                    break
-                panels = panels.halved(flagged).panels
-            self.found.append(panels)
-        return self.found[0]
+        panels = self.start
+        for _ in range(ROUNDS):
+            if not (flagged := self._unresolved(panels)).any():
+                break
+            panels = panels.halved(flagged).panels
+        return panels
 
     def _unresolved(self, panels: Panels) -> NDArray[np.bool_]:
         self._take(panels.nodes.ravel(), self.first[:1])

@@ -15,13 +15,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
 
 from sharpbound.laws.density import landing
 from sharpbound.laws.leading.single import SingleStep
-from sharpbound.laws.pushforward import REACH, SMOOTH
+from sharpbound.laws.pushforward import REACH, SMOOTH, evaluated
 from sharpbound.marginals.panels import log_density, tensor
-from sharpbound.numerics.dual import derivative
 from sharpbound.numerics.gauss import gauss_hermite
 from sharpbound.numerics.quadrature import Array, Panels
 from sharpbound.processes.ladder import Level
@@ -88,7 +86,7 @@ class _Chain:
         """
         for _ in range(MODE_STEPS):
             score, bend = (f.numpy() for f in self.target.derivatives(tensor(y), *level, (1, 2)))
-            m, slope, s = _evaluate(stage, y)
+            m, slope, s = evaluated(stage, y)
             pull = (slope / s) ** 2
             width = 1.0 / np.sqrt(np.maximum(pull - bend, 0.25 * pull))
             move = width**2 * (score + (x - m) * slope / s**2)
@@ -97,7 +95,7 @@ class _Chain:
                 break
         z, w = gauss_hermite(self.nodes)
         points = y[:, None] + np.sqrt(2.0) * width[:, None] * z
-        m, _, s = _evaluate(stage, points)
+        m, _, s = evaluated(stage, points)
         log_weight = np.log(w) + z**2 + np.log(width)[:, None] - 0.5 * np.log(np.pi)
         return points, log_weight - 0.5 * ((x[:, None] - m) / s) ** 2 - np.log(s)
 
@@ -113,18 +111,9 @@ def _mixed(logs: Array, first: Array, second: Array) -> tuple[Array, Array, Arra
 def _inverse(stage: Stage, x: Array, y: Array) -> tuple[Array, Array]:
     """The y with m(y) = x, and m'(y)."""
     for _ in range(INVERTED):
-        m, slope, _ = _evaluate(stage, y)
+        m, slope, _ = evaluated(stage, y)
         y = y + (x - m) / slope
-    return y, _evaluate(stage, y)[1]
-
-
-def _evaluate(stage: Stage, y: Array) -> tuple[Array, Array, Array]:
-    """Mean, its derivative, and noise of a stage."""
-    flat = tensor(y.reshape(-1, 1))
-    with torch.no_grad():
-        mean, slope = derivative(stage.mean, flat, torch.ones_like(flat))
-        std = stage.std(flat).reshape(y.shape).numpy() if callable(stage.std) else np.full(y.shape, stage.std)
-    return mean.numpy().reshape(y.shape), slope.numpy().reshape(y.shape), std
+    return y, evaluated(stage, y)[1]
 
 
 def carried(panels: Panels, f: Array, scale: float, std: float, x: Array) -> Array:

@@ -13,8 +13,8 @@ import torch
 
 from sharpbound.distances.gaussian import EPS
 from sharpbound.laws.leading.clock import UNIT
-from sharpbound.laws.leading.density import FINER_STEPS, STEPS, noisier
-from sharpbound.laws.leading.integrals import IntegralPasses
+from sharpbound.laws.leading.density import noisier
+from sharpbound.laws.leading.integrals import SHORT, IntegralPasses
 from sharpbound.laws.leading.path import PathSum
 from sharpbound.laws.leading.single import SingleStep
 from sharpbound.laws.path_kl import PathTolerances, beyond_panels
@@ -40,6 +40,8 @@ class PathIntegrals(IntegralPasses):
     laws: dict[float, LineLaw] = field(default_factory=dict)
     """By lambda."""
 
+    lengths = SHORT
+
     @property
     def _clean(self) -> Level:
         return self.density.process.level_at(self.density.breaks[-1] + UNIT)
@@ -48,14 +50,6 @@ class PathIntegrals(IntegralPasses):
     def _clean_ends(self) -> tuple[float, float]:
         law = LineLaw.of(cast(Target1D, self.target), *self._clean)
         return float(law.panels.lo[0]), float(law.panels.hi[-1])
-
-    @property
-    def first(self) -> tuple[int, ...]:
-        return STEPS
-
-    @property
-    def finer(self) -> tuple[int, ...]:
-        return FINER_STEPS
 
     def _defects(self, lam: float, finenesses: Sequence[int]) -> list[PathSum]:
         return [PathSum(self._divergence(lam, UNIT / one)) for one in finenesses]
