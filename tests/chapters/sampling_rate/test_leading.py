@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from sharpbound.chapters.sampling_rate.leading import Leading, _against, doubt, leading_of
-from whole_suite import THEORY
+from sharpbound.chapters.sampling_rate.leading import Leading, _against, decided, doubt, leading_of
+from sharpbound.records.document import Conclusion
+from whole_suite import CASES, THEORY
 
 T = (64, 128, 256, 512, 1024)
 
@@ -33,6 +34,16 @@ def test_much_that_is_left_must_be_a_parabola_in_the_step():
     assert doubt(term(), rows([2 / t * more for t, more in zip(T, left, strict=True)]), "tv", steps()) is None
     off = doubt(term(), rows([2.04 / t * more for t, more in zip(T, left, strict=True)]), "tv", steps())
     assert "is still" in off
+
+
+@pytest.mark.parametrize(("left", "told"), [(3.0, False), (400.0, True)])
+def test_a_verdict_says_how_much_is_left(left, told):
+    (case,) = [one for one in CASES if one.id == "ddpm-gaussian-tv-fixed-horizon"]
+    errors = rows([2 / t * (1 + left / t + 100 * left / t**2) for t in T])
+    slopes = Conclusion("inconclusive", None, None)
+    found = decided(case, THEORY[case.claim], slopes, term(), errors, steps())
+    assert found.verdict == "confirmed"
+    assert ("measured/leading is 1.429 at the finest row; three rows" in found.details["reason"]) == told
 
 
 @pytest.mark.parametrize(

@@ -145,13 +145,7 @@ def doubt(found: Leading, rows: Sequence[Row], metric: str, steps: Sequence[floa
     """Why the measured errors do not bear the leading term out; None where they do."""
     if found.note:
         return found.note
-    error, floor = columns.values(rows, metric), columns.floors(rows, metric)
-    asked = [
-        (steps[i], ratio)
-        for i, ratio in enumerate(ratios(found, rows, metric))
-        if ratio is not None and floor[i] <= HEARD * error[i]
-    ]
-    asked.sort(reverse=True)
+    asked = _heard(found, rows, metric, steps)
     if len(asked) < 3:
         return "fewer than three rows stand above their floors"
     (h_before, before), (h, last) = asked[-2:]
@@ -161,6 +155,19 @@ def doubt(found: Leading, rows: Sequence[Row], metric: str, steps: Sequence[floa
     if abs(last - 1) <= MOST_LEFT and abs(limit - 1) > 0.5 * abs(last - 1) + NOT_LINEAR:
         return f"measured/leading tends to {limit:.4g} and not to 1"
     return None
+
+
+def _heard(
+    found: Leading, rows: Sequence[Row], metric: str, steps: Sequence[float]
+) -> list[tuple[float, float]]:
+    """(step, measured/leading) of the rows that stand above their floors, the finest last."""
+    error, floor = columns.values(rows, metric), columns.floors(rows, metric)
+    asked = [
+        (steps[i], ratio)
+        for i, ratio in enumerate(ratios(found, rows, metric))
+        if ratio is not None and floor[i] <= HEARD * error[i]
+    ]
+    return sorted(asked, reverse=True)
 
 
 def _goes_to_one(asked: Sequence[tuple[float, float]], k: int) -> bool:
@@ -190,6 +197,9 @@ def decided(
     verdict, why = _against(claim, term, predicted, logs)
     if verdict is None:
         return replace(found, details=details | {"leading": told | {"decides": False, "reason": why}})
+    _, last = _heard(term, rows, metric, steps)[-1]
+    if abs(last - 1) > MOST_LEFT:
+        why += f" (measured/leading is {last:.4g} at the finest row; three rows go to 1 on a parabola in the step)"
     details |= {
         "leading": told | {"decides": True},
         "verdict_of_slopes": found.verdict,
