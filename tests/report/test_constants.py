@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from sharpbound.records.powers import PowerOfD, as_markdown, unsampled
-from sharpbound.report.constants import given_away, truths
+from sharpbound.report.constants import comparisons, given_away, truths, verdict_in_powers
 from sharpbound.report.documents import Document
 from sharpbound.report.drawings import Drawn
 from sharpbound.report.lessons import papers
@@ -32,7 +32,7 @@ def case(documents: list[dict[str, Any]], index: int, power: float, logs: float,
         (0, 1.0, 1.0, 2.0, "log^2 T"),  # d^2 log^4 T/T against log^2 T/T
         (0, 1.0, 1.0, 3.0, "log T"),
         (0, 1.0, 1.0, 4.0, "nothing"),
-        (0, 1.0, 2.0, 0.0, "T^1"),
+        (0, 1.0, 2.0, 0.0, "T"),
         (3, 0.5, 0.5, 1.0, "log^2 T"),  # d^2 log^3 T/sqrt(T)
         (3, 1.0, 1.0, 2.0, "log^4 T"),  # of a KL divergence the same bound says log^6 T/T
     ],
@@ -77,18 +77,50 @@ def test_the_page_has_a_line_for_each_power_of_d(documents: list[dict[str, Any]]
     card = Drawn("scorecard", "", "All claims.", 900, 900, b"")
     page = Site(papers(cases), cases, {}, {}, card, powers={"li2024.ode": power}).files()["constants.html"]
     assert 'id="powers-of-d"' in page
-    assert "neither: no law found needs more, which leaves d^1" in page
+    assert "neither: no law found needs more, which leaves d<" in page
     assert (power.worst, power.found) == (["flat", "copies", "copies"], pytest.approx(1.0))
 
 
-def test_a_constant_has_the_power_of_d_of_its_sampler_and_metric(documents: list[dict[str, Any]]) -> None:
+def test_a_comparison_has_the_power_of_d_of_its_sampler_and_metric(documents: list[dict[str, Any]]) -> None:
     document = case(documents, 0, 1.0, 2.0)
     sampler, id = document.spec["sampler"]["name"], document.claim.id
     families = {"copies": [1.0, 2.0, 4.0]}
-    for metric, known in ((document.metric, 1.0), ("w1", None)):
+    for metric in (document.metric, "w1"):
         power = PowerOfD(id, sampler, "li2024", metric, 64, [1, 2, 4], families, 2.0, {})
-        ((_, (truth,)),) = truths([document], {id: power})
-        assert truth.in_d == known
+        ((_, (one,)),) = comparisons(truths([document]), {id: power})
+        assert (one.in_d is power) == (metric == document.metric)
+
+
+def test_the_worst_target_is_the_slowest_and_meets_the_hypotheses(documents: list[dict[str, Any]]) -> None:
+    def one(constant: float, power: float, logs: float, **changes: Any) -> Document:
+        document = case(documents, 0, power, logs, details={"predicted": 1.0}, **changes)
+        document.record.leading.update(constant=constant, constant_interval=[constant, constant])
+        return document
+
+    large, slow = one(9.0, 2.0, 0.0), one(1.0, 1.0, 2.0)
+    outside = one(5.0, 0.5, 0.0, hypotheses="not met: bounded support")
+    ((_, (compared,)),) = comparisons(truths([large, slow, outside]), {})
+    assert compared.worst.document is slow
+    assert (compared.worst.told, compared.given_away) == ("1.000000 log^2 T/T", "log^2 T")
+    assert compared.stated == "d^2 log^4 T/T"  # and not d^6, which is of the term in 1/T^2
+    ((_, (alone,)),) = comparisons(truths([outside]), {})
+    assert alone.worst.document is outside
+
+
+@pytest.mark.parametrize(
+    ("verdict", "power", "logs", "said"),
+    [
+        ("sharp", 1.0, 4.0, "nothing"),
+        ("violated", 0.5, 0.0, "fails by T^0.5"),
+        ("violated", 1.0, 5.0, "fails by log T"),
+        ("sharp", 1.0, 5.0, "nothing, up to the logarithms that it hides"),  # a claim up to logarithms
+    ],
+)
+def test_the_leading_term_says_what_becomes_of_a_claim(
+    documents: list[dict[str, Any]], verdict: str, power: float, logs: float, said: str
+) -> None:
+    document = case(documents, 0, power, logs, details={"predicted": 1.0}, verdict=verdict)
+    assert verdict_in_powers(document) == said
 
 
 def test_claims_of_powers_of_d_that_nothing_is_put_beside_say_why() -> None:

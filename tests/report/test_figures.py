@@ -17,7 +17,7 @@ from sharpbound.report.documents import Document
 from sharpbound.report.generic_figure import generic_figure
 from sharpbound.report.lessons import papers
 from sharpbound.report.moves_figure import Moved, moves_figure
-from sharpbound.report.overview_figure import overview_figures
+from sharpbound.report.overview_figure import overview_figures, overviews, told_apart
 from sharpbound.report.rate_figure import rate_figure
 from sharpbound.report.scorecard_figure import scorecard
 from sharpbound.report.style import BOUND, PALETTE, PAPER, encode, styled
@@ -153,12 +153,28 @@ def test_further_variables_of_a_sweep_are_lines_of_their_own(cases: dict[str, Do
 def test_overview_overlays_error_over_bound(cases: dict[str, Document]) -> None:
     members = [cases["ddpm-gaussian-tv"], cases["ddpm-path-kl"]]
     with styled():
-        ((name, figure),) = overview_figures(members[0].claim, members)
-    assert name == "T"
+        ((overview, figure),) = overview_figures(members[0].claim, members)
+    assert (overview.swept, overview.metric) == ("T", "error")
     flat = [line for line in figure.axes[0].get_lines() if len(line.get_xdata()) == 8]
     assert np.allclose(flat[1].get_ydata(), 1.0, rtol=1e-12)  # its bound is the error times a constant
     assert np.all(np.diff(flat[0].get_ydata()) < 0)
     assert overview_figures(members[0].claim, members[:1]) == []
+
+
+def test_many_cases_are_drawn_metric_by_metric(cases: dict[str, Document]) -> None:
+    one, other = cases["ddpm-gaussian-tv"], cases["ddpm-path-kl"]
+    members = [
+        Document.of(d.record.as_json() | {"case": f"{d.id}-{k}"}) for d in (one, other) for k in range(4)
+    ]
+    assert [(o.metric, len(o.documents)) for o in overviews(members, 24)] == [("TV", 4), ("path KL", 4)]
+    assert [len(o.documents) for o in overviews(members, 3)] == [3, 1, 3, 1]
+
+
+def test_a_legend_leaves_out_what_all_titles_share() -> None:
+    titles = ["DDPM on two atoms, schedule of Li, KL", "DDPM on the Laplace law, schedule of Li, KL"]
+    assert told_apart(titles) == ["two atoms", "the Laplace law"]
+    assert told_apart(["a b", "a b"]) == ["a b", "a b"]
+    assert told_apart(["DDPM", "DDPM on atoms"]) == ["DDPM", "DDPM on atoms"]
 
 
 def test_declared_lines_hide_what_a_logarithm_cannot_show(documents: list[dict[str, Any]]) -> None:

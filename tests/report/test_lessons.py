@@ -56,7 +56,7 @@ def test_what_lies_outside_the_hypotheses_speaks_for_nothing(documents: list[dic
     assert lesson(of(documents, {"verdict": "sharp"}, outside)).standing == "attained"
     alone = lesson(of(documents, outside))
     assert alone.standing == "outside"
-    assert alone.told == "outside its hypotheses 1 violated"
+    assert alone.told == "outside its hypotheses: 1 violated"
 
 
 def test_a_bound_attained_in_one_metric_and_loose_in_another_is_a_lesson(found: list[Any]) -> None:
@@ -71,7 +71,7 @@ def test_a_bound_attained_in_one_metric_and_loose_in_another_is_a_lesson(found: 
     assert "Contradicted by some case within their hypotheses: `wang2024.design` (1 of 1 case)." in sentences
     assert "1 claim false on purpose: all of them are caught." in sentences
     told = {one.claim.id: one.told for paper in found for one in paper.lessons}
-    assert told["li2024.ddpm"] == ("loose in tv, 1.000 measured where 0.5 is claimed; attained in path-kl")
+    assert told["li2024.ddpm"] == ("loose in TV, 1.000 measured where 0.5 is claimed; attained in path KL")
 
 
 def test_a_control_that_is_not_caught_is_named(documents: list[dict[str, Any]]) -> None:
@@ -85,7 +85,7 @@ def test_a_control_that_is_not_caught_is_named(documents: list[dict[str, Any]]) 
 def test_rates_are_told_where_all_cases_have_one_prediction(documents: list[dict[str, Any]]) -> None:
     loose = {"verdict": "loose", "exponent": 2.0}
     one = of(documents, loose, loose | {"exponent": 2.5})
-    assert lesson(one).told == "loose in tv, 2.000 to 2.500 measured where 1 is claimed (2 cases)"
+    assert lesson(one).told == "loose in TV, 2.000 to 2.500 measured where 1 is claimed (2 cases)"
     other = json.loads(json.dumps(documents[0])) | loose | {"case": "other"}
     other["details"]["predicted"] = 1.5
-    assert lesson([*one, Document.of(other)]).told == "loose in tv (3 cases)"
+    assert lesson([*one, Document.of(other)]).told == "loose in TV (3 cases)"

@@ -178,6 +178,7 @@ def test_hard_documents_still_give_pages(documents: list[dict[str, Any]], tmp_pa
     render(write(tmp_path / "run", cases), out)
     assert {p.stem for p in (out / "cases").iterdir()} == {c["case"] for c in cases}
     assert "no value" in Page(out / "cases" / "nulls.html").words
+    assert "in the fit" not in Page(out / "cases" / "bare.html").words  # no rate is read off it
     assert "not positive" in Page(out / "cases" / "signs.html").words
     assert "This run recorded no environment." in Page(out / "index.html").words
     assert {p.stem for p in (out / "figures").iterdir()} >= {"signs", "single", "long", "constant"}

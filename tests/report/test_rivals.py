@@ -102,6 +102,18 @@ def test_bounds_reach_other_metrics_by_their_transfers():
     assert contest.measured == (1.02, 1.02)
 
 
+def test_a_term_that_falls_faster_in_t_does_not_lend_its_power_of_d():
+    two = document(
+        "two", 1, 4, 6, info={"formula": "d**2*log(T)**4/T + d**6*log(T)**6/T**2 + sqrt(d)*eps_score"}
+    )
+    (contest,) = contests([two, document("slow", 0.5, 0, 0.25)])
+    assert [rival.bound for rival in contest.rivals] == ["d^2 log^4 T/T + …", "d^0.25/T^0.5"]
+    assert {rival.claim.id: where for rival, where in contest.lines()} == {
+        "two": "tightest for T above d^3.5 by its leading term",
+        "slow": "tightest for T below d^3.5",
+    }
+
+
 @pytest.mark.parametrize(
     "other",
     [

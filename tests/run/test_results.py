@@ -104,6 +104,7 @@ def test_some_cases_take_their_places_in_what_is_frozen(tmp_path: Path) -> None:
     freeze(frozen, [case("a", "sharp")], None)
     assert not frozen.exists(), "some cases by themselves are no snapshot"
     write_results(run, both := [case("a", "sharp"), case("b", "loose")])
+    (run / "numbers.json").write_text("[]\n")  # of a whole suite, as untested.json
     freeze(frozen, both, run)
     freeze(frozen, [case("b", "violated"), case("c", "sharp")], None)
     assert [(d.case, d.verdict, d.seconds) for d in read_documents(frozen)] == [
@@ -112,4 +113,6 @@ def test_some_cases_take_their_places_in_what_is_frozen(tmp_path: Path) -> None:
         ("c", "sharp", None),
     ]
     assert sorted(set(pd.read_parquet(frozen / "rows.parquet").case)) == ["a", "b", "c"]
-    assert (frozen / "environment.json").read_bytes() == (run / "environment.json").read_bytes()
+    for beside in ("environment.json", "numbers.json"):
+        assert (frozen / beside).read_bytes() == (run / beside).read_bytes()
+    assert not (frozen / "untested.json").exists()

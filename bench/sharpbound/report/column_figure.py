@@ -15,7 +15,7 @@ from sharpbound.records.values import entries, table
 from sharpbound.report.claims import Claim
 from sharpbound.report.documents import Document
 from sharpbound.report.generic_figure import draw_declared
-from sharpbound.report.overview_figure import draw_overview, overviews
+from sharpbound.report.overview_figure import Overview, draw_overview, overviews
 from sharpbound.report.rate_figure import draw_errors, drawable_points
 from sharpbound.report.scales import place_ticks, scale_of
 from sharpbound.report.style import legend, new_figure, styled, wrap
@@ -73,14 +73,14 @@ def column_declared(spec: dict[str, Any]) -> Figure:
     return _with_legend(figure, axes)
 
 
-def column_overviews(claim: Claim, documents: Sequence[Document]) -> list[tuple[str, Figure]]:
+def column_overviews(claim: Claim, documents: Sequence[Document]) -> list[tuple[Overview, Figure]]:
     """Error over bound of the cases of a claim, as many to a figure as its legend can name."""
     found = []
-    for swept, scale, group in overviews(documents, _MOST):
+    for overview in overviews(documents, _MOST):
         figure, axes = _empty()
-        draw_overview(axes, claim.word, swept, scale, group)
-        axes.set_ylabel(f"error / {claim.word}, scaled")
-        found.append((swept, _with_legend(figure, axes)))
+        draw_overview(axes, claim.word, overview)
+        axes.set_ylabel(f"{overview.metric} / {claim.word}, scaled")
+        found.append((overview, _with_legend(figure, axes)))
     return found
 
 

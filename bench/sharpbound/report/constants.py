@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sharpbound.records.leading import powers
+from sharpbound.records.leading import law_in_words, powers
 from sharpbound.records.powers import PowerOfD
-from sharpbound.records.values import entries, finite
+from sharpbound.records.values import entries, finite, table
 from sharpbound.report.documents import Document
 from sharpbound.report.leading import LeadingTerm
+from sharpbound.report.terms import leading_term
+
+SAME = 1e-9
+"""Powers of laws and claims are exact numbers."""
 
 
 @dataclass(frozen=True)
@@ -18,17 +22,60 @@ class Truth:
 
     document: Document
     law: LeadingTerm
-    stated: str
-    """The powers of the claim; empty where it does not say."""
     ratio: float | None
     """measured/leading at the largest T."""
-    in_d: float | None = None
-    """The power of d of the worst laws found, of this sampler in this metric."""
 
     @property
     def powers(self) -> str:
         """Those of the law, as "log^2 T/T"."""
         return powers(self.law.power, self.law.log_power)
+
+    @property
+    def told(self) -> str:
+        """The law with its constant, as "0.9074 log^2 T/T"."""
+        law = self.law
+        return law_in_words(law.constant, law.log_power, law.power, law.half_width)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A claim beside the truth, for one sampler, schedule and metric, over the targets that were measured."""
+
+    truths: Sequence[Truth]
+    in_d: PowerOfD | None
+    """The power of d of the worst laws found, where it is of this sampler and metric."""
+
+    @property
+    def worst(self) -> Truth:
+        """The largest leading term as T goes to infinity, within the theorem's hypotheses where any case is."""
+        inside = [truth for truth in self.truths if not truth.document.outside]
+        return max(inside or self.truths, key=lambda t: (-t.law.power, t.law.log_power, t.law.constant))
+
+    @property
+    def sampler(self) -> str:
+        return str(table(self.truths[0].document.spec.get("sampler")).get("name") or "–")
+
+    @property
+    def schedule(self) -> str:
+        return _schedule(self.truths[0].document)
+
+    @property
+    def stated(self) -> str:
+        """The claim's leading term for this metric, with its power of d: "d^2 log^4 T/T"; empty where it has none."""
+        return stated(self.worst.document)
+
+    @property
+    def given_away(self) -> str:
+        return verdict_in_powers(self.worst.document)
+
+
+def stated(document: Document) -> str:
+    """The leading term of the document's claim for its metric; empty where it does not say."""
+    term = leading_term(document.claim)
+    if term is None or document.predicted is None or not term.power:
+        return ""
+    term = term.scaled(document.predicted / term.power)
+    return str(term).replace("C(d) ", "").replace("C(d)", "1")
 
 
 def given_away(document: Document) -> str:
@@ -38,9 +85,29 @@ def given_away(document: Document) -> str:
         return ""
     way = 1 if document.claim.kind == "upper-bound" else -1  # a lower bound is given away by being too small
     power, logs = way * (law.power - claimed[0]), way * (claimed[1] - law.log_power)
-    if abs(power) > 1e-9:
-        return f"T^{abs(power):g}" if power > 0 else ""
-    return f"log^{logs:g} T" if logs > 1 else "log T" if logs == 1 else "nothing" if logs == 0 else ""
+    if abs(power) > SAME:
+        return _factor(power, 0.0) if power > 0 else ""
+    return "" if logs < 0 else _factor(0.0, logs) or "nothing"
+
+
+def verdict_in_powers(document: Document) -> str:
+    """What the leading term says of the claim: "log^3 T", "nothing", "fails by T", "nothing but hidden logarithms"."""
+    law, claimed = document.law, claimed_powers(document)
+    if law is None or claimed is None:
+        return ""
+    if given := given_away(document):
+        return given
+    power, logs = abs(law.power - claimed[0]), abs(claimed[1] - law.log_power)
+    if document.verdict in ("violated", "refuted"):
+        return f"fails by {_factor(power, 0.0) or _factor(0.0, logs)}"
+    return "nothing" if logs == 0 else "nothing, up to the logarithms that it hides"
+
+
+def _factor(power: float, logs: float) -> str:
+    """``T^power`` or ``log^logs T``; empty for 1."""
+    if power > SAME:
+        return "T" if power == 1 else f"T^{power:g}"
+    return "" if logs == 0 else "log T" if logs == 1 else f"log^{logs:g} T"
 
 
 def claimed_powers(document: Document) -> tuple[float, float] | None:
@@ -55,33 +122,41 @@ def claimed_powers(document: Document) -> tuple[float, float] | None:
     return document.predicted, (document.predicted / exponent if exponent else 1.0) * logs
 
 
-def _power_of_d(document: Document, found: PowerOfD | None) -> float | None:
-    """That of the document's claim, where it was found for its sampler and metric."""
-    sampler = document.spec.get("sampler")
-    name = sampler.get("name") if isinstance(sampler, Mapping) else None
-    same = found is not None and (found.sampler, found.metric) == (name, document.metric)
-    return found.found if found is not None and same else None
-
-
-def truths(
-    documents: Sequence[Document], in_d: Mapping[str, PowerOfD] | None = None
-) -> list[tuple[str, list[Truth]]]:
-    """The leading terms of a run, by claim, in the order of the documents; only those that measurement bears out.
-
-    in_d : powers of d by claim.
-    """
+def truths(documents: Sequence[Document]) -> list[tuple[str, list[Truth]]]:
+    """The leading terms of a run, by claim, in the order of the documents; only those that measurement bears out."""
     groups: dict[str, list[Truth]] = {}
     for document in documents:
         if document.law is None:
             continue
-        claimed = claimed_powers(document)
         ratios = [ratio for r in entries(document.leading.get("ratio")) if (ratio := finite(r)) is not None]
-        truth = Truth(
-            document,
-            document.law,
-            powers(*claimed) if claimed else "",
-            ratios[-1] if ratios else None,
-            _power_of_d(document, (in_d or {}).get(document.claim.id)),
-        )
+        truth = Truth(document, document.law, ratios[-1] if ratios else None)
         groups.setdefault(document.claim.id, []).append(truth)
     return list(groups.items())
+
+
+def comparisons(
+    found: Sequence[tuple[str, Sequence[Truth]]], in_d: Mapping[str, PowerOfD]
+) -> list[tuple[str, list[Comparison]]]:
+    """The same `truths` gathered by sampler, schedule and metric, each claim's beside its power of d."""
+    return [(claim, _compared(members, in_d.get(claim))) for claim, members in found]
+
+
+def _compared(members: Sequence[Truth], in_d: PowerOfD | None) -> list[Comparison]:
+    groups: dict[tuple[str, str, str], list[Truth]] = {}
+    for truth in members:
+        groups.setdefault(_setting(truth.document), []).append(truth)
+    return [
+        Comparison(group, in_d if in_d and (in_d.sampler, in_d.metric) == (key[0], key[2]) else None)
+        for key, group in groups.items()
+    ]
+
+
+def _setting(document: Document) -> tuple[str, str, str]:
+    """Sampler, schedule and metric."""
+    name = str(table(document.spec.get("sampler")).get("name") or "")
+    return name, _schedule(document), document.metric
+
+
+def _schedule(document: Document) -> str:
+    forward = table(document.spec.get("forward"))
+    return str(forward.get("schedule") or forward.get("process") or "–")

@@ -23,7 +23,7 @@ from sharpbound.records.values import slug
 from sharpbound.report.documents import Document
 from sharpbound.report.generic_figure import generic_figure
 from sharpbound.report.order import ClaimGroup
-from sharpbound.report.overview_figure import overview_figures
+from sharpbound.report.overview_figure import overview_caption, overview_figures
 from sharpbound.report.rate_figure import rate_figure
 from sharpbound.report.scorecard_figure import scorecard
 from sharpbound.report.style import encode, styled
@@ -127,11 +127,11 @@ def _case_figures(document: Document) -> Iterable[Drawn]:
 
 
 def _overviews(group: ClaimGroup) -> Iterable[Drawn]:
-    caption = f"All cases of {group.claim.id} that sweep the same variable, as error over {group.claim.word}."
-    for k, (name, figure) in enumerate(overview_figures(group.claim, group.documents)):
-        stem = f"{group.anchor}-{slug(name)}" + (f"-{k + 1}" if k else "")
-        told = ", ".join(f"{d.title} {d.verdict}" for d in group.documents[:6])
-        more = f" and {len(group.documents) - 6} more" if len(group.documents) > 6 else ""
+    for k, (overview, figure) in enumerate(overview_figures(group.claim, group.documents)):
+        stem = f"{group.anchor}-{slug(overview.swept)}" + (f"-{k + 1}" if k else "")
+        caption = overview_caption(group.claim, overview)
+        told = ", ".join(f"{d.title} {d.verdict}" for d in overview.documents[:6])
+        more = f" and {len(overview.documents) - 6} more" if len(overview.documents) > 6 else ""
         yield _drawn(figure, stem, caption, f"{caption} {told}{more}.")
 
 

@@ -32,10 +32,11 @@ from sharpbound.report.documents import Document, load
 from sharpbound.report.findings import findings
 from sharpbound.report.lessons import who
 from sharpbound.report.macros import camel, macros
+from sharpbound.report.overview_figure import overview_caption
 from sharpbound.report.snapshot import Snapshot
 from sharpbound.report.style import encode
 from sharpbound.report.tables import Table, cases_table, findings_table, rows_table
-from sharpbound.report.tex import file_stem, mathematics, tex
+from sharpbound.report.tex import file_stem, mathematics, prose, tex
 from sharpbound.report.wording import estimate
 
 
@@ -152,16 +153,16 @@ def _claim(documents: Sequence[Document]) -> tuple[Item, dict[str, bytes]]:
     claim = documents[0].claim
     stem = file_stem(claim.id)
     files: dict[str, bytes] = {}
-    told = f"Error over {claim.word} of the cases of {claim.id}, scaled to touch 1; hollow points are not in the fit"
+    figures: list[tuple[str, str]] = []
     with paper_style():
-        for k, (swept, figure) in enumerate(column_overviews(claim, documents)):
-            name = f"{stem}-{slug(swept)}" + (f"-{k + 1}" if k else "")
+        for k, (overview, figure) in enumerate(column_overviews(claim, documents)):
+            name = f"{stem}-{slug(overview.swept)}" + (f"-{k + 1}" if k else "")
             files[name] = encode(figure, "pdf", name)
+            figures.append((name, overview_caption(claim, overview)))
     source = f" ({claim.source})" if claim.source else ""
     table, formula = cases_table(documents), mathematics(claim.formula)
     caption = f"Predicted and measured exponents of {claim.id}{source}"
     caption += ":" if formula else f": {claim.statement}" if claim.statement else "."
-    figures = [(name, told) for name in files]
     item = Item(stem, table, caption, cite(claim), documents, figures, formula, table.notes)
     return item, files
 
@@ -187,7 +188,7 @@ def _caption(item: Item, snapshot: Snapshot) -> str:
     r"""The caption as a macro: ``\caption`` takes no ``\input``."""
     by = tex(str(snapshot)).replace("Sharpbound", rf"Sharpbound~\cite{{{KEY}}}", 1)
     formula = f" ${item.formula}$." if item.formula else ""
-    text = f"{tex(item.caption)}{formula}{item.cited} {tex(item.notes)}Measured by {by}."
+    text = f"{prose(item.caption)}{formula}{item.cited} {prose(item.notes)}Measured by {by}."
     return rf"\newcommand{{\sb{camel(item.name)}Caption}}{{{text}}}" + "\n"
 
 
@@ -209,7 +210,7 @@ def _example(items: Sequence[Item]) -> str:
             lines += [
                 r"\begin{figure}[p]\centering",
                 rf"\includegraphics{{figures/{stem}.pdf}}",
-                rf"\caption{{{tex(told).removesuffix('.')}.}}",
+                rf"\caption{{{prose(told).removesuffix('.')}.}}",
                 r"\end{figure}",
             ]
         lines.append(r"\clearpage")

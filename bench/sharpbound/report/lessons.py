@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 from sharpbound.report.claims import Claim
 from sharpbound.report.documents import Document
-from sharpbound.report.wording import VERDICTS, number, span
+from sharpbound.report.wording import VERDICTS, number, short, span
 
 STANDINGS = {
     "contradicted": "contradicted by a case within its hypotheses",
@@ -36,6 +36,7 @@ _COUNTED = {
     "undecided": "undecided",
     "outside": "decided only outside their hypotheses",
 }
+_STANDS = {"outside": "decided only outside hypotheses"}
 _IN_A_SENTENCE = {
     "tv": "total variation",
     "kl": "KL of the output",
@@ -92,7 +93,7 @@ class Paper:
     def told(self) -> str:
         """Its claims by standing, as a sentence without the names."""
         counts = Counter(lesson.standing for lesson in self.lessons)
-        parts = [f"{counts[s]} {s}" for s in STANDINGS if counts[s]]
+        parts = [f"{counts[s]} {_STANDS.get(s, s)}" for s in STANDINGS if counts[s]]
         return f"{plural(len(self.lessons), 'claim')}, {plural(len(self.documents), 'case')}: {', '.join(parts)}."
 
 
@@ -107,7 +108,7 @@ def lesson(documents: Sequence[Document]) -> Lesson:
     outside = [d for d in documents if d.outside]
     if outside:
         counts = Counter(d.verdict for d in outside)
-        parts.append(f"outside its hypotheses {_counts(counts)}")
+        parts.append(f"outside its hypotheses: {_counts(counts)}")
     return Lesson(documents[0].claim, documents, _standing(documents), "; ".join(parts))
 
 
@@ -181,7 +182,7 @@ def _standing(documents: Sequence[Document]) -> str:
 def _told(group: Sequence[Document], with_swept: bool) -> str:
     """Of the cases in one metric along one variable."""
     first = group[0]
-    where = f"in {first.metric or 'its own metric'}" + (
+    where = f"in {short(first.metric) or 'its own metric'}" + (
         f" along {first.swept}" if with_swept and first.swept else ""
     )
     counts = Counter(d.verdict for d in group)

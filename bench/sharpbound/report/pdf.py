@@ -14,7 +14,7 @@ from sharpbound.records.files import write_together
 from sharpbound.records.values import flatten, slug
 from sharpbound.report.citation import KEY, cite, references
 from sharpbound.report.column_figure import column_overviews, paper_style
-from sharpbound.report.constants import given_away, truths
+from sharpbound.report.constants import truths, verdict_in_powers
 from sharpbound.report.documents import Document, load
 from sharpbound.report.lessons import Lesson, Paper, learnt, papers
 from sharpbound.report.order import arrange
@@ -23,7 +23,7 @@ from sharpbound.report.scorecard_figure import scorecard
 from sharpbound.report.snapshot import Snapshot
 from sharpbound.report.style import encode, styled
 from sharpbound.report.tables import Column, Table, cases_table
-from sharpbound.report.tex import HYPHEN, breakable, file_stem, mathematics, tex
+from sharpbound.report.tex import HYPHEN, breakable, file_stem, mathematics, prose, tex
 from sharpbound.report.wording import number, setting
 
 NAME = "report.pdf"
@@ -151,17 +151,17 @@ def _paper(paper: Paper, figures: Path) -> list[str]:
 def _claim(lesson: Lesson, figures: Path) -> list[str]:
     claim = lesson.claim
     source = f" ({claim.source})" if claim.source else ""
-    lines = [rf"\paragraph{{\texttt{{{tex(claim.id)}}}{tex(source)}}}", tex(claim.statement)]
+    lines = [rf"\paragraph{{\texttt{{{tex(claim.id)}}}{prose(source)}}}", prose(claim.statement)]
     if formula := mathematics(claim.formula):
         lines.append(rf"\[\fitted{{{formula}}}\]")
-    lines.append(rf"\emph{{{lesson.standing.capitalize()}}}: {tex(lesson.told)}.\par")
+    lines.append(rf"\emph{{{lesson.standing.capitalize()}}}: {prose(lesson.told)}.\par")
     table = cases_table(lesson.documents)
     lines += [rf"{part.latex().rstrip()}\par\medskip" for part in table.parts(LONGEST_BESIDE_FLOATS)]
-    lines += [rf"{{\footnotesize {tex(table.notes)}}}\par"] if table.notes else []
+    lines += [rf"{{\footnotesize {prose(table.notes)}}}\par"] if table.notes else []
     names = []
     with paper_style():
-        for k, (swept, figure) in enumerate(column_overviews(claim, lesson.documents)):
-            name = f"{file_stem(claim.id)}-{slug(swept)}-{k}.pdf"
+        for k, (overview, figure) in enumerate(column_overviews(claim, lesson.documents)):
+            name = f"{file_stem(claim.id)}-{slug(overview.swept)}-{k}.pdf"
             (figures / name).write_bytes(encode(figure, "pdf", name))
             names.append(name)
     return [*lines, *_floats(claim.id, names), r"\medskip"]
@@ -193,7 +193,13 @@ def _constants(documents: Sequence[Document]) -> list[str]:
         Column("Too much", 0.1),
     ]
     rows = [
-        [claim, t.document.title, number(t.law.constant, t.law.digits), t.powers, given_away(t.document)]
+        [
+            claim,
+            t.document.title,
+            number(t.law.constant, t.law.digits),
+            t.powers,
+            verdict_in_powers(t.document),
+        ]
         for claim, ts in groups
         for t in ts
     ]

@@ -11,10 +11,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from sharpbound.records.leading import powers
 from sharpbound.records.values import entries, finite, table
 from sharpbound.report.claims import Claim
 from sharpbound.report.documents import Document
+from sharpbound.report.terms import Term, leading_term
 
 PROBLEM = ("target", "forward", "sampler", "sweep")
 """The tables of a case that say what is measured."""
@@ -27,22 +27,30 @@ class Rival:
     """One theorem's bound on a quantity, up to its constant."""
 
     claim: Claim
-    power: float
-    """Of 1/T."""
-    logs: float
-    """Power of log T."""
-    dimension: float | None
-    """Power of d; None where the claim leaves d in its constant."""
+    term: Term
+    """The leading one as T goes to infinity."""
     documents: Sequence[Document]
     """Its cases with this sampler."""
 
     @property
+    def power(self) -> float:
+        """Of 1/T."""
+        return self.term.power
+
+    @property
+    def logs(self) -> float:
+        """Power of log T."""
+        return self.term.logs
+
+    @property
+    def dimension(self) -> float | None:
+        """Power of d; None where the claim leaves d in its constant."""
+        return self.term.dimension
+
+    @property
     def bound(self) -> str:
-        """``d^2 log^3 T/T^0.5``; C(d) for a power of d that is not stated."""
-        power = self.dimension
-        d = "C(d)" if power is None else "" if power == 0 else "d" if power == 1 else f"d^{power:g}"
-        rest = powers(self.power, self.logs)
-        return d + rest.removeprefix("1") if d and not self.logs else f"{d} {rest}".strip()
+        """``d^2 log^3 T/T^0.5``; C(d) for a power of d that is not stated, dots for terms that fall faster."""
+        return f"{self.term}{' + …' if self.term.further else ''}"
 
     @property
     def hypotheses(self) -> str:
@@ -100,7 +108,8 @@ class Contest:
             if rival.dimension is None:
                 yield rival, "not compared: d is in its constant"
             elif rival in best:
-                yield rival, "tightest" + _where(best.index(rival), crossings)
+                term = " by its leading term" if rival.term.further else ""
+                yield rival, "tightest" + _where(best.index(rival), crossings) + term
             else:
                 same = [b for b in best if (b.power, b.dimension) == (rival.power, rival.dimension)]
                 more = ", which has fewer logarithms" if same and same[0].logs < rival.logs else ""
@@ -177,13 +186,10 @@ def _spoken(claim: Claim) -> dict[str, str]:
 def _rival(members: Sequence[Document], metric: str) -> Rival | None:
     claim = members[0].claim
     scale = SCALE.get(_spoken(claim).get(metric, ""))
-    power, logs = claim.decay("T")
-    if scale is None or power is None or power <= 0:
+    term = leading_term(claim)
+    if scale is None or term is None or term.power <= 0:
         return None
-    d, _ = claim.decay("d")
-    if d is None:
-        d = 0.0 if claim.info.get("dimension_free") else None
-    return Rival(claim, scale * power, scale * logs, None if d is None else 0.0 - scale * d, members)
+    return Rival(claim, term.scaled(scale), members)
 
 
 def _measured(documents: Sequence[Document], sampler: str, metric: str) -> tuple[float, float] | None:

@@ -24,7 +24,7 @@ from sharpbound.records.values import entries, flatten, table
 from sharpbound.report.addresses import case_page, claim_page, paper_page, permanent
 from sharpbound.report.citation import bibliography
 from sharpbound.report.claims import Claim
-from sharpbound.report.constants import given_away, truths
+from sharpbound.report.constants import comparisons, given_away, truths
 from sharpbound.report.documents import Document
 from sharpbound.report.drawings import Drawn, says
 from sharpbound.report.engines import agreements, engines, methods
@@ -34,7 +34,7 @@ from sharpbound.report.order import by_hypotheses
 from sharpbound.report.rivals import contests
 from sharpbound.report.snapshot import Snapshot
 from sharpbound.report.typeset import formula, prose
-from sharpbound.report.wording import METRICS, VERDICTS, estimate, named, number, setting
+from sharpbound.report.wording import METRICS, VERDICTS, estimate, named, number, setting, short
 from sharpbound.suite.claim import TRUST
 
 PAGES = {
@@ -53,8 +53,8 @@ FOLLOWS = {
     "loose": "The bound holds here and gives something away.",
     "confirmed": "What the claim states is what is measured.",
     "violated": "No constant saves the bound on this case, or the error is beyond one that names its constant.",
-    "refuted": "What is measured is not what the claim states, by more than the intervals.",
-    "inconclusive": "Nothing follows: too few rows are asymptotic, above the floor and free of sign changes.",
+    "refuted": "What is measured is not what the claim states, by more than intervals and floors.",
+    "inconclusive": "Nothing follows: the rows do not decide it.",
     "failed": "Nothing follows: the case failed while it was computed.",
 }
 
@@ -106,8 +106,9 @@ class Site:
         match name:
             case "constants":
                 return {
-                    "truths": truths(self.tests, self.powers),
+                    "compared": comparisons(truths(self.tests), self.powers),
                     "in_d": list(self.powers.values()),
+                    "paged": {d.claim.id for d in self.documents} | {claim.id for claim in self.untested},
                     "not_in_d": unsampled({claim.id: claim.info for claim in self.untested}),
                 }
             case "numbers":
@@ -166,11 +167,12 @@ class Site:
         )
         jinja.filters |= {
             "cell": cell, "displayed": displayed, "entries": entries, "estimate": estimate, "metric": metric_markup,
+            "judged_by_rows": judged_by_rows, "worded": worded,
             "number": number, "prose": prose, "row_table": row_table, "setting": setting, "table": table,
             "case_page": case_page, "claim_page": claim_page, "paper_page": paper_page, "permanent": permanent,
             "says": says, "settings": settings, "metric_rows": metric_rows,
             "rerun": rerun, "counts": count_verdicts, "given_away": given_away, "agreement": agreement,
-            "ours": ours, "by_hypotheses": by_hypotheses, "formula": formula,
+            "ours": ours, "short": short, "by_hypotheses": by_hypotheses, "formula": formula,
         }  # fmt: skip
         jinja.globals |= {
             "named": named,
@@ -229,6 +231,19 @@ def cell(value: Any, digits: int = 4) -> Markup:
     if isinstance(value, (int, float)) or value is None:
         return Markup('<td class="number">{}</td>').format(number(value, digits))
     return Markup("<td>{}</td>").format(prose(setting(value)))
+
+
+def judged_by_rows(document: Document) -> bool:
+    """Whether a rate was to be read from the rows, so that it matters which were fitted."""
+    return document.predicted is not None or any(point.fitted for point in document.points)
+
+
+def worded(document: Document) -> list[tuple[str, bool]]:
+    """The columns of the rows, each with whether it holds numbers."""
+    return [
+        (c, all(not isinstance(row.get(c), (str, list, dict)) for row in document.rows))
+        for c in document.columns
+    ]
 
 
 def row_table(document: Document) -> list[tuple[list[Markup], str]]:

@@ -11,7 +11,7 @@ from sharpbound.records.leading import law_in_words
 from sharpbound.records.values import finite
 from sharpbound.report.documents import Document
 from sharpbound.report.findings import OUTSIDE, Finding
-from sharpbound.report.tex import HYPHEN, breakable, tex, tex_number
+from sharpbound.report.tex import HYPHEN, breakable, prose, tex, tex_number
 from sharpbound.report.wording import estimate, number
 
 LONGEST = 46
@@ -220,7 +220,7 @@ def _preamble(column: Column) -> str:
 def _cell(value: Any) -> str:
     if isinstance(value, Rough):
         return tex_number(value.value, 2)
-    return breakable(tex(value)) if isinstance(value, str) else tex_number(value)
+    return breakable(prose(value)) if isinstance(value, str) else tex_number(value)
 
 
 def _text(value: Any) -> str:

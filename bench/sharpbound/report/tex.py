@@ -8,6 +8,7 @@ import unicodedata
 from typing import Any
 
 from sharpbound.records.values import slug
+from sharpbound.report import inline
 from sharpbound.report.wording import number
 
 _TEX = {
@@ -44,6 +45,11 @@ def tex(text: str) -> str:
     characters dropped; a character that has no such form becomes a question mark.
     """
     return "".join(map(_character, unicodedata.normalize("NFC", text)))
+
+
+def prose(text: str) -> str:
+    """A sentence as `tex` writes it, its powers, indices and signs in words typeset (`inline`)."""
+    return inline.typeset(text, tex, r"\textsuperscript{{{}}}", r"\textsubscript{{{}}}")
 
 
 def accented(source: str) -> str:

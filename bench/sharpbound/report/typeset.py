@@ -10,6 +10,8 @@ from markupsafe import Markup, escape
 from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import TextPath
 
+from sharpbound.report import inline
+
 _SIZE = 100.0  # outline units per em
 _COMPUTER_MODERN = FontProperties(size=_SIZE, math_fontfamily="cm")
 
@@ -98,6 +100,14 @@ def _set(latex: str) -> Markup:
 
 
 def prose(text: str) -> Markup:
-    """Escaped text in which ``$...$`` is typeset; a lone dollar stays a dollar."""
+    """Escaped text in which ``$...$`` is typeset, and so are powers, indices and signs written in words (`inline`).
+
+    A lone dollar stays a dollar.
+    """
     parts = re.split(r"\$([^$\n]+)\$", text)
-    return Markup("").join(formula(part) if odd % 2 else escape(part) for odd, part in enumerate(parts))
+    return Markup("").join(formula(part) if odd % 2 else sentence(part) for odd, part in enumerate(parts))
+
+
+def sentence(text: str) -> Markup:
+    """Escaped text with its powers, indices and signs typeset."""
+    return Markup(inline.typeset(text, lambda part: str(escape(part)), "<sup>{}</sup>", "<sub>{}</sub>"))

@@ -29,6 +29,17 @@ METRICS = {name: metric.words for name, metric in distances.METRICS.items()} | {
 
 SYMBOLS = {name: metric.symbol for name, metric in distances.METRICS.items()}
 
+_SHORT = {
+    "tv": "TV",
+    "kl": "KL",
+    "kl-reverse": "reverse KL",
+    "chi2": "χ²",
+    "hellinger": "Hellinger",
+    "w1": "W₁",
+    "w2": "W₂",
+    "path-kl": "path KL",
+}
+
 _NAMES = {
     "T": "steps",
     "N": "steps",
@@ -66,6 +77,11 @@ def variable_label(variable: str, axis: str = "") -> str:
         if axis == f"{variable}/log {variable}"
         else label
     )
+
+
+def short(metric: str) -> str:
+    """A metric's name in a table; of what is no distance between laws, as the case has it."""
+    return _SHORT.get(metric, metric)
 
 
 def metric_label(metric: str) -> str:

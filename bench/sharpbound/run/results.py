@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import sharpbound
 from sharpbound.places import CHECKOUT
+from sharpbound.records import numbers, untested
 from sharpbound.records.document import CaseDocument
 from sharpbound.records.files import (
     DOCUMENTS,
@@ -47,13 +48,16 @@ def write_results(folder: Path, documents: Sequence[CaseDocument]) -> None:
     write_together(folder, files)
 
 
-def freeze(folder: Path, documents: Sequence[CaseDocument], source: Path | None) -> None:
-    """Keep a run for history: its documents (``cases.json.xz``), ``rows.parquet`` and ``environment.json``.
+BESIDE = ("environment.json", numbers.FILE, untested.FILE)
+"""What a site of a run shows beside its documents."""
 
-    source : the folder of a whole run, whose environment is kept; None for some cases measured anew, which take the
+
+def freeze(folder: Path, documents: Sequence[CaseDocument], source: Path | None) -> None:
+    """Keep a run for history: its documents (``cases.json.xz``), ``rows.parquet`` and what of `BESIDE` there is.
+
+    source : the folder of a whole run, of which these are kept; None for some cases measured anew, which take the
         place of theirs among what is kept. Where nothing is kept yet they are no snapshot, and none is made.
     """
-    path = folder / "environment.json"
     if source is None:
         frozen = folder / DOCUMENTS[1]
         if not frozen.is_file():
@@ -62,8 +66,6 @@ def freeze(folder: Path, documents: Sequence[CaseDocument], source: Path | None)
         before = read_json(frozen, "write it anew with: sharpbound gate --update")
         kept = {one.case: one for one in map(CaseDocument.read, before)}
         documents = list((kept | fresh).values())
-    else:
-        path = source / "environment.json"
     parquet = io.BytesIO()
     tidy(documents).to_parquet(parquet, index=False)
     text = strict_json([document.as_json() | {"seconds": None} for document in documents])
@@ -71,8 +73,8 @@ def freeze(folder: Path, documents: Sequence[CaseDocument], source: Path | None)
         DOCUMENTS[1]: lzma.compress(text.encode()),
         "rows.parquet": parquet.getvalue(),
     }
-    if path.is_file():
-        files["environment.json"] = path.read_bytes()
+    if source is not None:
+        files |= {name: path.read_bytes() for name in BESIDE if (path := source / name).is_file()}
     write_together(folder, files)
 
 
