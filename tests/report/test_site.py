@@ -267,7 +267,7 @@ def test_a_claim_says_what_was_read_and_which_cases_meet_its_hypotheses(
     render(tmp_path, tmp_path)
     words = Page(tmp_path / "claims" / f"{first['claim']}.html").words
     for line in (
-        "unverified wording the theorem was not seen",
+        "unverified wording Not verified: the theorem was not seen.",
         "Wording: recalled; wording or exponents not checked against the paper; Theorem 7; version 3",
         "v1 (not read): Another power.",
         f"met: {first['case']}",

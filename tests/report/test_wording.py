@@ -37,6 +37,7 @@ def test_estimate() -> None:
     assert estimate(1.0021, (0.998, 1.0064)) == "1.002 [0.998, 1.006]"
     assert estimate(0.000123, (0.000119, 0.000127)) == "0.000123 [0.000119, 0.000127]"
     assert estimate(-1e-9, (-0.005, 0.005)) == "0.000 [-0.005, 0.005]"
+    assert estimate(-1.1e-15) == "0.000"
     assert estimate(None) == "–"
 
 

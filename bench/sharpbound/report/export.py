@@ -37,7 +37,7 @@ from sharpbound.report.snapshot import Snapshot
 from sharpbound.report.style import encode
 from sharpbound.report.tables import Table, cases_table, findings_table, rows_table
 from sharpbound.report.tex import file_stem, mathematics, prose, tex
-from sharpbound.report.wording import estimate
+from sharpbound.report.wording import estimate, short
 
 
 @dataclass(frozen=True)
@@ -124,7 +124,7 @@ def _case(document: Document) -> tuple[Item, dict[str, bytes]]:
         f"measured {estimate(document.exponent, document.interval)}" if document.exponent is not None else "",
         ", ".join([document.verdict, *document.remarks]),
     ]
-    caption = f"{document.title}: {document.metric} against {document.swept}, a test of {document.claim.id}; "
+    caption = f"{document.title}: {short(document.metric)} against {document.swept}, a test of {document.claim.id}; "
     caption += "; ".join(filter(None, rates)) + "."
     item = Item(
         file_stem(document.id), rows_table(document), caption, cite(document.claim), [document],

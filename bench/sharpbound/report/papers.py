@@ -11,7 +11,7 @@ from sharpbound.report.citation import cite
 from sharpbound.report.documents import Document
 from sharpbound.report.snapshot import run_id
 from sharpbound.report.tex import HYPHEN, breakable, tex
-from sharpbound.report.wording import estimate, named, number
+from sharpbound.report.wording import estimate, named, number, short
 
 _WIDTHS = (0.175, 0.205, 0.1, 0.115, 0.15, 0.195)
 """Of the columns in lines; the gaps between them take the rest."""
@@ -43,7 +43,7 @@ def latex_table(documents: Sequence[Document]) -> str:
             chapter = d.chapter
         cells = [
             breakable(tex(d.claim.id)) + cite(d.claim),
-            *map(breakable, map(tex, (d.title, d.metric))),
+            *map(breakable, map(tex, (d.title, short(d.metric)))),
             *map(tex, (number(d.predicted, 3), estimate(d.exponent, d.interval), _said(d))),
         ]
         lines.append(" & ".join(cells) + r" \\")

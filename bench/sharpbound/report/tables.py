@@ -12,7 +12,7 @@ from sharpbound.records.values import finite
 from sharpbound.report.documents import Document
 from sharpbound.report.findings import OUTSIDE, Finding
 from sharpbound.report.tex import HYPHEN, breakable, prose, tex, tex_number
-from sharpbound.report.wording import estimate, number
+from sharpbound.report.wording import estimate, number, short
 
 LONGEST = 46
 """Lines that one page has room for; a longer table becomes several."""
@@ -162,16 +162,16 @@ def cases_table(documents: Sequence[Document]) -> Table:
     laws = [_law(d) for d in documents]
     known = any(laws)
     columns = [
-        Column("Case", 0.27 if known else 0.33),
-        Column("Metric", 0.1 if known else 0.14),
+        Column("Case", 0.25 if known else 0.33),
+        Column("Metric", 0.08 if known else 0.14),
         Column("Predicted"),
         Column("Measured", 0.16 if known else 0.18),
-        *([Column("Leading term", 0.14)] if known else []),
+        *([Column("Leading term", 0.18)] if known else []),
         Column("Verdict", 0.12 if known else 0.14),
     ]
     rows = []
     for d, law in zip(documents, laws, strict=True):
-        cells = [d.title, d.metric, number(d.predicted, 3), estimate(d.exponent, d.interval)]
+        cells = [d.title, short(d.metric), number(d.predicted, 3), estimate(d.exponent, d.interval)]
         rows.append([*cells, *([law] if known else []), _marked(d)])
     return Table(columns, rows)
 
@@ -188,7 +188,7 @@ def findings_table(findings: Sequence[Finding]) -> Table:
     rows = []
     for f in findings:
         verdicts = ", ".join(f"{n} {v.replace(f', {OUTSIDE}', OUTSIDE_MARK)}" for v, n in f.verdicts)
-        rows.append([f.claim, f.metric, number(f.predicted, 3), f.measured, verdicts])
+        rows.append([f.claim, short(f.metric), number(f.predicted, 3), f.measured, verdicts])
     return Table(columns, rows)
 
 

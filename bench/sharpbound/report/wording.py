@@ -168,6 +168,7 @@ def estimate(exponent: float | None, interval: tuple[float, float] | None = None
     """
     if exponent is None:
         return "–"
+    exponent = 0.0 if abs(exponent) < 1e-9 else exponent  # rounding
     known = interval is None or interval[1] - interval[0] < abs(exponent)
     style = ".3g" if 0 < abs(exponent) < 0.05 and known else ".3f"
     exponent = 0.0 if float(f"{exponent:{style}}") == 0 else exponent  # no minus before zero
