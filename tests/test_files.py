@@ -56,3 +56,14 @@ def test_what_is_no_json_is_one_line(tmp_path: Path, content: bytes) -> None:
     assert str(refused.value).startswith(f"{path}: is not readable as JSON (")
     assert str(refused.value).endswith("); run again")
     assert str(refused.value).isprintable()
+
+
+@pytest.mark.parametrize(("taken", "told"), [("b/c.txt/d", "b/c.txt is a folder"), ("b", "b is a file")])
+def test_what_is_in_the_way_is_told_before_any_file_is_new(tmp_path: Path, taken: str, told: str) -> None:
+    (tmp_path / "a.txt").write_text("old")
+    (tmp_path / taken).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / taken).write_text("in the way")
+    with pytest.raises(InputError, match=rf"cannot be written to \({told}\); nothing there was changed"):
+        write_together(tmp_path, {"a.txt": "new", "b/c.txt": "new"})
+    assert (tmp_path / "a.txt").read_text() == "old"
+    assert not list(tmp_path.glob(".writing-*"))

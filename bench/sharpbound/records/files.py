@@ -42,9 +42,8 @@ def write_atomically(path: Path, content: str | bytes) -> None:
 def write_together(folder: Path, files: Mapping[str, str | bytes]) -> None:
     """Write files below ``folder``, but those that lie there already: all are written before the first takes its name.
 
-    Where the folder cannot be written to InputError says so in one line, where the disk is full OSError names the
-    folder; the files that were there are as they were. InputError says so too where a name is taken by a folder, when
-    some files may be the new ones.
+    Where the folder cannot be written to, or something else has the name of a file or folder, InputError says so in
+    one line; where the disk is full OSError names the folder. The files that were there are as they were.
     """
     staged: Path | None = None
     left = "nothing there was changed"
@@ -60,6 +59,8 @@ def write_together(folder: Path, files: Mapping[str, str | bytes]) -> None:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(data)
             fresh.append(name)
+        for name in fresh:
+            _make_way(folder, name)
         left = "some files there are new"
         for name in fresh:
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -74,6 +75,15 @@ def write_together(folder: Path, files: Mapping[str, str | bytes]) -> None:
     finally:
         if staged is not None:
             shutil.rmtree(staged, ignore_errors=True)
+
+
+def _make_way(folder: Path, name: str) -> None:
+    """OSError where a file ``name`` cannot take its place below ``folder``, for a folder or a file is in its way."""
+    for parent in (folder / name).relative_to(folder).parents[:-1]:
+        if (folder / parent).exists() and not (folder / parent).is_dir():
+            raise OSError(errno.ENOTDIR, f"{parent} is a file")
+    if (folder / name).is_dir():
+        raise OSError(errno.EISDIR, f"{name} is a folder")
 
 
 def _is(path: Path, data: bytes) -> bool:

@@ -122,7 +122,7 @@ def latex(
         r"\section{Claims}",
         *(line for paper in found for line in _paper(paper, figures)),
         r"\clearpage\section{Sharp constants}",
-        *_constants(documents),
+        *_constants([d for paper in found for d in paper.documents]),
         r"\section{Environment}",
         Table(
             [Column("what", 0.3), Column("value", 0.6)],
@@ -187,8 +187,8 @@ def _constants(documents: Sequence[Document]) -> list[str]:
         return ["No case of this run has a leading term that decides.", ""]
     columns = [
         Column("Claim", 0.2),
-        Column("Sampler, schedule", 0.2),
-        Column("In", 0.06),
+        Column("Sampler, schedule", 0.19),
+        Column("In", 0.08),
         Column("Claim states", 0.13),
         Column("Truth", 0.17),
         Column("Gives away", 0.12),
