@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from sharpbound.laws.leading.clock import UNIT, StepDensity
 from sharpbound.laws.leading.integrals import SHORT, IntegralPasses
-from sharpbound.laws.leading.kernels import carried, pushed
+from sharpbound.laws.leading.kernels import MORE, Carrier, pushed
 from sharpbound.laws.leading.layer import LAYER, Layered, edged
 from sharpbound.laws.leading.line import UNSEEN, across, integrated
 from sharpbound.laws.leading.passes import RESOLVED, Passes
@@ -47,6 +47,21 @@ class _Source:
     eps: dict[int, Array]
 
 
+@dataclass
+class _Image:
+    """What comes of defects of a level at the clean end, by fineness, and of what their rule has wrong."""
+
+    carrier: Carrier
+    ratio: float
+    """Of the level's a to that of the clean end."""
+    values: dict[int, Array]
+    doubts: dict[int, Array]
+
+    def at(self, values: Sequence[Array], x: Array) -> Array:
+        """Several ``values``, at points x (...) of the clean end: (k, ...)."""
+        return self.carrier.at(np.stack(values), self.ratio * x)
+
+
 @dataclass(frozen=True)
 class DensityIntegrals(IntegralPasses):
     """Of a stochastic one-step sampler whose noise tends to that of the forward process."""
@@ -56,9 +71,10 @@ class DensityIntegrals(IntegralPasses):
     """Where the fields are given, at this level."""
     sources: dict[float, _Source] = field(default_factory=dict)
     """By lambda."""
+    images: dict[float, _Image] = field(default_factory=dict, init=False, compare=False)
+    """By lambda."""
 
     accuracy: ClassVar[float] = 5e-6
-    contracting: ClassVar[bool] = True
     lengths = SHORT
 
     @cached_property
@@ -68,6 +84,9 @@ class DensityIntegrals(IntegralPasses):
 
     def _defects(self, lam: float, finenesses: Sequence[int]) -> list[LineResponse]:
         return self.fields(self._carried(lam, finenesses, self.panels.nodes))
+
+    def _doubt(self, lam: float, fineness: int) -> LineResponse:
+        return self.fields(self._wrong(lam, fineness, self.panels.nodes)[None])[0]
 
     def fields(self, r: Array) -> list[LineResponse]:
         """Of several R at the nodes of the panels, (k, P, n)."""
@@ -88,12 +107,31 @@ class DensityIntegrals(IntegralPasses):
         return LayeredIntegrals(self.target, self.sampler, density, self, before)
 
     def _carried(self, lam: float, finenesses: Sequence[int], x: Array) -> Array:
-        """R of steps that end at lambda, at points x (..., n) of the clean end, increasing: (k, ..., n)."""
-        source, (a, sigma) = self._source(lam, finenesses), self.density.process.level_at(lam)
-        ratio = a / self.level[0]
-        std = math.sqrt(max(sigma**2 - (ratio * self.level[1]) ** 2, 0.0))
-        eps = np.stack([source.eps[one] for one in finenesses])
-        return carried(source.panels, eps, ratio, std, x.ravel()).reshape(-1, *x.shape)
+        """R of steps that end at lambda, at points x (...) of the clean end: (k, ...)."""
+        image = self._image(lam, finenesses)
+        missing = [one for one in finenesses if one not in image.values]
+        if missing:
+            source = self._source(lam, missing)
+            found = image.carrier.carried(np.stack([source.eps[one] for one in missing]))
+            image.values.update(zip(missing, found, strict=True))
+        return image.at([image.values[one] for one in finenesses], x)
+
+    def _wrong(self, lam: float, fineness: int, x: Array) -> Array:
+        """What more Gauss-Hermite nodes would add to that of one fineness."""
+        image = self._image(lam, [fineness])
+        if fineness not in image.doubts:
+            source = self._source(lam, [fineness])
+            more = self._eps(lam, fineness, source.panels.nodes, more=MORE)
+            image.doubts[fineness] = image.carrier.carried((more - source.eps[fineness])[None])[0]
+        return image.at([image.doubts[fineness]], x)[0]
+
+    def _image(self, lam: float, finenesses: Sequence[int]) -> _Image:
+        if lam not in self.images:
+            source, (a, sigma) = self._source(lam, finenesses), self.density.process.level_at(lam)
+            ratio = a / self.level[0]
+            std = math.sqrt(max(sigma**2 - (ratio * self.level[1]) ** 2, 0.0))
+            self.images[lam] = _Image(Carrier(source.panels, std), ratio, {}, {})
+        return self.images[lam]
 
     def _source(self, lam: float, finenesses: Sequence[int]) -> _Source:
         if lam not in self.sources:
@@ -119,17 +157,18 @@ class DensityIntegrals(IntegralPasses):
         panels, (_, eps) = _refined(panels, at, rounding)
         return _Source(panels, {fineness: eps})
 
-    def _eps(self, lam: float, fineness: int, x: Array, peak: float | None = None) -> Array:
+    def _eps(self, lam: float, fineness: int, x: Array, peak: float | None = None, more: int = 0) -> Array:
         """(K p)(x)/p(x) - 1 of a step that ends at lambda; zero where p is spent, which carries no share of R.
 
         peak : the maximum of log p, where x are but some of the points that see it.
+        more : nodes beyond the usual ones.
         """
         target, h = cast(Target1D, self.target), UNIT / fineness
         step = SingleStep.of(target, self.sampler, self.density.process, lam - h, h)
         log_p = log_density(target, x, *self.density.process.level_at(lam))
         seen = log_p > (log_p.max() if peak is None else peak) + UNSEEN
         eps = np.zeros_like(x)
-        eps[seen] = np.expm1(pushed(target, step, x[seen])[0] - log_p[seen])
+        eps[seen] = np.expm1(pushed(target, step, x[seen], more)[0] - log_p[seen])
         return eps
 
     def _density_at(self, x: Array, level: Level) -> Array:
@@ -160,7 +199,6 @@ class LayeredIntegrals(IntegralPasses):
     """Up to a level before."""
 
     accuracy: ClassVar[float] = DensityIntegrals.accuracy
-    contracting: ClassVar[bool] = True
     lengths = SHORT
 
     def _defects(self, lam: float, finenesses: Sequence[int]) -> list[Layered]:
@@ -169,8 +207,18 @@ class LayeredIntegrals(IntegralPasses):
             before = self.before._defects(lam, finenesses)
         else:  # a step that ends later has no part in the law of that level
             before = self.before.fields(np.zeros((len(last), *self.before.panels.nodes.shape)))
-        ratio = self.before.level[1] / self.last.level[1]
-        return [Layered(one, other, ratio) for one, other in zip(last, before, strict=True)]
+        return [Layered(one, other, self._ratio) for one, other in zip(last, before, strict=True)]
+
+    def _doubt(self, lam: float, fineness: int) -> Layered:
+        last = self.last._doubt(lam, fineness)
+        if lam <= self.before.density.breaks[-1]:
+            return Layered(last, self.before._doubt(lam, fineness), self._ratio)
+        (before,) = self.before.fields(np.zeros((1, *self.before.panels.nodes.shape)))
+        return Layered(last, before, self._ratio)
+
+    @property
+    def _ratio(self) -> float:
+        return self.before.level[1] / self.last.level[1]
 
 
 def noisier(clean: Level, ends: tuple[float, float], level: Level) -> tuple[float, float]:

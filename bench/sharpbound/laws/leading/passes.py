@@ -144,8 +144,6 @@ class Passes(ABC):
     accuracy: ClassVar[float] = SETTLED
     """Relative accuracy that is asked of a limit."""
     most_steps: ClassVar[int] = MOST_STEPS
-    contracting: ClassVar[bool] = False
-    """Whether what happened at the noisy end is forgotten."""
 
     @property
     def first(self) -> tuple[int, ...]:
@@ -300,7 +298,6 @@ class DensityPasses(Passes):
     """Whether what lies in layers about the edges of the law of X0 is to be taken off (`layer`)."""
     accuracy: ClassVar[float] = SETTLED_PUSHED
     most_steps: ClassVar[int] = MOST_PUSHED
-    contracting: ClassVar[bool] = True
 
     @property
     def first(self) -> tuple[int, ...]:
