@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sharpbound.laws.leading.clock import UNIT, StepDensity
-from sharpbound.laws.leading.integrals import SHORT, IntegralPasses
+from sharpbound.laws.leading.integrals import SHORT, IntegralPasses, lambda_panels
 from sharpbound.laws.leading.kernels import MORE, Carrier, pushed
 from sharpbound.laws.leading.layer import LAYER, Layered, edged
 from sharpbound.laws.leading.line import UNSEEN, across, integrated
@@ -179,7 +179,7 @@ class DensityIntegrals(IntegralPasses):
         """With panels of p, cut where they do not resolve what a coarse integral gives."""
         level = density.process.level_at(density.breaks[-1])
         passes = cls(target, sampler, density, level, density_panels(target, *level, RESOLVED))
-        lam = passes.start
+        lam = lambda_panels(density)
 
         def coarse(x: Array) -> Array:
             parts = [passes._carried(float(one), passes.first[:1], x)[0] for one in lam.nodes.flat]

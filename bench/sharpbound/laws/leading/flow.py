@@ -16,20 +16,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import cast
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from sharpbound.laws.leading.clock import UNIT, StepDensity
-from sharpbound.laws.leading.integrals import IntegralPasses, in_lambda
+from sharpbound.laws.leading.integrals import IntegralPasses, lambda_panels
 from sharpbound.laws.leading.line import NEAR, Coordinates
-from sharpbound.laws.leading.passes import resolving, weighted
+from sharpbound.laws.leading.passes import resolving
 from sharpbound.laws.leading.response import LineResponse
 from sharpbound.laws.leading.single import BEFORE, SingleStep
+from sharpbound.numerics.quadrature import Array
 from sharpbound.samplers.base import Sampler
 from sharpbound.targets.base import Target1D
-
-COARSE, COARSE_WIDTH, COARSE_NODES = 8, 2.0, 4
-"""Step, most width of a panel and its nodes in lambda of the coarse integral that panels in x are cut for."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +69,6 @@ class FlowIntegrals(IntegralPasses):
     def _place(self, lam: float) -> Tensor:
         if lam not in self.places:
             assert isinstance(self.target, Target1D)
-            level_at = self.density.process.level_at
             near = min(self.places, key=lambda other: abs(other - lam), default=self.density.breaks[-1])
             guess = self._followed(self.places.get(near, self.at.x), near, lam)
             level = self.density.process.level_at(lam)
@@ -96,13 +94,20 @@ class FlowIntegrals(IntegralPasses):
 
     @classmethod
     def of(cls, target: Target1D, sampler: Sampler, density: StepDensity) -> FlowIntegrals:
-        """With panels of p, cut where they do not resolve what a coarse integral gives."""
-        panels = in_lambda(density, COARSE_WIDTH, COARSE_NODES)
+        """With panels of p, cut where they do not resolve what the longest steps give, which is kept."""
+        lengths, panels = cls.lengths[0][:1], lambda_panels(density)
         lam = panels.nodes.ravel()[::-1]
-        weights = panels.weights.ravel()[::-1] * COARSE / UNIT
+        weights = panels.weights.ravel()[::-1] * lengths[0] / UNIT
 
-        def coarse(at: Coordinates) -> LineResponse:
+        def longest(at: Coordinates) -> Array:
             passes = cls(target, sampler, density, at)
-            return weighted([passes._defects(float(x), [COARSE])[0] for x in lam], list(weights))
+            defects = np.stack([passes._defects(float(one), lengths)[0].relative for one in lam])
+            places = np.stack([at.filled(passes.places[one]) for one in lam])
+            return np.concatenate([np.tensordot(weights, defects, 1)[None], defects, places])
 
-        return cls(target, sampler, density, resolving(target, density, coarse))
+        at, (_, *found) = resolving(target, density, longest)
+        passes = cls(target, sampler, density, at)
+        for one, defect, place in zip(lam, found[: len(lam)], found[len(lam) :], strict=True):
+            passes.taken[float(one)] = {lengths[0]: at.response(at.of_seen(defect))}
+            passes.places[float(one)] = at.of_seen(place)
+        return passes

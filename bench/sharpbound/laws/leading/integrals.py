@@ -13,6 +13,7 @@ looks at its neighbours, is added.
 from __future__ import annotations
 
 import itertools
+import math
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -44,13 +45,13 @@ RESOLVED, ROUNDS = 1e-2, 4
 the most rounds of halving."""
 
 
-def in_lambda(density: StepDensity, width: float, nodes: int) -> Panels:
-    """Panels between the breaks of a density of steps, no wider than ``width``."""
+def lambda_panels(density: StepDensity) -> Panels:
+    """Panels between the breaks of a density of steps, before any is halved."""
     pieces = [
-        np.linspace(lo, hi, 1 + int(np.ceil((hi - lo) / width)))[1:]
+        np.linspace(lo, hi, 1 + math.ceil((hi - lo) / WIDTH))[1:]
         for lo, hi in itertools.pairwise(density.breaks)
     ]
-    return Panels.between(np.concatenate([[density.breaks[0]], *pieces]), nodes)
+    return Panels.between(np.concatenate([[density.breaks[0]], *pieces]), NODES)
 
 
 @dataclass(frozen=True)
@@ -102,15 +103,10 @@ class IntegralPasses(Passes):
     def _density(self, lam: Array, h: float) -> Array:
         return np.array([self.density.at(x) for x in lam]) / h
 
-    @property
-    def start(self) -> Panels:
-        """In lambda, before any is halved."""
-        return in_lambda(self.density, WIDTH, NODES)
-
     @cached_property
     def _panels(self) -> Panels:
         """In lambda, halved until they resolve the defects of the longest steps."""
-        panels = self.start
+        panels = lambda_panels(self.density)
         for _ in range(ROUNDS):
             if not (flagged := self._unresolved(panels)).any():
                 break

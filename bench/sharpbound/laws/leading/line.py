@@ -132,14 +132,19 @@ class Coordinates:
 
     def response(self, relative: Tensor, shift: Tensor | None = None) -> LineResponse:
         """From R and F_q - F_p at the nodes that are seen; F_q - F_p is the integral of p R where it is not given."""
-        r = self._filled(relative)
-        moved = integrated(self.panels, self.density * r) if shift is None else self._filled(shift)
+        r = self.filled(relative)
+        moved = integrated(self.panels, self.density * r) if shift is None else self.filled(shift)
         flat = moved.reshape(-1)
         for left, right in self.gaps:
             flat[left + 1 : right] = np.linspace(flat[left], flat[right], right - left + 1)[1:-1]
         return LineResponse(self.panels, self.density, r, moved, self.gaps)
 
-    def _filled(self, values: Tensor) -> Array:
+    def of_seen(self, values: Array) -> Tensor:
+        """At the nodes that are seen, of values (P, n) at all."""
+        return tensor(values)[self._seen]
+
+    def filled(self, values: Tensor) -> Array:
+        """At all nodes (P, n), of values at those that are seen."""
         return torch.zeros(self._seen.shape, dtype=values.dtype).masked_scatter(self._seen, values).numpy()
 
 

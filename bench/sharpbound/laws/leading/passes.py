@@ -45,6 +45,9 @@ FEW, FEW_RATES = (2, 3, 4), (4, 8, 12)
 """... from these ladders."""
 COARSE, RESOLVED, ROUNDS = 2, 1e-9, 12
 """Ladder of the pass that panels are cut for, the share of a field that one may leave unresolved, and the most cuts."""
+QUARTERED = 1e4
+"""A panel that leaves more than so many times that is cut in four at once: halves of it leave 2^-14 of it where the
+field is smooth, and more elsewhere."""
 SETTLED, MOST_STEPS = 1e-6, 900
 """Relative accuracy that is asked for, and the number of steps of a pass beyond which it is given up ..."""
 SETTLED_PUSHED, MOST_PUSHED = 1e-5, 300
@@ -256,37 +259,35 @@ class FlowPasses(Passes):
     def of(cls, target: Target1D, sampler: Sampler, density: StepDensity) -> FlowPasses:
         """With panels of p, cut where they do not resolve what a coarse pass gives, which is had node by node."""
 
-        def coarse(at: Coordinates) -> LineResponse:
+        def coarse(at: Coordinates) -> Array:
             passes = cls(target, sampler, density, at)
             added = cast(Sequence[LineResponse], passes.defects(COARSE))
-            return weighted(added, [1.0] * len(added))
+            return weighted(added, [1.0] * len(added)).relative[None]
 
-        return cls(target, sampler, density, resolving(target, density, coarse))
+        return cls(target, sampler, density, resolving(target, density, coarse)[0])
 
 
 def resolving(
-    target: Target1D, density: StepDensity, coarse: Callable[[Coordinates], LineResponse]
-) -> Coordinates:
-    """Of panels that resolve p and what ``coarse`` finds, node by node, at the clean end."""
+    target: Target1D, density: StepDensity, coarse: Callable[[Coordinates], Array]
+) -> tuple[Coordinates, Array]:
+    """Of panels at the clean end that resolve p and the first row of what ``coarse`` finds node by node, (k, P, n); and
+    that.
+    """
     level = density.process.level_at(density.breaks[-1])
     panels = density_panels(target, *level, RESOLVED)
     peak = float(log_density(target, panels.nodes, *level).max())
-
-    def found(panels: Panels) -> tuple[Array, Array]:
-        at = Coordinates(target, panels, level, peak)
-        return at.density, coarse(at).relative
-
-    p, r = found(panels)
+    found = coarse(Coordinates(target, panels, level, peak))
     for _ in range(ROUNDS):
-        flagged = np.zeros(len(panels), dtype=bool)
+        p, r = np.exp(log_density(target, panels.nodes, *level)), found[0]
+        left = np.zeros(len(panels))
         for f in (p * r, p * r**2):
-            flagged |= panels.half * panels.tails(f) > RESOLVED * panels.integrate(np.abs(f))
-        if not flagged.any():
+            left = np.maximum(left, panels.half * panels.tails(f) / (RESOLVED * panels.integrate(np.abs(f))))
+        if not (left > 1).any():
             break
-        cut = panels.halved(flagged)
-        pieces = found(cut.panels.only(cut.new))
-        panels, (p, r) = cut.panels, cut.merged(np.stack([p, r]), np.stack(pieces))
-    return Coordinates(target, panels, level)
+        cut = panels.cut(np.where(left > QUARTERED, 4, np.where(left > 1, 2, 1)))
+        panels = cut.panels
+        found = cut.merged(found, coarse(Coordinates(target, panels.only(cut.new), level, peak)))
+    return Coordinates(target, panels, level, peak), found
 
 
 @dataclass(frozen=True)

@@ -145,8 +145,15 @@ class LineResponse:
         return replace(self, doubt=doubt)
 
     def corrected(self) -> LineResponse:
-        """With what may be wrong of it added."""
-        return self.combined([self.doubt], [1.0, 1.0]) if self.doubt else self
+        """With what may be wrong of it added, and as much of p as R has lost of its mass, which is to be zero."""
+        found = self.combined([self.doubt], [1.0, 1.0]) if self.doubt else self
+        mass = self.panels.integrate(self.density * found.relative)
+        below, above = (
+            f(self.density)[0] for f in (self.panels.cumulative, self.panels.cumulative_from_right)
+        )
+        lost = np.where(below < above, below, -above)  # from the nearer end, where the law is not spent
+        lost = mass * np.where(self.density > EMPTY * self.density.max(), lost, 0.0)
+        return replace(found, relative=found.relative - mass, shift=found.shift - lost)
 
 
 SPREAD, PIECES = 400.0, 160
