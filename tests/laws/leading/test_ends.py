@@ -46,7 +46,7 @@ def _density(lam):
 @cache
 def field(route):
     """lim R/eta of DDPM, from a few steps."""
-    ends = StepDensity(VP, (-7.0, -0.5 * math.log(math.expm1(1.0)), 8.0), _density)
+    ends = StepDensity(VP, (-7.0, -0.5 * math.log(math.expm1(1.0)), 7.0, 8.0), _density)
     kind, ladders = ROUTES[route]
     target = targets.build(TARGETS[route.partition(" ")[0]])
     passes = kind.of(target, samplers.build({"name": "ddpm"}), ends).at_vanishing_noise()

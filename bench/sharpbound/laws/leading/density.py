@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from sharpbound.laws.leading.clock import UNIT, StepDensity
 from sharpbound.laws.leading.integrals import SHORT, IntegralPasses, lambda_panels
 from sharpbound.laws.leading.kernels import MORE, Carrier, pushed
-from sharpbound.laws.leading.layer import LAYER, Layered, edged
+from sharpbound.laws.leading.layer import Layered, edged
 from sharpbound.laws.leading.line import UNSEEN, across, integrated
 from sharpbound.laws.leading.passes import RESOLVED, Passes
 from sharpbound.laws.leading.response import LineResponse
@@ -98,13 +98,9 @@ class DensityIntegrals(IntegralPasses):
     def at_vanishing_noise(self) -> Passes:
         if not edged(self.target):
             return self
-        *breaks, clean = self.density.breaks
-        inner = replace(self.density, breaks=(*breaks, clean - LAYER))
-        before = replace(
-            DensityIntegrals.of(cast(Target1D, self.target), self.sampler, inner), sources=self.sources
-        )
-        density = replace(self.density, breaks=(*breaks, clean - LAYER, clean))
-        return LayeredIntegrals(self.target, self.sampler, density, self, before)
+        inner = replace(self.density, breaks=self.density.breaks[:-1])
+        before = DensityIntegrals.of(cast(Target1D, self.target), self.sampler, inner, self.sources)
+        return LayeredIntegrals(self.target, self.sampler, self.density, self, before)
 
     def _carried(self, lam: float, finenesses: Sequence[int], x: Array) -> Array:
         """R of steps that end at lambda, at points x (...) of the clean end: (k, ...)."""
@@ -175,10 +171,16 @@ class DensityIntegrals(IntegralPasses):
         return np.exp(log_density(cast(Target1D, self.target), x, *level))
 
     @classmethod
-    def of(cls, target: Target1D, sampler: Sampler, density: StepDensity) -> DensityIntegrals:
-        """With panels of p, cut where they do not resolve what a coarse integral gives."""
-        level = density.process.level_at(density.breaks[-1])
-        passes = cls(target, sampler, density, level, density_panels(target, *level, RESOLVED))
+    def of(
+        cls,
+        target: Target1D,
+        sampler: Sampler,
+        density: StepDensity,
+        sources: dict[float, _Source] | None = None,
+    ) -> DensityIntegrals:
+        """With panels of p, cut where they do not resolve what a coarse integral gives; ``sources`` are known ones."""
+        level, known = density.process.level_at(density.breaks[-1]), {} if sources is None else sources
+        passes = cls(target, sampler, density, level, density_panels(target, *level, RESOLVED), known)
         lam = lambda_panels(density)
 
         def coarse(x: Array) -> Array:

@@ -85,20 +85,16 @@ class IntegralPasses(Passes):
             for x, extra in self._at_ends(fineness):
                 fields.append(extra)
                 factors.append(float(self._density(np.array([x]), h)[0] ** p))
-            found = weighted(fields, factors)
-            if doubt := self._doubts(fineness, p):
-                found = found.doubting(doubt)
-            self.kept[fineness, p] = found
+            self.kept[fineness, p] = self._doubting(weighted(fields, factors), panels, fineness, p)
         return self.kept[fineness, p]
 
-    def _doubts(self, fineness: int, p: int) -> Field | None:
-        """What the rules behind a sum have wrong, from the middle of each panel."""
-        h, panels = UNIT / fineness, self._panels
-        lam = panels.nodes[:, panels.n // 2]
+    def _doubting(self, total: Field, panels: Panels, fineness: int, p: int) -> Field:
+        """With what the rules behind a sum have wrong, which is had in the middle of each panel."""
+        h, lam = UNIT / fineness, panels.nodes[:, panels.n // 2]
         found = [self._doubt(float(x), fineness) for x in lam]
         weights = panels.weights.sum(1) / h * self._density(lam, h) ** p
         known = [(one, w) for one, w in zip(found, weights, strict=True) if one is not None]
-        return weighted(*zip(*known, strict=True)) if known else None
+        return total.doubting(weighted(*zip(*known, strict=True))) if known else total
 
     def _density(self, lam: Array, h: float) -> Array:
         return np.array([self.density.at(x) for x in lam]) / h
@@ -135,7 +131,8 @@ class IntegralPasses(Passes):
         lam = panels.nodes.ravel()
         self._take(lam, self.rates)
         weights = panels.weights.ravel() / h * self._density(lam, h) ** p
-        return weighted([self.taken[x][fineness] for x in lam], list(weights)), (panels.lo[0], hi)
+        total = weighted([self.taken[x][fineness] for x in lam], list(weights))
+        return self._doubting(total, panels, fineness, p), (panels.lo[0], hi)
 
     def _added(self, problem: Problem) -> Sequence[Field]:
         raise NotMeasured("integrals over single steps have no ladder")

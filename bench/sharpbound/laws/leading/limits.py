@@ -26,6 +26,7 @@ import numpy as np
 from sharpbound.errors import NotMeasured
 from sharpbound.laws.leading.choice import line_passes, path_passes
 from sharpbound.laws.leading.clock import StepDensity, fixed_density
+from sharpbound.laws.leading.layer import LAYER
 from sharpbound.laws.leading.passes import (
     FINENESS,
     NONE,
@@ -274,8 +275,8 @@ def _growing(
         s = _minus_log_abar(lam)
         return min(s, 1.0) / (2 * -math.expm1(-s))
 
-    def passes(noisy: float, clean: float) -> Passes:
-        return passes_on(StepDensity(VP, (-noisy, kink, clean), density))
+    def passes(noisy: float, *clean: float) -> Passes:
+        return passes_on(StepDensity(VP, (-noisy, kink, *clean), density))
 
     def limit(whole: Series, noisy: float, clean: float, *rates: Series | None) -> GrowingHorizon:
         horizon, log_clean = _minus_log_abar(-noisy) - 1.0, -math.log(_minus_log_abar(clean))
@@ -285,7 +286,8 @@ def _growing(
         return size(rate.coefficient(0)) <= NONE * size(whole.coefficient(0)) / NOISY_REST
 
     if contracting:
-        found = passes(NOISY_CONTRACTING, CLEAN_CONTRACTING).at_vanishing_noise()
+        ends = CLEAN_CONTRACTING - LAYER, CLEAN_CONTRACTING
+        found = passes(NOISY_CONTRACTING, *ends).at_vanishing_noise()
         p = found.order()
         whole = found.settled(p, accuracy or found.accuracy)
         return limit(whole, NOISY_CONTRACTING, CLEAN_CONTRACTING, None, None)

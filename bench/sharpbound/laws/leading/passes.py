@@ -19,7 +19,7 @@ from sharpbound.errors import NotMeasured
 from sharpbound.laws.base import Problem
 from sharpbound.laws.leading.clock import StepDensity
 from sharpbound.laws.leading.gaussian import gaussian_response
-from sharpbound.laws.leading.layer import LAYER, Layered, edged
+from sharpbound.laws.leading.layer import Layered, edged
 from sharpbound.laws.leading.line import Coordinates, pulled_back, transported
 from sharpbound.laws.leading.path import step_divergences
 from sharpbound.laws.leading.response import Field, LineResponse
@@ -230,7 +230,7 @@ class Passes(ABC):
         return Problem(self.target, ladder, self.sampler, ExactScore(self.target, ladder), "exact")
 
     def at_vanishing_noise(self) -> Passes:
-        """Of the law as the noise of the last level goes to zero."""
+        """Of the law as the noise of the last level goes to zero, of which that of the break before it tells."""
         return self
 
     @abstractmethod
@@ -315,10 +315,7 @@ class DensityPasses(Passes):
     def at_vanishing_noise(self) -> DensityPasses:
         if not edged(self.target):
             return self
-        *breaks, clean = self.density.breaks
-        return replace(
-            self, density=replace(self.density, breaks=(*breaks, clean - LAYER, clean)), edges=True
-        )
+        return replace(self, edges=True)
 
     def _carried(self, problem: Problem, weights: Callable[[int], Sequence[float]]) -> Sequence[Field]:
         ladder, end = problem.ladder, problem.ladder.stop
