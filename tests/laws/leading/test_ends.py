@@ -12,9 +12,10 @@ from sharpbound import samplers, targets
 from sharpbound.errors import NotMeasured
 from sharpbound.laws.leading.clock import StepDensity
 from sharpbound.laws.leading.density import DensityIntegrals
+from sharpbound.laws.leading.ladders import DensityPasses
 from sharpbound.laws.leading.layer import Layered
 from sharpbound.laws.leading.limits import settled
-from sharpbound.laws.leading.passes import DensityPasses, Series
+from sharpbound.laws.leading.series import Series
 from sharpbound.numerics.quadrature import Panels
 from sharpbound.processes.process import VP
 

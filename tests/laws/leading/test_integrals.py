@@ -13,8 +13,9 @@ from sharpbound.laws.leading.clock import fixed_density
 from sharpbound.laws.leading.density import DensityIntegrals, of_full_noise
 from sharpbound.laws.leading.flow import FlowIntegrals
 from sharpbound.laws.leading.kernels import Carrier
-from sharpbound.laws.leading.passes import DensityPasses, FlowPasses, PathPasses, size
+from sharpbound.laws.leading.ladders import DensityPasses, FlowPasses, PathPasses
 from sharpbound.laws.leading.path_integrals import PathIntegrals
+from sharpbound.laws.leading.series import size
 from sharpbound.numerics.quadrature import Panels
 
 GAUSSIAN = targets.build({"family": "gaussian", "mean": 0.7, "std": 0.4})

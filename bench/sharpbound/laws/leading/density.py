@@ -19,9 +19,10 @@ from numpy.typing import NDArray
 from sharpbound.laws.leading.clock import UNIT, StepDensity
 from sharpbound.laws.leading.integrals import SHORT, IntegralPasses, lambda_panels
 from sharpbound.laws.leading.kernels import MORE, Carrier, pushed
+from sharpbound.laws.leading.ladders import RESOLVED
 from sharpbound.laws.leading.layer import Layered, edged
 from sharpbound.laws.leading.line import UNSEEN, across, integrated
-from sharpbound.laws.leading.passes import RESOLVED, Passes
+from sharpbound.laws.leading.passes import Passes
 from sharpbound.laws.leading.response import LineResponse
 from sharpbound.laws.leading.single import SingleStep
 from sharpbound.marginals.expectation import density_panels
@@ -126,8 +127,20 @@ class DensityIntegrals(IntegralPasses):
             source, (a, sigma) = self._source(lam, finenesses), self.density.process.level_at(lam)
             ratio = a / self.level[0]
             std = math.sqrt(max(sigma**2 - (ratio * self.level[1]) ** 2, 0.0))
-            self.images[lam] = _Image(Carrier(source.panels, std), ratio, {}, {})
+            self.images[lam] = _Image(self._carrier(source.panels, std), ratio, {}, {})
         return self.images[lam]
+
+    def _carrier(self, panels: Panels, std: float) -> Carrier:
+        """The forward process, taken backwards: X_s = ratio X + std Z."""
+        return Carrier(panels, std)
+
+    def _pushed(self, step: SingleStep, x: Array, more: int) -> Array:
+        """log K p at x, with ``more`` nodes than usual."""
+        return pushed(cast(Target1D, self.target), step, x, more)[0]
+
+    def _ends(self, level: Level) -> tuple[float, float] | None:
+        """What holds the law of a noisier level, seen from the panels; None for that law's own ends."""
+        return noisier(self.level, (self.panels.lo[0], self.panels.hi[-1]), level)
 
     def _source(self, lam: float, finenesses: Sequence[int]) -> _Source:
         if lam not in self.sources:
@@ -141,8 +154,7 @@ class DensityIntegrals(IntegralPasses):
     def _resolved(self, lam: float, fineness: int) -> _Source:
         """On panels that resolve p, and p eps of one step as far as it is not rounding."""
         level = self.density.process.level_at(lam)
-        ends = noisier(self.level, (self.panels.lo[0], self.panels.hi[-1]), level)
-        panels = density_panels(cast(Target1D, self.target), *level, RESOLVED, ends)
+        panels = density_panels(cast(Target1D, self.target), *level, RESOLVED, self._ends(level))
         peak = float(log_density(cast(Target1D, self.target), panels.nodes, *level).max())
         noise = math.sqrt(2 * UNIT / fineness) * level[1]
         rounding = ROUNDING * (1 + np.abs(panels.nodes).max() / (10 * noise))
@@ -164,7 +176,7 @@ class DensityIntegrals(IntegralPasses):
         log_p = log_density(target, x, *self.density.process.level_at(lam))
         seen = log_p > (log_p.max() if peak is None else peak) + UNSEEN
         eps = np.zeros_like(x)
-        eps[seen] = np.expm1(pushed(target, step, x[seen], more)[0] - log_p[seen])
+        eps[seen] = np.expm1(self._pushed(step, x[seen], more) - log_p[seen])
         return eps
 
     def _density_at(self, x: Array, level: Level) -> Array:

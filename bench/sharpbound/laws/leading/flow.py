@@ -22,8 +22,8 @@ from torch import Tensor
 
 from sharpbound.laws.leading.clock import UNIT, StepDensity
 from sharpbound.laws.leading.integrals import IntegralPasses, lambda_panels
+from sharpbound.laws.leading.ladders import resolving
 from sharpbound.laws.leading.line import NEAR, Coordinates
-from sharpbound.laws.leading.passes import resolving
 from sharpbound.laws.leading.response import LineResponse
 from sharpbound.laws.leading.single import BEFORE, SingleStep
 from sharpbound.numerics.quadrature import Array
@@ -84,7 +84,7 @@ class FlowIntegrals(IntegralPasses):
 
         def slope(i: int, y: Tensor) -> Tensor:
             a, sigma = levels[i]
-            return -sigma * target.derivative(a * y, a, sigma, 1)
+            return -sigma * target.score((a * y).unsqueeze(-1), a, sigma).squeeze(-1)
 
         first = slope(0, y)
         second = slope(1, y + 0.5 * h * first)

@@ -26,8 +26,9 @@ from numpy.typing import NDArray
 from sharpbound.errors import NotMeasured
 from sharpbound.laws.base import Problem
 from sharpbound.laws.leading.clock import UNIT, StepDensity
-from sharpbound.laws.leading.passes import Passes, size, weighted
+from sharpbound.laws.leading.passes import Passes
 from sharpbound.laws.leading.response import Field
+from sharpbound.laws.leading.series import size, weighted
 from sharpbound.numerics.quadrature import Array, Panels
 
 LONG = (4, 6, 8, 12), (16, 24)

@@ -27,15 +27,9 @@ from sharpbound.errors import NotMeasured
 from sharpbound.laws.leading.choice import line_passes, path_passes
 from sharpbound.laws.leading.clock import StepDensity, fixed_density
 from sharpbound.laws.leading.layer import LAYER
-from sharpbound.laws.leading.passes import (
-    FINENESS,
-    NONE,
-    Passes,
-    Series,
-    size,
-    weighted,
-)
+from sharpbound.laws.leading.passes import FINENESS, Passes
 from sharpbound.laws.leading.response import Field
+from sharpbound.laws.leading.series import NONE, Series, size, weighted
 from sharpbound.processes.ladder import Ladder
 from sharpbound.processes.process import VP
 from sharpbound.samplers.base import Sampler
