@@ -72,9 +72,16 @@ class LineLaw:
         return self.panels.weights * self.density
 
     @classmethod
-    def of(cls, target: Target1D, a: float, sigma: float, ends: tuple[float, float] | None = None) -> LineLaw:
+    def of(
+        cls,
+        target: Target1D,
+        a: float,
+        sigma: float,
+        ends: tuple[float, float] | None = None,
+        resolution: float = RESOLUTION,
+    ) -> LineLaw:
         """The law of a X0 + sigma W, on panels between its quantiles at ``LOG_TAIL``, or ``ends`` known to hold it."""
-        return _resolved(target, a, sigma, _edges(target, a, sigma, ends))
+        return _resolved(target, a, sigma, _edges(target, a, sigma, ends), resolution)
 
     def moved(self, target: Target1D, a: float, sigma: float) -> LineLaw:
         """A law near by on the same panels, cut in two where they do not resolve it."""
@@ -91,7 +98,9 @@ def _edges(target: Target1D, a: float, sigma: float, ends: tuple[float, float] |
     return geometric(edges) if heavy else edges
 
 
-def _resolved(target: Target1D, a: float, sigma: float, edges: Array) -> LineLaw:
+def _resolved(
+    target: Target1D, a: float, sigma: float, edges: Array, resolution: float = RESOLUTION
+) -> LineLaw:
     def at(panels: Panels) -> LineLaw:
         log_p, score, slope = target.derivatives(torch.from_numpy(panels.nodes), a, sigma, (0, 1, 2))
         return LineLaw(panels, log_p.exp().numpy(), score.numpy(), slope.numpy())
@@ -103,7 +112,7 @@ def _resolved(target: Target1D, a: float, sigma: float, edges: Array) -> LineLaw
         last = at(panels)
         flagged = np.zeros(len(panels), dtype=bool)
         for f in (last.density, last.density * last.score**2, last.density * last.slope**2):
-            flagged |= panels.half * panels.tails(f) > RESOLUTION * panels.integrate(f)
+            flagged |= panels.half * panels.tails(f) > resolution * panels.integrate(f)
         return flagged
 
     panels = resolve(unresolved, edges, rounds=80)

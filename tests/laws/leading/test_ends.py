@@ -12,9 +12,10 @@ from sharpbound import samplers, targets
 from sharpbound.errors import NotMeasured
 from sharpbound.laws.leading.clock import StepDensity
 from sharpbound.laws.leading.density import DensityIntegrals
+from sharpbound.laws.leading.ladders import DensityPasses
 from sharpbound.laws.leading.layer import Layered
 from sharpbound.laws.leading.limits import settled
-from sharpbound.laws.leading.passes import DensityPasses, Series
+from sharpbound.laws.leading.series import Series
 from sharpbound.numerics.quadrature import Panels
 from sharpbound.processes.process import VP
 
@@ -46,7 +47,7 @@ def _density(lam):
 @cache
 def field(route):
     """lim R/eta of DDPM, from a few steps."""
-    ends = StepDensity(VP, (-7.0, -0.5 * math.log(math.expm1(1.0)), 8.0), _density)
+    ends = StepDensity(VP, (-7.0, -0.5 * math.log(math.expm1(1.0)), 7.0, 8.0), _density)
     kind, ladders = ROUTES[route]
     target = targets.build(TARGETS[route.partition(" ")[0]])
     passes = kind.of(target, samplers.build({"name": "ddpm"}), ends).at_vanishing_noise()

@@ -6,22 +6,29 @@ import numpy as np
 import pytest
 
 from sharpbound import processes, samplers, targets
+from sharpbound.laws import leading
+from sharpbound.laws.leading import kernels
 from sharpbound.laws.leading.choice import line_passes, path_passes
 from sharpbound.laws.leading.clock import fixed_density
 from sharpbound.laws.leading.density import DensityIntegrals, of_full_noise
 from sharpbound.laws.leading.flow import FlowIntegrals
-from sharpbound.laws.leading.kernels import carried
-from sharpbound.laws.leading.passes import DensityPasses, FlowPasses, PathPasses, size
+from sharpbound.laws.leading.kernels import Carrier
+from sharpbound.laws.leading.ladders import DensityPasses, FlowPasses, PathPasses
 from sharpbound.laws.leading.path_integrals import PathIntegrals
+from sharpbound.laws.leading.series import size
 from sharpbound.numerics.quadrature import Panels
 
 GAUSSIAN = targets.build({"family": "gaussian", "mean": 0.7, "std": 0.4})
 MIXTURE = targets.build(
     {"family": "gaussian-mixture", "weights": [0.4, 0.6], "means": [-1.0, 1.2], "stds": [0.35, 0.5]}
 )
-DENSITY = fixed_density(
-    lambda T: processes.build({"schedule": "ou-uniform", "horizon": 1.0, "delta": 0.05}, T)
-)
+
+
+def at_fixed_ends(T):
+    return processes.build({"schedule": "ou-uniform", "horizon": 1.0, "delta": 0.05}, T)
+
+
+DENSITY = fixed_density(at_fixed_ends)
 
 
 def coefficient(passes):
@@ -67,10 +74,45 @@ def test_kernels_of_the_forward_process_keep_moments():
     panels = Panels.between(np.linspace(-30.0, 30.0, 31))
     f, x = np.stack([panels.nodes**k for k in range(3)]), np.linspace(-4.0, 4.0, 9)
     for std in (0.01, 0.5, 2.0):
-        ones, mean, second = carried(panels, f, 0.8, std, x)
+        carrier = Carrier(panels, std)
+        ones, mean, second = carrier.at(carrier.carried(f), 0.8 * x)
         assert ones == pytest.approx(1.0, abs=1e-12)
         assert mean == pytest.approx(0.8 * x, abs=1e-11)
         assert second == pytest.approx((0.8 * x) ** 2 + std**2, rel=1e-11)
+
+
+def test_noise_spreads_a_narrow_feature_over_wide_panels():
+    """A bump of width .05 beside panels of width 4: the convolution of two normals."""
+    panels = Panels.between(
+        np.concatenate([np.linspace(-16.0, -0.5, 5), np.linspace(-0.4, 0.5, 19), [4.0, 8.0, 12.0]])
+    )
+    x = np.linspace(-6.0, 6.0, 241)
+
+    def bump(y, var):
+        return np.exp(-0.5 * y**2 / var) / np.sqrt(var)
+
+    for std in (0.02, 0.3, 1.5):
+        carrier = Carrier(panels, std)
+        (found,) = carrier.at(carrier.carried(bump(panels.nodes, 0.0025)[None]), x)
+        assert found == pytest.approx(bump(x, 0.0025 + std**2), abs=1e-8)
+
+
+def test_a_coarse_rule_is_noticed(monkeypatch):
+    """Three Gauss-Hermite nodes move W2, which looks at the tails, and other distances less: extrapolation takes most
+    of it off. What it leaves is in the interval.
+    """
+
+    def constants():
+        found = leading.limit(MIXTURE, at_fixed_ends, sampler(name="ddpm"))
+        return {metric: found.constant(metric) for metric in ("w2", "tv", "kl")}
+
+    fine = constants()
+    monkeypatch.setattr(kernels, "NODES", {1: 3, 2: 3})
+    for metric, found in constants().items():
+        off, (low, high) = abs(found.constant - fine[metric].constant), found.interval
+        usual = 0.5 * np.ptp(fine[metric].interval)
+        assert off < 0.5 * (high - low) + usual
+        assert metric != "w2" or off > 5 * usual
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from sharpbound.errors import NotMeasured
 from sharpbound.laws.leading.limits import Constant, Limit, line_limit, path_limit
 from sharpbound.laws.leading.parts import PartsLimit
-from sharpbound.laws.leading.passes import NoError
 from sharpbound.laws.leading.response import METRICS, PATH_METRIC
+from sharpbound.laws.leading.series import NoError
 from sharpbound.processes.ladder import Ladder
 from sharpbound.samplers.base import Sampler
 from sharpbound.targets.base import Target, Target1D

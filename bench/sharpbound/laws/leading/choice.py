@@ -7,13 +7,8 @@ import torch
 from sharpbound.laws.leading.clock import UNIT, StepDensity
 from sharpbound.laws.leading.density import DensityIntegrals, of_full_noise
 from sharpbound.laws.leading.flow import FlowIntegrals
-from sharpbound.laws.leading.passes import (
-    FINENESS,
-    DensityPasses,
-    FlowPasses,
-    Passes,
-    PathPasses,
-)
+from sharpbound.laws.leading.ladders import DensityPasses, FlowPasses, PathPasses
+from sharpbound.laws.leading.passes import FINENESS, Passes
 from sharpbound.laws.leading.path_integrals import PathIntegrals
 from sharpbound.laws.leading.single import BEFORE, SingleStep
 from sharpbound.laws.path_kl import check_chain

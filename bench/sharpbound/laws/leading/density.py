@@ -17,11 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sharpbound.laws.leading.clock import UNIT, StepDensity
-from sharpbound.laws.leading.integrals import SHORT, IntegralPasses
-from sharpbound.laws.leading.kernels import carried, pushed
-from sharpbound.laws.leading.layer import LAYER, Layered, edged
+from sharpbound.laws.leading.integrals import SHORT, IntegralPasses, lambda_panels
+from sharpbound.laws.leading.kernels import MORE, Carrier, pushed
+from sharpbound.laws.leading.ladders import RESOLVED
+from sharpbound.laws.leading.layer import Layered, edged
 from sharpbound.laws.leading.line import UNSEEN, across, integrated
-from sharpbound.laws.leading.passes import RESOLVED, Passes
+from sharpbound.laws.leading.passes import Passes
 from sharpbound.laws.leading.response import LineResponse
 from sharpbound.laws.leading.single import SingleStep
 from sharpbound.marginals.expectation import density_panels
@@ -47,6 +48,21 @@ class _Source:
     eps: dict[int, Array]
 
 
+@dataclass
+class _Image:
+    """What comes of defects of a level at the clean end, by fineness, and of what their rule has wrong."""
+
+    carrier: Carrier
+    ratio: float
+    """Of the level's a to that of the clean end."""
+    values: dict[int, Array]
+    doubts: dict[int, Array]
+
+    def at(self, values: Sequence[Array], x: Array) -> Array:
+        """Several ``values``, at points x (...) of the clean end: (k, ...)."""
+        return self.carrier.at(np.stack(values), self.ratio * x)
+
+
 @dataclass(frozen=True)
 class DensityIntegrals(IntegralPasses):
     """Of a stochastic one-step sampler whose noise tends to that of the forward process."""
@@ -56,9 +72,10 @@ class DensityIntegrals(IntegralPasses):
     """Where the fields are given, at this level."""
     sources: dict[float, _Source] = field(default_factory=dict)
     """By lambda."""
+    images: dict[float, _Image] = field(default_factory=dict, init=False, compare=False)
+    """By lambda."""
 
     accuracy: ClassVar[float] = 5e-6
-    contracting: ClassVar[bool] = True
     lengths = SHORT
 
     @cached_property
@@ -68,6 +85,9 @@ class DensityIntegrals(IntegralPasses):
 
     def _defects(self, lam: float, finenesses: Sequence[int]) -> list[LineResponse]:
         return self.fields(self._carried(lam, finenesses, self.panels.nodes))
+
+    def _doubt(self, lam: float, fineness: int) -> LineResponse:
+        return self.fields(self._wrong(lam, fineness, self.panels.nodes)[None])[0]
 
     def fields(self, r: Array) -> list[LineResponse]:
         """Of several R at the nodes of the panels, (k, P, n)."""
@@ -79,21 +99,48 @@ class DensityIntegrals(IntegralPasses):
     def at_vanishing_noise(self) -> Passes:
         if not edged(self.target):
             return self
-        *breaks, clean = self.density.breaks
-        inner = replace(self.density, breaks=(*breaks, clean - LAYER))
-        before = replace(
-            DensityIntegrals.of(cast(Target1D, self.target), self.sampler, inner), sources=self.sources
-        )
-        density = replace(self.density, breaks=(*breaks, clean - LAYER, clean))
-        return LayeredIntegrals(self.target, self.sampler, density, self, before)
+        inner = replace(self.density, breaks=self.density.breaks[:-1])
+        before = DensityIntegrals.of(cast(Target1D, self.target), self.sampler, inner, self.sources)
+        return LayeredIntegrals(self.target, self.sampler, self.density, self, before)
 
     def _carried(self, lam: float, finenesses: Sequence[int], x: Array) -> Array:
-        """R of steps that end at lambda, at points x (..., n) of the clean end, increasing: (k, ..., n)."""
-        source, (a, sigma) = self._source(lam, finenesses), self.density.process.level_at(lam)
-        ratio = a / self.level[0]
-        std = math.sqrt(max(sigma**2 - (ratio * self.level[1]) ** 2, 0.0))
-        eps = np.stack([source.eps[one] for one in finenesses])
-        return carried(source.panels, eps, ratio, std, x.ravel()).reshape(-1, *x.shape)
+        """R of steps that end at lambda, at points x (...) of the clean end: (k, ...)."""
+        image = self._image(lam, finenesses)
+        missing = [one for one in finenesses if one not in image.values]
+        if missing:
+            source = self._source(lam, missing)
+            found = image.carrier.carried(np.stack([source.eps[one] for one in missing]))
+            image.values.update(zip(missing, found, strict=True))
+        return image.at([image.values[one] for one in finenesses], x)
+
+    def _wrong(self, lam: float, fineness: int, x: Array) -> Array:
+        """What more Gauss-Hermite nodes would add to that of one fineness."""
+        image = self._image(lam, [fineness])
+        if fineness not in image.doubts:
+            source = self._source(lam, [fineness])
+            more = self._eps(lam, fineness, source.panels.nodes, more=MORE)
+            image.doubts[fineness] = image.carrier.carried((more - source.eps[fineness])[None])[0]
+        return image.at([image.doubts[fineness]], x)[0]
+
+    def _image(self, lam: float, finenesses: Sequence[int]) -> _Image:
+        if lam not in self.images:
+            source, (a, sigma) = self._source(lam, finenesses), self.density.process.level_at(lam)
+            ratio = a / self.level[0]
+            std = math.sqrt(max(sigma**2 - (ratio * self.level[1]) ** 2, 0.0))
+            self.images[lam] = _Image(self._carrier(source.panels, std), ratio, {}, {})
+        return self.images[lam]
+
+    def _carrier(self, panels: Panels, std: float) -> Carrier:
+        """The forward process, taken backwards: X_s = ratio X + std Z."""
+        return Carrier(panels, std)
+
+    def _pushed(self, step: SingleStep, x: Array, more: int) -> Array:
+        """log K p at x, with ``more`` nodes than usual."""
+        return pushed(cast(Target1D, self.target), step, x, more)[0]
+
+    def _ends(self, level: Level) -> tuple[float, float] | None:
+        """What holds the law of a noisier level, seen from the panels; None for that law's own ends."""
+        return noisier(self.level, (self.panels.lo[0], self.panels.hi[-1]), level)
 
     def _source(self, lam: float, finenesses: Sequence[int]) -> _Source:
         if lam not in self.sources:
@@ -107,8 +154,7 @@ class DensityIntegrals(IntegralPasses):
     def _resolved(self, lam: float, fineness: int) -> _Source:
         """On panels that resolve p, and p eps of one step as far as it is not rounding."""
         level = self.density.process.level_at(lam)
-        ends = noisier(self.level, (self.panels.lo[0], self.panels.hi[-1]), level)
-        panels = density_panels(cast(Target1D, self.target), *level, RESOLVED, ends)
+        panels = density_panels(cast(Target1D, self.target), *level, RESOLVED, self._ends(level))
         peak = float(log_density(cast(Target1D, self.target), panels.nodes, *level).max())
         noise = math.sqrt(2 * UNIT / fineness) * level[1]
         rounding = ROUNDING * (1 + np.abs(panels.nodes).max() / (10 * noise))
@@ -119,28 +165,35 @@ class DensityIntegrals(IntegralPasses):
         panels, (_, eps) = _refined(panels, at, rounding)
         return _Source(panels, {fineness: eps})
 
-    def _eps(self, lam: float, fineness: int, x: Array, peak: float | None = None) -> Array:
+    def _eps(self, lam: float, fineness: int, x: Array, peak: float | None = None, more: int = 0) -> Array:
         """(K p)(x)/p(x) - 1 of a step that ends at lambda; zero where p is spent, which carries no share of R.
 
         peak : the maximum of log p, where x are but some of the points that see it.
+        more : nodes beyond the usual ones.
         """
         target, h = cast(Target1D, self.target), UNIT / fineness
         step = SingleStep.of(target, self.sampler, self.density.process, lam - h, h)
         log_p = log_density(target, x, *self.density.process.level_at(lam))
         seen = log_p > (log_p.max() if peak is None else peak) + UNSEEN
         eps = np.zeros_like(x)
-        eps[seen] = np.expm1(pushed(target, step, x[seen])[0] - log_p[seen])
+        eps[seen] = np.expm1(self._pushed(step, x[seen], more) - log_p[seen])
         return eps
 
     def _density_at(self, x: Array, level: Level) -> Array:
         return np.exp(log_density(cast(Target1D, self.target), x, *level))
 
     @classmethod
-    def of(cls, target: Target1D, sampler: Sampler, density: StepDensity) -> DensityIntegrals:
-        """With panels of p, cut where they do not resolve what a coarse integral gives."""
-        level = density.process.level_at(density.breaks[-1])
-        passes = cls(target, sampler, density, level, density_panels(target, *level, RESOLVED))
-        lam = passes.start
+    def of(
+        cls,
+        target: Target1D,
+        sampler: Sampler,
+        density: StepDensity,
+        sources: dict[float, _Source] | None = None,
+    ) -> DensityIntegrals:
+        """With panels of p, cut where they do not resolve what a coarse integral gives; ``sources`` are known ones."""
+        level, known = density.process.level_at(density.breaks[-1]), {} if sources is None else sources
+        passes = cls(target, sampler, density, level, density_panels(target, *level, RESOLVED), known)
+        lam = lambda_panels(density)
 
         def coarse(x: Array) -> Array:
             parts = [passes._carried(float(one), passes.first[:1], x)[0] for one in lam.nodes.flat]
@@ -160,7 +213,6 @@ class LayeredIntegrals(IntegralPasses):
     """Up to a level before."""
 
     accuracy: ClassVar[float] = DensityIntegrals.accuracy
-    contracting: ClassVar[bool] = True
     lengths = SHORT
 
     def _defects(self, lam: float, finenesses: Sequence[int]) -> list[Layered]:
@@ -169,8 +221,18 @@ class LayeredIntegrals(IntegralPasses):
             before = self.before._defects(lam, finenesses)
         else:  # a step that ends later has no part in the law of that level
             before = self.before.fields(np.zeros((len(last), *self.before.panels.nodes.shape)))
-        ratio = self.before.level[1] / self.last.level[1]
-        return [Layered(one, other, ratio) for one, other in zip(last, before, strict=True)]
+        return [Layered(one, other, self._ratio) for one, other in zip(last, before, strict=True)]
+
+    def _doubt(self, lam: float, fineness: int) -> Layered:
+        last = self.last._doubt(lam, fineness)
+        if lam <= self.before.density.breaks[-1]:
+            return Layered(last, self.before._doubt(lam, fineness), self._ratio)
+        (before,) = self.before.fields(np.zeros((1, *self.before.panels.nodes.shape)))
+        return Layered(last, before, self._ratio)
+
+    @property
+    def _ratio(self) -> float:
+        return self.before.level[1] / self.last.level[1]
 
 
 def noisier(clean: Level, ends: tuple[float, float], level: Level) -> tuple[float, float]:

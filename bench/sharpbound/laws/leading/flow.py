@@ -5,29 +5,30 @@ The law of Phi(X_t) has the density p_t/Phi' at Phi(x), and that of X_{t-1} ther
     R(u) = 1 - Phi'(x) p_{t-1}(Phi(x))/p_t(x),    x = x_t(u),
 
 with no quantile but x itself. x_t(u) follows from one level to another along the exact flow of y = x/a in n = sigma/a,
-dy/dn = -sigma s_t(x), whose solution of order two Newton's method then mends.
+dy/dn = -sigma s_t(x), whose solution of order four Newton's method then mends. It need not be exact: what it leaves
+moves R along u by as much, and is no part of a defect.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import cast
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from sharpbound.laws.leading.clock import UNIT, StepDensity
-from sharpbound.laws.leading.integrals import IntegralPasses, in_lambda
-from sharpbound.laws.leading.line import Coordinates
-from sharpbound.laws.leading.passes import resolving, weighted
+from sharpbound.laws.leading.integrals import IntegralPasses, lambda_panels
+from sharpbound.laws.leading.ladders import resolving
+from sharpbound.laws.leading.line import NEAR, Coordinates
 from sharpbound.laws.leading.response import LineResponse
 from sharpbound.laws.leading.single import BEFORE, SingleStep
+from sharpbound.numerics.quadrature import Array
 from sharpbound.samplers.base import Sampler
 from sharpbound.targets.base import Target1D
-
-COARSE, COARSE_WIDTH, COARSE_NODES = 8, 2.0, 4
-"""Step, most width of a panel and its nodes in lambda of the coarse integral that panels in x are cut for."""
 
 
 @dataclass(frozen=True)
@@ -68,28 +69,45 @@ class FlowIntegrals(IntegralPasses):
     def _place(self, lam: float) -> Tensor:
         if lam not in self.places:
             assert isinstance(self.target, Target1D)
-            level_at = self.density.process.level_at
             near = min(self.places, key=lambda other: abs(other - lam), default=self.density.breaks[-1])
-            x = self.places.get(near, self.at.x)
-            n, middle, end = (np.exp(-one) for one in (near, 0.5 * (near + lam), lam))
-            a, sigma = level_at(near)
-            (a_middle, sigma_middle), (a_end, _) = level_at(0.5 * (near + lam)), level_at(lam)
-            y = x / a
-            half = a_middle * (y - (middle - n) * sigma * self.target.derivative(x, a, sigma, 1))
-            slope = -sigma_middle * self.target.derivative(half, a_middle, sigma_middle, 1)
-            guess = a_end * (y + (end - n) * slope)
-            self.places[lam] = self.at.quantiles.at(level_at(lam), guess)
+            guess = self._followed(self.places.get(near, self.at.x), near, lam)
+            level = self.density.process.level_at(lam)
+            self.places[lam] = self.at.quantiles.at(level, guess, NEAR)
         return self.places[lam]
+
+    def _followed(self, x: Tensor, start: float, end: float) -> Tensor:
+        """From x at lambda = ``start`` along the exact flow, by one step of Runge and Kutta's method of order four."""
+        target, level_at = cast(Target1D, self.target), self.density.process.level_at
+        n = [math.exp(-lam) for lam in (start, 0.5 * (start + end), end)]
+        levels = [level_at(-math.log(one)) for one in n]
+        y, h = x / levels[0][0], n[2] - n[0]
+
+        def slope(i: int, y: Tensor) -> Tensor:
+            a, sigma = levels[i]
+            return -sigma * target.score((a * y).unsqueeze(-1), a, sigma).squeeze(-1)
+
+        first = slope(0, y)
+        second = slope(1, y + 0.5 * h * first)
+        third = slope(1, y + 0.5 * h * second)
+        fourth = slope(2, y + h * third)
+        return levels[2][0] * (y + h / 6 * (first + 2 * second + 2 * third + fourth))
 
     @classmethod
     def of(cls, target: Target1D, sampler: Sampler, density: StepDensity) -> FlowIntegrals:
-        """With panels of p, cut where they do not resolve what a coarse integral gives."""
-        panels = in_lambda(density, COARSE_WIDTH, COARSE_NODES)
+        """With panels of p, cut where they do not resolve what the longest steps give, which is kept."""
+        lengths, panels = cls.lengths[0][:1], lambda_panels(density)
         lam = panels.nodes.ravel()[::-1]
-        weights = panels.weights.ravel()[::-1] * COARSE / UNIT
+        weights = panels.weights.ravel()[::-1] * lengths[0] / UNIT
 
-        def coarse(at: Coordinates) -> LineResponse:
+        def longest(at: Coordinates) -> Array:
             passes = cls(target, sampler, density, at)
-            return weighted([passes._defects(float(x), [COARSE])[0] for x in lam], list(weights))
+            defects = np.stack([passes._defects(float(one), lengths)[0].relative for one in lam])
+            places = np.stack([at.filled(passes.places[one]) for one in lam])
+            return np.concatenate([np.tensordot(weights, defects, 1)[None], defects, places])
 
-        return cls(target, sampler, density, resolving(target, density, coarse))
+        at, (_, *found) = resolving(target, density, longest)
+        passes = cls(target, sampler, density, at)
+        for one, defect, place in zip(lam, found[: len(lam)], found[len(lam) :], strict=True):
+            passes.taken[float(one)] = {lengths[0]: at.response(at.of_seen(defect))}
+            passes.places[float(one)] = at.of_seen(place)
+        return passes

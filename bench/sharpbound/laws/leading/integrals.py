@@ -13,6 +13,7 @@ looks at its neighbours, is added.
 from __future__ import annotations
 
 import itertools
+import math
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -25,8 +26,9 @@ from numpy.typing import NDArray
 from sharpbound.errors import NotMeasured
 from sharpbound.laws.base import Problem
 from sharpbound.laws.leading.clock import UNIT, StepDensity
-from sharpbound.laws.leading.passes import Passes, size, weighted
+from sharpbound.laws.leading.passes import Passes
 from sharpbound.laws.leading.response import Field
+from sharpbound.laws.leading.series import size, weighted
 from sharpbound.numerics.quadrature import Array, Panels
 
 LONG = (4, 6, 8, 12), (16, 24)
@@ -44,13 +46,13 @@ RESOLVED, ROUNDS = 1e-2, 4
 the most rounds of halving."""
 
 
-def in_lambda(density: StepDensity, width: float, nodes: int) -> Panels:
-    """Panels between the breaks of a density of steps, no wider than ``width``."""
+def lambda_panels(density: StepDensity) -> Panels:
+    """Panels between the breaks of a density of steps, before any is halved."""
     pieces = [
-        np.linspace(lo, hi, 1 + int(np.ceil((hi - lo) / width)))[1:]
+        np.linspace(lo, hi, 1 + math.ceil((hi - lo) / WIDTH))[1:]
         for lo, hi in itertools.pairwise(density.breaks)
     ]
-    return Panels.between(np.concatenate([[density.breaks[0]], *pieces]), nodes)
+    return Panels.between(np.concatenate([[density.breaks[0]], *pieces]), NODES)
 
 
 @dataclass(frozen=True)
@@ -84,21 +86,24 @@ class IntegralPasses(Passes):
             for x, extra in self._at_ends(fineness):
                 fields.append(extra)
                 factors.append(float(self._density(np.array([x]), h)[0] ** p))
-            self.kept[fineness, p] = weighted(fields, factors)
+            self.kept[fineness, p] = self._doubting(weighted(fields, factors), panels, fineness, p)
         return self.kept[fineness, p]
+
+    def _doubting(self, total: Field, panels: Panels, fineness: int, p: int) -> Field:
+        """With what the rules behind a sum have wrong, which is had in the middle of each panel."""
+        h, lam = UNIT / fineness, panels.nodes[:, panels.n // 2]
+        found = [self._doubt(float(x), fineness) for x in lam]
+        weights = panels.weights.sum(1) / h * self._density(lam, h) ** p
+        known = [(one, w) for one, w in zip(found, weights, strict=True) if one is not None]
+        return total.doubting(weighted(*zip(*known, strict=True))) if known else total
 
     def _density(self, lam: Array, h: float) -> Array:
         return np.array([self.density.at(x) for x in lam]) / h
 
-    @property
-    def start(self) -> Panels:
-        """In lambda, before any is halved."""
-        return in_lambda(self.density, WIDTH, NODES)
-
     @cached_property
     def _panels(self) -> Panels:
         """In lambda, halved until they resolve the defects of the longest steps."""
-        panels = self.start
+        panels = lambda_panels(self.density)
         for _ in range(ROUNDS):
             if not (flagged := self._unresolved(panels)).any():
                 break
@@ -127,7 +132,8 @@ class IntegralPasses(Passes):
         lam = panels.nodes.ravel()
         self._take(lam, self.rates)
         weights = panels.weights.ravel() / h * self._density(lam, h) ** p
-        return weighted([self.taken[x][fineness] for x in lam], list(weights)), (panels.lo[0], hi)
+        total = weighted([self.taken[x][fineness] for x in lam], list(weights))
+        return self._doubting(total, panels, fineness, p), (panels.lo[0], hi)
 
     def _added(self, problem: Problem) -> Sequence[Field]:
         raise NotMeasured("integrals over single steps have no ladder")
@@ -135,6 +141,10 @@ class IntegralPasses(Passes):
     @abstractmethod
     def _defects(self, lam: float, finenesses: Sequence[int]) -> Sequence[Field]:
         """D of steps of lengths UNIT/fineness that start or end at lambda."""
+
+    def _doubt(self, lam: float, fineness: int) -> Field | None:
+        """What the rule behind D has wrong, as far as another tells; None where it has none."""
+        return None
 
     def _at_ends(self, fineness: int) -> Sequence[tuple[float, Field]]:
         """What the first and last steps of a ladder add beyond that, and their lambda."""

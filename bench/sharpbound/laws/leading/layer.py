@@ -59,3 +59,11 @@ class Layered:
             last=self.last.combined([one.last for one in others], weights),
             before=self.before.combined([one.before for one in others], weights),
         )
+
+    def doubting(self, doubt: Layered) -> Layered:
+        """The same, of which ``doubt`` may be wrong."""
+        return replace(self, last=self.last.doubting(doubt.last), before=self.before.doubting(doubt.before))
+
+    def corrected(self) -> Layered:
+        """With what may be wrong of it added."""
+        return replace(self, last=self.last.corrected(), before=self.before.corrected())

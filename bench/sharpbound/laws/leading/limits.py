@@ -26,15 +26,10 @@ import numpy as np
 from sharpbound.errors import NotMeasured
 from sharpbound.laws.leading.choice import line_passes, path_passes
 from sharpbound.laws.leading.clock import StepDensity, fixed_density
-from sharpbound.laws.leading.passes import (
-    FINENESS,
-    NONE,
-    Passes,
-    Series,
-    size,
-    weighted,
-)
+from sharpbound.laws.leading.layer import LAYER
+from sharpbound.laws.leading.passes import FINENESS, Passes
 from sharpbound.laws.leading.response import Field
+from sharpbound.laws.leading.series import NONE, Series, size, weighted
 from sharpbound.processes.ladder import Ladder
 from sharpbound.processes.process import VP
 from sharpbound.samplers.base import Sampler
@@ -91,7 +86,11 @@ class Limit(ABC):
     def constant(self, metric: str) -> Constant:
         """The law of one distance; NotMeasured where it has no leading term."""
         k = self.constant_field().power(metric)
-        value, error = settled(lambda first: self.constant_field(first).distance(metric), self.ladders)
+        value, error = settled(
+            lambda first: self.constant_field(first).distance(metric),
+            self.ladders,
+            lambda first: self.constant_field(first).corrected().distance(metric),
+        )
         return Constant(k * self.p, k * self.log_power, value, (value - error, value + error))
 
     def at(self, T: float, metric: str) -> float:
@@ -165,9 +164,12 @@ class GrowingHorizon(Limit):
         return weighted(fields, weights).at_data(math.exp(-0.5 * math.exp(-self.clean)))
 
 
-def settled(value: Callable[[int], float], ladders: int) -> tuple[float, float]:
+def settled(
+    value: Callable[[int], float], ladders: int, corrected: Callable[[int], float] | None = None
+) -> tuple[float, float]:
     """Of the values without the coarsest 0, 1, 2, ... ladders the one that settles best, and how far it may be off.
 
+    corrected : values with what the rule behind the coarsest ladder has wrong added.
     Coarse ladders may have none, where finer ones do: their R grows in the tails like a power of the density.
     NotMeasured where fewer than two values are had.
     """
@@ -181,7 +183,10 @@ def settled(value: Callable[[int], float], ladders: int) -> tuple[float, float]:
             break
     errors = np.abs(np.diff(values))
     best = int(np.argmin(errors))
-    return values[best], float(errors[best]) + LEAST * abs(values[best])
+    error = float(errors[best]) + LEAST * abs(values[best])
+    if corrected:
+        error += abs(corrected(min(ladders, len(FINENESS)) - len(values)) - values[0])
+    return values[best], error
 
 
 def line_limit(
@@ -202,6 +207,7 @@ def line_limit(
         lambda density: line_passes(target, sampler, density),
         CLEAN_ATOMS if atoms else CLEAN_REST,
         atoms,
+        not sampler.deterministic,
         accuracy,
     )
 
@@ -209,7 +215,7 @@ def line_limit(
 def path_limit(target: Target, make: Callable[[int], Ladder], sampler: Sampler) -> Limit:
     """The same for the KL divergence of the true chain from the sampler's, in any dimension."""
     return _limit(
-        sampler, make, lambda density: path_passes(target, sampler, density), CLEAN_REST, True, None
+        sampler, make, lambda density: path_passes(target, sampler, density), CLEAN_REST, True, False, None
     )
 
 
@@ -219,16 +225,19 @@ def _limit(
     passes_on: Callable[[StepDensity], Passes],
     clean: float,
     lasting: bool,
+    contracting: bool,
     accuracy: float | None,
 ) -> Limit:
-    """``clean``: lambda where Li's ladders end; ``lasting``: whether defects may not die out there."""
+    """``clean``: lambda where Li's ladders end; ``lasting``: whether defects may not die out there; ``contracting``:
+    whether what happened at the noisy end is forgotten.
+    """
     if not sampler.descends:
         raise NotMeasured(f"{sampler.name} stays at one level, and has no error of its steps down")
     ladder = make(64)
     if ladder.name == "li2024":
         _check_even(sampler, False)
         ends = ladder.params["c0"], ladder.params["c1"]
-        return _growing(*ends, passes_on, clean, lasting, accuracy)
+        return _growing(*ends, passes_on, clean, lasting, contracting, accuracy)
     if ladder.slow_log:
         raise NotMeasured(f"how the horizon of {ladder.name} grows with T is not known")
     density = fixed_density(make)
@@ -251,6 +260,7 @@ def _growing(
     passes_on: Callable[[StepDensity], Passes],
     clean: float,
     lasting: bool,
+    contracting: bool,
     accuracy: float | None,
 ) -> GrowingHorizon:
     kink = -0.5 * math.log(math.expm1(1.0))
@@ -259,8 +269,8 @@ def _growing(
         s = _minus_log_abar(lam)
         return min(s, 1.0) / (2 * -math.expm1(-s))
 
-    def passes(noisy: float, clean: float) -> Passes:
-        return passes_on(StepDensity(VP, (-noisy, kink, clean), density))
+    def passes(noisy: float, *clean: float) -> Passes:
+        return passes_on(StepDensity(VP, (-noisy, kink, *clean), density))
 
     def limit(whole: Series, noisy: float, clean: float, *rates: Series | None) -> GrowingHorizon:
         horizon, log_clean = _minus_log_abar(-noisy) - 1.0, -math.log(_minus_log_abar(clean))
@@ -269,12 +279,13 @@ def _growing(
     def nothing(rate: Series) -> bool:
         return size(rate.coefficient(0)) <= NONE * size(whole.coefficient(0)) / NOISY_REST
 
-    found = passes(NOISY_REST, clean)
-    if found.contracting:
-        found = passes(NOISY_CONTRACTING, CLEAN_CONTRACTING).at_vanishing_noise()
+    if contracting:
+        ends = CLEAN_CONTRACTING - LAYER, CLEAN_CONTRACTING
+        found = passes(NOISY_CONTRACTING, *ends).at_vanishing_noise()
         p = found.order()
         whole = found.settled(p, accuracy or found.accuracy)
         return limit(whole, NOISY_CONTRACTING, CLEAN_CONTRACTING, None, None)
+    found = passes(NOISY_REST, clean)
     p = found.order()
     whole = found.settled(p, SETTLED_REST)
     noisy_rate = _rate(found, p, -NOISY)

@@ -43,9 +43,10 @@ from sharpbound.processes.ladder import Level
 from sharpbound.samplers.base import Past, Transition
 from sharpbound.targets.base import Target1D
 
-NEWTON, SETTLED = 6, 1e-9
-"""Most steps of Newton's method for a quantile, and the step, relative to the local scale, after which the next
-one, its square, is rounding."""
+NEWTON = 6
+"""Most steps of Newton's method for a quantile."""
+EXACT, NEAR = 1e-8, 1e-4
+"""The step, relative to the local scale, after which the next one, its square, is rounding, or next to nothing."""
 
 
 Weights = Callable[[int], Sequence[float]]
@@ -55,6 +56,8 @@ Weights = Callable[[int], Sequence[float]]
 # -- deterministic samplers ---------------------------------------------------------------------------
 UNSEEN = -75.0
 """log p relative to its maximum below which a point of X_stop is left out."""
+SAME_LEVEL = 11
+"""Digits of log(a/sigma) in which levels are the same."""
 CROWDED = 1e9
 """Mass on the lighter side of a point, in units of what lies within sigma of it, from which on u does not tell it from
 its neighbours: it is left out too, as in the gap between two atoms."""
@@ -68,27 +71,29 @@ class _Quantiles:
         below, above = target.log_cdf(x, *level), target.log_sf(x, *level)
         self.lower, self.log_tail = below < above, torch.minimum(below, above)
 
-    def at(self, level: Level, guess: Tensor | None = None) -> Tensor:
-        """Newton's method from ``guess``, which the image of the step before is up to its defect; where it does
-        not settle, or without a guess, from scratch.
+    def at(self, level: Level, guess: Tensor | None = None, settled: float = EXACT) -> Tensor:
+        """Newton's method from ``guess``, which the image of the step before is up to its defect, until a step is
+        ``settled``; where it is not, or without a guess, from scratch.
         """
-        if guess is not None:
-            x = guess
-            for _ in range(NEWTON):
-                log_tail = self._each(x, level, self.target.log_cdf, self.target.log_sf)
-                scale = torch.exp(log_tail - self.target.derivative(x, *level, 0))
-                step = torch.where(self.lower, 1.0, -1.0) * (log_tail - self.log_tail) * scale
-                x = x - step
-                if bool((step.abs() <= SETTLED * (x.abs() + scale)).all()):
-                    return x
-        x = torch.empty_like(self.log_tail)
-        for which, upper in ((self.lower, False), (~self.lower, True)):
+        x = torch.empty_like(self.log_tail) if guess is None else guess.clone()
+        going = torch.ones_like(self.lower)
+        for _ in range(NEWTON if guess is not None else 0):
+            y, log_tail, upwards = x[going], self.log_tail[going], self.lower[going]
+            found = self._each(y, level, upwards)
+            scale = torch.exp(found - self.target.derivative(y, *level, 0))
+            step = torch.where(upwards, 1.0, -1.0) * (found - log_tail) * scale
+            x[going] = y - step
+            going[going.clone()] = ~(step.abs() <= settled * scale.clamp(max=level[1]))
+            if not bool(going.any()):
+                return x
+        for which, upper in ((self.lower & going, False), (~self.lower & going, True)):
             x[which] = self.target.quantile_from_log(self.log_tail[which], *level, upper=upper)
         return x
 
-    def _each(self, x: Tensor, level: Level, lower: Any, upper: Any) -> Tensor:
+    def _each(self, x: Tensor, level: Level, lower: Tensor) -> Tensor:
+        """The log tail below where ``lower``, and above elsewhere."""
         found = torch.empty_like(x)
-        for which, tail in ((self.lower, lower), (~self.lower, upper)):
+        for which, tail in ((lower, self.target.log_cdf), (~lower, self.target.log_sf)):
             found[which] = tail(x[which], *level)
         return found
 
@@ -114,18 +119,32 @@ class Coordinates:
         """The nodes that are seen, and log p there."""
         self.gaps = across(self._seen.numpy())
         self.quantiles = _Quantiles(target, self.x, stop)
+        self.places: dict[float, Tensor] = {}
+        """x_t(u) by log(a/sigma), where that is known exactly: ladders share levels."""
         self.density = everywhere.exp().numpy()
+
+    def place(self, level: Level, guess: Tensor | None = None) -> Tensor:
+        """x_t(u)."""
+        lam = round(math.log(level[0] / level[1]), SAME_LEVEL)
+        if lam not in self.places:
+            self.places[lam] = self.quantiles.at(level, guess)
+        return self.places[lam]
 
     def response(self, relative: Tensor, shift: Tensor | None = None) -> LineResponse:
         """From R and F_q - F_p at the nodes that are seen; F_q - F_p is the integral of p R where it is not given."""
-        r = self._filled(relative)
-        moved = integrated(self.panels, self.density * r) if shift is None else self._filled(shift)
+        r = self.filled(relative)
+        moved = integrated(self.panels, self.density * r) if shift is None else self.filled(shift)
         flat = moved.reshape(-1)
         for left, right in self.gaps:
             flat[left + 1 : right] = np.linspace(flat[left], flat[right], right - left + 1)[1:-1]
         return LineResponse(self.panels, self.density, r, moved, self.gaps)
 
-    def _filled(self, values: Tensor) -> Array:
+    def of_seen(self, values: Array) -> Tensor:
+        """At the nodes that are seen, of values (P, n) at all."""
+        return tensor(values)[self._seen]
+
+    def filled(self, values: Tensor) -> Array:
+        """At all nodes (P, n), of values at those that are seen."""
         return torch.zeros(self._seen.shape, dtype=values.dtype).masked_scatter(self._seen, values).numpy()
 
 
@@ -133,7 +152,7 @@ def transported(problem: Problem, at: Coordinates) -> Iterator[LineResponse]:
     """What each step of a deterministic sampler adds to the leading term, t = T, ..., stop + 1; the start is exact."""
     target, ladder = problem.target, problem.ladder
     assert isinstance(target, Target1D)
-    x = at.quantiles.at(ladder.level(ladder.T))
+    x = at.place(ladder.level(ladder.T))
     log_here = target.derivative(x, *ladder.level(ladder.T), 0)
     past: Past = ()
     with torch.no_grad():
@@ -143,7 +162,7 @@ def transported(problem: Problem, at: Coordinates) -> Iterator[LineResponse]:
                 y, past = stage.advance(y, past)
             image, slope = y.value.squeeze(-1), y.tangent.squeeze(-1)
             below = ladder.level(t - 1)
-            x = at.quantiles.at(below, image)
+            x = at.place(below, image)
             log_here, drift = target.derivatives(x, *below, (0, 1))
             defect = image - x
             relative = -(drift * defect + (slope * torch.exp(log_here - at.log_p) - 1.0))

@@ -32,7 +32,11 @@ class PartsLimit:
         def of(first: int) -> float:
             return _distance(metric, [(one.constant_field(first), count) for one, count in self.leading])
 
-        value, error = settled(of, min(one.ladders for one, _ in self.leading))
+        def corrected(first: int) -> float:
+            fields = [(one.constant_field(first).corrected(), count) for one, count in self.leading]
+            return _distance(metric, fields)
+
+        value, error = settled(of, min(one.ladders for one, _ in self.leading), corrected)
         return Constant(k * self.p, k * self.log_power, value, (value - error, value + error))
 
     def at(self, T: float, metric: str) -> float:

@@ -1,134 +1,33 @@
-"""Passes of a sampler on ladders that are uniform in lambda, finer and finer, and what their sums tend to.
-
-The defects of a sampler of order p add up to R_h = c_p h^p + c_{p+1} h^{p+1} + ... in the step h of such a ladder, and
-Richardson's extrapolation has the coefficients from a few. What they are sums of, a *field*, is a difference of laws
-on the line (`LineResponse`) or the divergence of a chain (`PathSum`).
-"""
+"""Passes of a sampler with steps that are even in lambda, finer and finer, until what their sums tend to settles."""
 
 from __future__ import annotations
 
-import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
-from typing import ClassVar, TypeVar, cast
-
-import numpy as np
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import ClassVar
 
 from sharpbound.errors import NotMeasured
 from sharpbound.laws.base import Problem
 from sharpbound.laws.leading.clock import StepDensity
-from sharpbound.laws.leading.gaussian import gaussian_response
-from sharpbound.laws.leading.layer import LAYER, Layered, edged
-from sharpbound.laws.leading.line import Coordinates, pulled_back, transported
-from sharpbound.laws.leading.path import step_divergences
-from sharpbound.laws.leading.response import Field, LineResponse
-from sharpbound.marginals.expectation import density_panels
-from sharpbound.marginals.panels import log_density
-from sharpbound.numerics.quadrature import Array, Panels
-from sharpbound.processes.ladder import Ladder, Level
+from sharpbound.laws.leading.response import Field
+from sharpbound.laws.leading.series import Series, size, weighted
+from sharpbound.processes.ladder import Ladder
 from sharpbound.samplers.base import Sampler, log_snr
 from sharpbound.scores.base import ExactScore
-from sharpbound.targets import Gaussian1D, StudentT, TruncatedGaussianMixture
-from sharpbound.targets.base import Target, Target1D
+from sharpbound.targets import TruncatedGaussianMixture
+from sharpbound.targets.base import Target
 
 FINENESS, FINER = (2, 3, 4, 6), (8, 12, 16, 24, 32)
 """Ladders that are extrapolated from (`clock.StepDensity.ladder`), and more for where that does not settle."""
 RATE_FINENESS = (4, 8, 12, 16, 20)
 """Ladders of the ends of a growing horizon."""
-HEAVY_TAILED, HEAVY = (StudentT,), (4, 6, 8, 12)
-"""Laws with tails like a power of x, and the ladders of stochastic samplers on them: there R of a coarse one grows like
-a power whose exponent is its step, and not like the logarithm that this tends to."""
 COSTLY = (TruncatedGaussianMixture,)
 """Targets whose tails cost a hundred times those of others: some digits have to do ..."""
 FEW, FEW_RATES = (2, 3, 4), (4, 8, 12)
 """... from these ladders."""
-COARSE, RESOLVED, ROUNDS = 2, 1e-9, 12
-"""Ladder of the pass that panels are cut for, the share of a field that one may leave unresolved, and the most cuts."""
 SETTLED, MOST_STEPS = 1e-6, 900
-"""Relative accuracy that is asked for, and the number of steps of a pass beyond which it is given up ..."""
-SETTLED_PUSHED, MOST_PUSHED = 1e-5, 300
-"""... and those for stochastic samplers of other laws than Gaussian ones, whose densities are pushed on."""
-ROUNDING = 1e-15
-"""Rounding of what one step adds to a field."""
-ORDERS = range(8)
-"""Powers of the step that are looked for."""
-CLEAR = 5.0
-"""How much less well than its own coefficient those of other powers settle, for few ladders to tell an order."""
-USUAL = range(3)
-"""Powers of the density of steps that one pass of a stochastic sampler is weighted with at once: few have more."""
-NONE, UNSURE = 1e-3, 0.1
-"""A coefficient whose term at the finest ladder is this small against the whole is none, and one that may be off by
-this much of itself is not known."""
-
-
-class NoError(NotMeasured):
-    """Of a sampler whose steps are exact on a law: its leading term is zero."""
-
-
-F = TypeVar("F", bound=Field)
-
-
-@dataclass(frozen=True)
-class Series:
-    """Fields R_h for several h, decreasing, which expand in powers of h."""
-
-    steps: tuple[float, ...]
-    counts: tuple[int, ...]
-    """Numbers of steps that each field is the sum of, for its rounding."""
-    fields: tuple[Field, ...]
-
-    def coefficient(self, p: int, first: int = 0) -> Field:
-        """c_p of R_h = c_p h^p + c_{p+1} h^{p+1} + ..., from the fields of index ``first`` on."""
-        return self.fields[first].combined(self.fields[first + 1 :], self._weights(p, first))
-
-    def _weights(self, p: int, first: int) -> list[float]:
-        h = np.array(self.steps[first:])
-        vandermonde = (h[:, None] / h[-1]) ** (p + np.arange(len(h)))
-        return list(np.linalg.inv(vandermonde)[0] / h[-1] ** p)
-
-    def value(self, p: int, f: Callable[[Field], float]) -> tuple[float, float]:
-        """f(c_p) from the run of ladders on which it settles best, and how far it may be off."""
-        firsts = range(max(1, len(self.steps) - 3))
-        values = [f(self.coefficient(p, first)) for first in range(firsts[-1] + 2)]
-        errors = [abs(values[i] - values[i + 1]) + self._rounding(p, i, values[i]) for i in firsts]
-        best = int(np.argmin(errors))
-        return values[best], errors[best]
-
-    def _rounding(self, p: int, first: int, value: float) -> float:
-        weights = self._weights(p, first)
-        noise = ROUNDING * math.fsum(abs(w) * n for w, n in zip(weights, self.counts[first:], strict=True))
-        whole = size(self.coefficient(p, first))
-        return 2 * value * noise / whole if whole > 0 else 0.0
-
-    def order(self, clear: float = CLEAR) -> int:
-        """The p whose coefficient settles best, by a factor of ``clear``; 0 for an error that stays.
-
-        Lower powers leave a part that settles by chance where the ladders are few, higher ones diverge as h -> 0.
-        NotMeasured where none is found.
-        """
-        whole = size(self.fields[-1])
-        if whole <= ROUNDING * self.counts[-1]:
-            raise NoError("its steps are exact: there is no error")
-        (doubt, p), (next_doubt, _) = sorted((self._doubt(p, whole), p) for p in ORDERS)[:2]
-        if doubt < UNSURE and clear * doubt <= next_doubt:
-            return p
-        raise NotMeasured("the defects do not settle on a power of the step")
-
-    def _doubt(self, p: int, whole: float) -> float:
-        """Relative error of c_p; infinite where its term is none beside the ``whole``."""
-        found, error = self.value(p, size)
-        return error / found if found * self.steps[-1] ** p > NONE * whole else math.inf
-
-
-def size(field: Field) -> float:
-    """One number for a field, linear in it."""
-    return field.distance("hellinger")
-
-
-def weighted(fields: Sequence[F], weights: Sequence[float]) -> F:
-    """sum_k weights_k fields_k."""
-    return fields[0].combined(fields[1:], weights)
+"""Relative accuracy that is asked for, and the number of steps of a pass beyond which it is given up."""
 
 
 @dataclass(frozen=True)
@@ -144,8 +43,6 @@ class Passes(ABC):
     accuracy: ClassVar[float] = SETTLED
     """Relative accuracy that is asked of a limit."""
     most_steps: ClassVar[int] = MOST_STEPS
-    contracting: ClassVar[bool] = False
-    """Whether what happened at the noisy end is forgotten."""
 
     @property
     def first(self) -> tuple[int, ...]:
@@ -229,132 +126,8 @@ class Passes(ABC):
         return Problem(self.target, ladder, self.sampler, ExactScore(self.target, ladder), "exact")
 
     def at_vanishing_noise(self) -> Passes:
-        """Of the law as the noise of the last level goes to zero."""
+        """Of the law as the noise of the last level goes to zero, of which that of the break before it tells."""
         return self
 
     @abstractmethod
     def _added(self, problem: Problem) -> Sequence[Field]: ...
-
-
-@dataclass(frozen=True)
-class PathPasses(Passes):
-    """Of a chain's divergence from the true one, in any dimension."""
-
-    def _added(self, problem: Problem) -> Sequence[Field]:
-        return step_divergences(problem)
-
-
-@dataclass(frozen=True)
-class FlowPasses(Passes):
-    """Of a deterministic sampler on the line."""
-
-    at: Coordinates
-    """The fields are given at the nodes of its panels."""
-
-    def _added(self, problem: Problem) -> Sequence[Field]:
-        return list(transported(problem, self.at))
-
-    @classmethod
-    def of(cls, target: Target1D, sampler: Sampler, density: StepDensity) -> FlowPasses:
-        """With panels of p, cut where they do not resolve what a coarse pass gives, which is had node by node."""
-
-        def coarse(at: Coordinates) -> LineResponse:
-            passes = cls(target, sampler, density, at)
-            added = cast(Sequence[LineResponse], passes.defects(COARSE))
-            return weighted(added, [1.0] * len(added))
-
-        return cls(target, sampler, density, resolving(target, density, coarse))
-
-
-def resolving(
-    target: Target1D, density: StepDensity, coarse: Callable[[Coordinates], LineResponse]
-) -> Coordinates:
-    """Of panels that resolve p and what ``coarse`` finds, node by node, at the clean end."""
-    level = density.process.level_at(density.breaks[-1])
-    panels = density_panels(target, *level, RESOLVED)
-    peak = float(log_density(target, panels.nodes, *level).max())
-
-    def found(panels: Panels) -> tuple[Array, Array]:
-        at = Coordinates(target, panels, level, peak)
-        return at.density, coarse(at).relative
-
-    p, r = found(panels)
-    for _ in range(ROUNDS):
-        flagged = np.zeros(len(panels), dtype=bool)
-        for f in (p * r, p * r**2):
-            flagged |= panels.half * panels.tails(f) > RESOLVED * panels.integrate(np.abs(f))
-        if not flagged.any():
-            break
-        cut = panels.halved(flagged)
-        pieces = found(cut.panels.only(cut.new))
-        panels, (p, r) = cut.panels, cut.merged(np.stack([p, r]), np.stack(pieces))
-    return Coordinates(target, panels, level)
-
-
-@dataclass(frozen=True)
-class DensityPasses(Passes):
-    """Of a stochastic sampler on the line, whose sums are carried by its own kernels and are not had step by step."""
-
-    panels: Panels
-    edges: bool = False
-    """Whether what lies in layers about the edges of the law of X0 is to be taken off (`layer`)."""
-    accuracy: ClassVar[float] = SETTLED_PUSHED
-    most_steps: ClassVar[int] = MOST_PUSHED
-    contracting: ClassVar[bool] = True
-
-    @property
-    def first(self) -> tuple[int, ...]:
-        return HEAVY if isinstance(self.target, HEAVY_TAILED) else super().first
-
-    def summed(self, fineness: int, p: int) -> Field:
-        if (fineness, p) not in self.kept:
-            ladder, factor = self.density.ladder(fineness)
-            powers = USUAL if p in USUAL else (p,)
-            found = self._carried(self.problem(ladder), lambda t: [factor(t) ** k for k in powers])
-            self.kept.update({(fineness, k): one for k, one in zip(powers, found, strict=True)})
-        return self.kept[fineness, p]
-
-    def at_vanishing_noise(self) -> DensityPasses:
-        if not edged(self.target):
-            return self
-        *breaks, clean = self.density.breaks
-        return replace(
-            self, density=replace(self.density, breaks=(*breaks, clean - LAYER, clean)), edges=True
-        )
-
-    def _carried(self, problem: Problem, weights: Callable[[int], Sequence[float]]) -> Sequence[Field]:
-        ladder, end = problem.ladder, problem.ladder.stop
-        if not self.edges:
-            return pulled_back(problem, {end: self.panels}, weights)[end]
-        t = min(range(end, ladder.T), key=lambda t: abs(log_snr(ladder, t) - self.density.breaks[-2]))
-        panels = _panels(self.target, ladder.level(t))
-        found = pulled_back(problem, {t: panels, end: self.panels}, weights)
-        ratio = float(ladder.sigma[t] / ladder.sigma[end])
-        return [Layered(last, before, ratio) for last, before in zip(found[end], found[t], strict=True)]
-
-    def _added(self, problem: Problem) -> Sequence[Field]:
-        raise NotMeasured("the defects of a stochastic sampler are carried on together")
-
-    @classmethod
-    def of(cls, target: Target1D, sampler: Sampler, density: StepDensity) -> DensityPasses:
-        """With panels of p; Gaussian laws have closed forms."""
-        level = density.process.level_at(density.breaks[-1])
-        kind = GaussianPasses if isinstance(target, Gaussian1D) else cls
-        return kind(target, sampler, density, _panels(target, level))
-
-
-@dataclass(frozen=True)
-class GaussianPasses(DensityPasses):
-    """Of a stochastic sampler on a Gaussian law on the line."""
-
-    accuracy: ClassVar[float] = SETTLED
-    most_steps: ClassVar[int] = MOST_STEPS
-
-    def _carried(self, problem: Problem, weights: Callable[[int], Sequence[float]]) -> Sequence[Field]:
-        return gaussian_response(problem, self.panels, weights)
-
-
-def _panels(target: Target, level: Level) -> Panels:
-    """Panels of p that resolve R too."""
-    assert isinstance(target, Target1D)
-    return density_panels(target, *level, RESOLVED).graded()

@@ -31,6 +31,8 @@ class PathSum:
     """A divergence, or what some steps add to it."""
 
     value: float
+    doubt: float = 0.0
+    """What may be wrong of it, for the rule that it was found by."""
 
     def distance(self, metric: str) -> float:
         """The divergence, whatever it is asked for: there is but one."""
@@ -46,11 +48,20 @@ class PathSum:
 
     def scaled(self, factor: float) -> PathSum:
         """factor times it."""
-        return PathSum(factor * self.value)
+        return PathSum(factor * self.value, factor * self.doubt)
 
     def combined(self, others: Sequence[PathSum], weights: Sequence[float]) -> PathSum:
         """sum_k weights_k of this (the first weight) and others."""
-        return PathSum(float(np.dot(weights, [self.value, *(one.value for one in others)])))
+        values = [[one.value, one.doubt] for one in (self, *others)]
+        return PathSum(*map(float, np.dot(weights, values)))
+
+    def doubting(self, doubt: PathSum) -> PathSum:
+        """The same, of which ``doubt`` may be wrong."""
+        return replace(self, doubt=doubt.value)
+
+    def corrected(self) -> PathSum:
+        """With what may be wrong of it added."""
+        return replace(self, value=self.value + self.doubt)
 
 
 def step_divergences(problem: Problem) -> list[PathSum]:

@@ -24,8 +24,10 @@ from sharpbound.numerics.gauss import gauss_hermite
 from sharpbound.processes.ladder import Level
 from sharpbound.targets.base import Target1D
 
-HERMITE_NODES = 8
-"""Enough for the noise of a short step, beside what p bends on."""
+HERMITE_NODES = 6
+"""Enough for the noise of a short step, beside what p bends on: one more tells."""
+RESOLVED = 1e-11
+"""What panels in x may leave unresolved of p s^2 and p (s')^2, whose sums these divergences are."""
 
 
 @dataclass(frozen=True)
@@ -52,17 +54,22 @@ class PathIntegrals(IntegralPasses):
         return float(law.panels.lo[0]), float(law.panels.hi[-1])
 
     def _defects(self, lam: float, finenesses: Sequence[int]) -> list[PathSum]:
-        return [PathSum(self._divergence(lam, UNIT / one)) for one in finenesses]
+        return [PathSum(self._divergence(lam, UNIT / one, HERMITE_NODES)) for one in finenesses]
 
-    def _divergence(self, lam: float, h: float) -> float:
+    def _doubt(self, lam: float, fineness: int) -> PathSum:
+        more = self._divergence(lam, UNIT / fineness, HERMITE_NODES + 1)
+        return PathSum(more - cast(PathSum, self.taken[lam][fineness]).value)
+
+    def _divergence(self, lam: float, h: float, nodes: int) -> float:
         target, level = cast(Target1D, self.target), self.density.process.level_at(lam)
         if lam not in self.laws:
-            self.laws[lam] = LineLaw.of(target, *level, noisier(self._clean, self._clean_ends, level))
+            ends = noisier(self._clean, self._clean_ends, level)
+            self.laws[lam] = LineLaw.of(target, *level, ends, RESOLVED)
         law = self.laws[lam]
         step = SingleStep.of(target, self.sampler, self.density.process, lam - h, h)
         (stage,), ladder, t = step.stages, step.ladder, step.t
         alpha, nu = ladder.alpha(t), ladder.noise_variance(t)
-        z, w = gauss_hermite(HERMITE_NODES)
+        z, w = gauss_hermite(nodes)
         x = law.panels.nodes[..., None]
         y = math.sqrt(alpha) * x + math.sqrt(2 * nu) * z
         with torch.no_grad():

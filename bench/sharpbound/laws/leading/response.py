@@ -49,6 +49,12 @@ class Field(Protocol):
     def combined(self, others: Sequence[Self], weights: Sequence[float]) -> Self:
         """sum_k weights_k of this (the first weight) and others."""
 
+    def doubting(self, doubt: Self) -> Self:
+        """The same, of which ``doubt`` may be wrong."""
+
+    def corrected(self) -> Self:
+        """With what may be wrong of it added."""
+
 
 @dataclass(frozen=True)
 class LineResponse:
@@ -65,6 +71,8 @@ class LineResponse:
     constant there, and so is the shift."""
     a: float | None = None
     """That of the level, where noise vanishes with 1/T: then what lies between gaps are the atoms themselves."""
+    doubt: LineResponse | None = None
+    """What may be wrong of it, for the rule that it was found by."""
 
     def distance(self, metric: str) -> float:
         """The leading term of a distance; NotMeasured where it has none."""
@@ -119,14 +127,33 @@ class LineResponse:
 
     def scaled(self, factor: float) -> LineResponse:
         """factor R."""
-        return replace(self, relative=factor * self.relative, shift=factor * self.shift)
+        return self.combined([], [factor])
 
     def combined(self, others: Sequence[LineResponse], weights: Sequence[float]) -> LineResponse:
         """sum_k weights_k R_k of this (the first weight) and others, all on the same nodes."""
         relative, shift = weights[0] * self.relative, weights[0] * self.shift
         for weight, one in zip(weights[1:], others, strict=True):
             relative, shift = relative + weight * one.relative, shift + weight * one.shift
-        return replace(self, relative=relative, shift=shift)
+        doubts = [(one.doubt, w) for one, w in zip([self, *others], weights, strict=True) if one.doubt]
+        doubt = (
+            doubts[0][0].combined([one for one, _ in doubts[1:]], [w for _, w in doubts]) if doubts else None
+        )
+        return replace(self, relative=relative, shift=shift, doubt=doubt)
+
+    def doubting(self, doubt: LineResponse) -> LineResponse:
+        """The same, of which ``doubt`` may be wrong."""
+        return replace(self, doubt=doubt)
+
+    def corrected(self) -> LineResponse:
+        """With what may be wrong of it added, and as much of p as R has lost of its mass, which is to be zero."""
+        found = self.combined([self.doubt], [1.0, 1.0]) if self.doubt else self
+        mass = self.panels.integrate(self.density * found.relative)
+        below, above = (
+            f(self.density)[0] for f in (self.panels.cumulative, self.panels.cumulative_from_right)
+        )
+        lost = np.where(below < above, below, -above)  # from the nearer end, where the law is not spent
+        lost = mass * np.where(self.density > EMPTY * self.density.max(), lost, 0.0)
+        return replace(found, relative=found.relative - mass, shift=found.shift - lost)
 
 
 SPREAD, PIECES = 400.0, 160
