@@ -47,7 +47,10 @@ NOISY_REST, CLEAN_REST = 9.0, 9.0
 NOISY_CONTRACTING, CLEAN_CONTRACTING = 7.0, 8.0
 """... and e^{-14} again where a stochastic sampler forgets what happened at the noisy end."""
 CLEAN_ATOMS = 6.0
-"""lambda of the clean end for atoms, from two units before which on each is alone and every step like the last."""
+"""lambda of the clean end for atoms, from two units before which on each is alone."""
+CLEAN_RATE = 10.0
+"""lambda where the defects of a unit of log(1/s) are read: near one atom they differ from their limit by O(s), e^{-18}
+there. Further on wide gaps between atoms lose digits."""
 RATE_STRETCH = 2.0
 """A stretch of lambda at an end, from which a rate of A is had."""
 
@@ -289,7 +292,7 @@ def _growing(
     p = found.order()
     whole = found.settled(p, SETTLED_REST)
     noisy_rate = _rate(found, p, -NOISY)
-    clean_rate = _rate(found, p, clean) if lasting else None
+    clean_rate = _rate(found, p, CLEAN_RATE) if lasting else None
     if clean_rate and nothing(clean_rate):
         clean_rate = None
     if not nothing(noisy_rate):
