@@ -75,11 +75,14 @@ class FlowIntegrals(IntegralPasses):
             a, sigma = level_at(near)
             (a_middle, sigma_middle), (a_end, _) = level_at(0.5 * (near + lam)), level_at(lam)
             y = x / a
-            half = a_middle * (y - (middle - n) * sigma * self.target.derivative(x, a, sigma, 1))
-            slope = -sigma_middle * self.target.derivative(half, a_middle, sigma_middle, 1)
+            half = a_middle * (y - (middle - n) * sigma * self._score(x, a, sigma))
+            slope = -sigma_middle * self._score(half, a_middle, sigma_middle)
             guess = a_end * (y + (end - n) * slope)
             self.places[lam] = self.at.quantiles.at(level_at(lam), guess)
         return self.places[lam]
+
+    def _score(self, x: Tensor, a: float, sigma: float) -> Tensor:
+        return self.target.score(x.unsqueeze(-1), a, sigma).squeeze(-1)
 
     @classmethod
     def of(cls, target: Target1D, sampler: Sampler, density: StepDensity) -> FlowIntegrals:

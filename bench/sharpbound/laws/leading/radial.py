@@ -1,0 +1,195 @@
+"""Radial laws on the line: |X_t| as the coordinate, its log tails with it, and the score of R^d along a ray.
+
+The radius of a law on R^d that is alike in all directions has the density f(r) = |S^{d-1}| r^{d-1} p(r). What leading
+terms ask of a law on the line it has too: log f and its derivatives, quantiles and log tails. A sampler that is given
+the score of R^d moves every ray in itself and carries f from one level to the next.
+
+Tails come from Mills ratios, which are smooth and of moderate size wherever the tails are: with F the mass below r,
+
+    F/(r f) = 1/d + O(r^2) at the origin,    (1 - F)/f  in the other tail,
+
+each a running integral of f over panels on which f changes by a few e-folds, so that nothing is lost in a far tail.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from sharpbound.errors import NotMeasured
+from sharpbound.laws.radial import log_shell
+from sharpbound.marginals.panels import tensor
+from sharpbound.numerics.quadrature import Array, Panels, resolve
+from sharpbound.processes.ladder import Level
+from sharpbound.targets import Sphere
+from sharpbound.targets.base import Moments, Target1D
+from sharpbound.targets.facts import Facts
+
+SEEN, FAR = 18.0, 150.0
+"""Noises about its centre on which the law of a radius is tabulated, and log f relative to its maximum down to which
+it is resolved: twice as far as anything is seen."""
+CENTRE = 1e-7
+"""Radius, in units of sigma and of sigma^2/(a radius), below which F/(r f) = 1/d to rounding."""
+WIDTH, STEEP = 0.75, 4.0
+"""Widest panel, in noises, and most e-folds of f on it: polynomials of 16 nodes then have f to rounding."""
+MARKS = np.arange(-8.0, 9.0, 2.0)
+"""Landmarks of a radius about its centre, in noises."""
+
+
+class RadialLine(Target1D):
+    """The radius of a X0 + sigma W as a law on the half-line r > 0; its score is that of R^d along a ray."""
+
+    family = "radius"
+
+    def __init__(self, target: Sphere) -> None:
+        self.target = target
+        self.has_density = target.has_density
+        self._tails = lru_cache(maxsize=64)(lambda a, sigma: _Tails.of(self, (a, sigma)))
+
+    # -- the law of the radius ------------------------------------------------------------------
+    def _derivatives(self, x: Tensor, a: float, sigma: float, orders: Sequence[int]) -> list[Tensor]:
+        if not set(orders) <= {0, 1, 2}:
+            raise NotMeasured(f"a radius has no derivatives of log p of order {max(orders)}")
+        n = self.target.dim - 1
+        of_order = (
+            lambda: self._log_f(x, a, sigma),
+            lambda: self.target.radial_score(x, a, sigma) + n / x,
+            lambda: self.target.radial_score_derivative(x, a, sigma) - n / x**2,
+        )
+        return [of_order[order]() for order in orders]
+
+    def _log_f(self, r: Tensor, a: float, sigma: float) -> Tensor:
+        with np.errstate(divide="ignore", invalid="ignore"):
+            shell = torch.from_numpy(log_shell(r.numpy(), self.target.dim))
+        inside = self.target.radial_log_density(r.clamp_min(0.0), a, sigma) + shell
+        return torch.where(r > 0, inside, -math.inf)
+
+    def log_cdf(self, x: Tensor, a: float, sigma: float) -> Tensor:
+        return self._tails(a, sigma).log_tail(x, upper=False)
+
+    def log_sf(self, x: Tensor, a: float, sigma: float) -> Tensor:
+        return self._tails(a, sigma).log_tail(x, upper=True)
+
+    def landmarks(self, a: float, sigma: float) -> Tensor:
+        marks = math.hypot(a * self.target.radius, sigma * math.sqrt(self.target.dim - 0.5)) + sigma * MARKS
+        return tensor(marks[marks > 0.25 * sigma])
+
+    # -- what samplers see of R^d along a ray, odd in r -------------------------------------------
+    def _score(self, x: Tensor, a: float, sigma: float) -> Tensor:
+        return torch.sign(x) * self.target.radial_score(x.abs(), a, sigma)
+
+    def _score_jet(self, x: Tensor, dx: Tensor, a: float, sigma: float) -> tuple[Tensor, Tensor]:
+        score, slope = self.target.radial_score_jet(x.abs(), a, sigma)
+        return torch.sign(x) * score, slope * dx
+
+    def _score_jacobian(self, x: Tensor, a: float, sigma: float) -> Tensor:
+        return self.target.radial_score_derivative(x.abs(), a, sigma).unsqueeze(-1)
+
+    def _score_jacobian_jet(self, x: Tensor, dx: Tensor, a: float, sigma: float) -> tuple[Tensor, Tensor]:
+        raise NotMeasured("radial laws have no third derivative: use a sampler that evaluates scores only")
+
+    def _grad_divergence(self, x: Tensor, a: float, sigma: float) -> Tensor:
+        rest = torch.zeros(*x.shape[:-1], self.target.dim - 1, dtype=x.dtype)
+        return self.target.grad_divergence(torch.cat([x, rest], -1), a, sigma)[..., :1]
+
+    def _grad_divergence_jet(self, x: Tensor, dx: Tensor, a: float, sigma: float) -> tuple[Tensor, Tensor]:
+        raise NotMeasured("radial laws have no fourth derivative: use a sampler that evaluates scores only")
+
+    # -- X0 itself ------------------------------------------------------------------------------
+    def sample(self, n: int, generator: torch.Generator) -> Tensor:
+        return self.target.sample(n, generator).norm(dim=-1, keepdim=True)
+
+    def facts(self) -> Facts:
+        return self.target.facts()
+
+    def moments(self) -> Moments:
+        raise NotMeasured("the moments of a radius are not used")
+
+
+@dataclass(frozen=True)
+class _Tails:
+    """Mills ratios of the radius at one level, as polynomials on panels that begin near the origin or far out."""
+
+    law: RadialLine
+    level: Level
+    panels: Panels
+    lower: Array
+    """log F/(r f) at the nodes ..."""
+    upper: Array
+    """... and log (1 - F)/f, (P, n)."""
+    median: float
+
+    def log_tail(self, x: Tensor, *, upper: bool) -> Tensor:
+        """log of the mass below x, or above; shape of x."""
+        r = x.reshape(-1).numpy()
+        out = np.full(len(r), 0.0 if upper else -math.inf)
+        for side in (False, True):
+            which = (r > 0) & ((r > self.median) == side)
+            tail = self._nearer(r[which], side)
+            with np.errstate(divide="ignore"):
+                out[which] = tail if side == upper else np.log1p(-np.exp(tail))
+        return torch.from_numpy(out.reshape(x.shape))
+
+    def _nearer(self, r: Array, upper: bool) -> Array:
+        log_f, slope = (one.numpy() for one in self.law.derivatives(tensor(r), *self.level, (0, 1)))
+        within = (r >= self.panels.lo[0]) & (r <= self.panels.hi[-1])
+        ratio = _beyond(r, slope, upper)
+        ratio[within] = self.panels.interpolate(self.upper if upper else self.lower, r[within])
+        return log_f + ratio if upper else log_f + np.log(r) + ratio
+
+    @classmethod
+    def of(cls, law: RadialLine, level: Level) -> _Tails:
+        """On as much of the half-line as is seen: a radius is a 1-Lipschitz function of the noise sigma W, so that
+        within SEEN sigma of its centre lies all but 1e-70 of its mass.
+        """
+        panels = resolve(lambda panels: _rough(law, level, panels), _edges(law.target, *level))
+        ends = tensor(np.array([panels.lo[0], panels.hi[-1]]))
+        log_f, slope = (one.numpy() for one in law.derivatives(ends, *level, (0, 1)))
+        below = log_f[0] + np.log(ends[0]) + _beyond(ends.numpy(), slope, False)[0]
+        above = log_f[1] + _beyond(ends.numpy(), slope, True)[1]
+        at_nodes = law.derivative(tensor(panels.nodes), *level, 0).numpy()
+        log_below = _log_cumulative(panels, at_nodes, float(below))
+        mirrored = Panels(-panels.hi[::-1], -panels.lo[::-1])
+        log_above = _log_cumulative(mirrored, at_nodes[::-1, ::-1], float(above))[::-1, ::-1]
+        median = float(panels.nodes.flat[np.argmax(log_below > log_above)])
+        lower, upper = log_below - at_nodes - np.log(panels.nodes), log_above - at_nodes
+        return cls(law, level, panels, lower, upper, median)
+
+
+def _beyond(r: Array, slope: Array, upper: bool) -> Array:
+    """The logs of both ratios far out, and at the origin, from ``slope`` = (log f)'."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return -np.log(-slope) if upper else -np.log1p(r * slope)
+
+
+def _edges(target: Sphere, a: float, sigma: float) -> Array:
+    rho = a * target.radius
+    centre = math.hypot(rho, sigma * math.sqrt(target.dim - 0.5))
+    lo, hi = centre - SEEN * sigma, centre + SEEN * sigma
+    body = np.linspace(max(lo, sigma), hi, math.ceil((hi - max(lo, sigma)) / (WIDTH * sigma)) + 1)
+    if lo >= sigma:
+        return body
+    nearest = CENTRE * sigma * min(1.0, sigma / max(rho, 1e-300))
+    return np.concatenate([np.geomspace(nearest, sigma, 1 + math.ceil(math.log2(sigma / nearest)))[:-1], body])
+
+
+def _rough(law: RadialLine, level: Level, panels: Panels) -> NDArray[np.bool_]:
+    log_f = law.derivative(tensor(panels.nodes), *level, 0).numpy()
+    top = log_f.max(1)
+    return (top > top.max() - FAR) & (np.ptp(log_f, axis=1) > STEEP)
+
+
+def _log_cumulative(panels: Panels, log_f: Array, start: float) -> Array:
+    """log of the running integral of f at the nodes, exp(start) at the first edge; relative to itself exact."""
+    top = log_f.max(1)
+    f = np.exp(log_f - top[:, None])
+    at_edges = np.logaddexp.accumulate(np.concatenate([[start], top + np.log(panels.masses(f))]))
+    found: Array = np.logaddexp(at_edges[:-1, None], top[:, None] + np.log(panels.running(f).clip(1e-300)))
+    return found
