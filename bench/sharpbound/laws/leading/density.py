@@ -93,7 +93,19 @@ class DensityIntegrals(IntegralPasses):
         ratio = a / self.level[0]
         std = math.sqrt(max(sigma**2 - (ratio * self.level[1]) ** 2, 0.0))
         eps = np.stack([source.eps[one] for one in finenesses])
-        return carried(source.panels, eps, ratio, std, x.ravel()).reshape(-1, *x.shape)
+        return self._backwards(source.panels, eps, ratio, std, x.ravel()).reshape(-1, *x.shape)
+
+    def _backwards(self, panels: Panels, f: Array, scale: float, std: float, x: Array) -> Array:
+        """E[f(X_s) | X = x] of several f, by the forward process X_s = scale X + std Z."""
+        return carried(panels, f, scale, std, x)
+
+    def _pushed(self, step: SingleStep, x: Array) -> Array:
+        """log K p at x."""
+        return pushed(cast(Target1D, self.target), step, x)[0]
+
+    def _ends(self, level: Level) -> tuple[float, float] | None:
+        """What holds the law of a noisier level seen from the panels; None for the ends of that law itself."""
+        return noisier(self.level, (self.panels.lo[0], self.panels.hi[-1]), level)
 
     def _source(self, lam: float, finenesses: Sequence[int]) -> _Source:
         if lam not in self.sources:
@@ -107,8 +119,7 @@ class DensityIntegrals(IntegralPasses):
     def _resolved(self, lam: float, fineness: int) -> _Source:
         """On panels that resolve p, and p eps of one step as far as it is not rounding."""
         level = self.density.process.level_at(lam)
-        ends = noisier(self.level, (self.panels.lo[0], self.panels.hi[-1]), level)
-        panels = density_panels(cast(Target1D, self.target), *level, RESOLVED, ends)
+        panels = density_panels(cast(Target1D, self.target), *level, RESOLVED, self._ends(level))
         peak = float(log_density(cast(Target1D, self.target), panels.nodes, *level).max())
         noise = math.sqrt(2 * UNIT / fineness) * level[1]
         rounding = ROUNDING * (1 + np.abs(panels.nodes).max() / (10 * noise))
@@ -129,7 +140,7 @@ class DensityIntegrals(IntegralPasses):
         log_p = log_density(target, x, *self.density.process.level_at(lam))
         seen = log_p > (log_p.max() if peak is None else peak) + UNSEEN
         eps = np.zeros_like(x)
-        eps[seen] = np.expm1(pushed(target, step, x[seen])[0] - log_p[seen])
+        eps[seen] = np.expm1(self._pushed(step, x[seen]) - log_p[seen])
         return eps
 
     def _density_at(self, x: Array, level: Level) -> Array:

@@ -72,7 +72,7 @@ class _Chain:
     def _through(self, stage: Stage, count: int, x: Array) -> tuple[Array, Array, Array]:
         guess = x * (self.levels[count - 1][0] / self.levels[count][0])
         if stage.deterministic:
-            y, slope = _inverse(stage, x, guess)
+            y, slope = inverse(stage, x, guess)
             log_q, first, second = self.at(count - 1, y)
             return log_q - np.log(slope), first, second
         y, log_weight = self._about_mode(stage, self.levels[count - 1], x, guess)
@@ -108,7 +108,7 @@ def _mixed(logs: Array, first: Array, second: Array) -> tuple[Array, Array, Arra
     return top + np.log(whole), (share * first).sum(0) / whole, (share * second).sum(0) / whole
 
 
-def _inverse(stage: Stage, x: Array, y: Array) -> tuple[Array, Array]:
+def inverse(stage: Stage, x: Array, y: Array) -> tuple[Array, Array]:
     """The y with m(y) = x, and m'(y)."""
     for _ in range(INVERTED):
         m, slope, _ = evaluated(stage, y)

@@ -34,6 +34,7 @@ from sharpbound.laws.leading.passes import (
     size,
     weighted,
 )
+from sharpbound.laws.leading.radial import RadialLine
 from sharpbound.laws.leading.response import Field
 from sharpbound.processes.ladder import Ladder
 from sharpbound.processes.process import VP
@@ -52,7 +53,8 @@ NOISY_REST, CLEAN_REST = 9.0, 9.0
 NOISY_CONTRACTING, CLEAN_CONTRACTING = 7.0, 8.0
 """... and e^{-14} again where a stochastic sampler forgets what happened at the noisy end."""
 CLEAN_ATOMS = 6.0
-"""lambda of the clean end for atoms, from two units before which on each is alone and every step like the last."""
+"""lambda of the clean end for atoms, from two units before which on each is alone and every step like the last. About
+a sphere steps become alike as its curvature dies out, like e^{-2 lambda}."""
 RATE_STRETCH = 2.0
 """A stretch of lambda at an end, from which a rate of A is had."""
 
@@ -134,6 +136,9 @@ class GrowingHorizon(Limit):
     """... and those of its noisy end for each unit of s, where they do not die out ..."""
     clean_rate: Series | None
     """... and of its clean end for each unit of log(1/s), for atoms."""
+    in_noise: bool = False
+    """Whether nothing moves by more than the noise of the last level, as about one atom or across a sphere: distances
+    of transport then fall with that noise, sigma = T^{-c0/2}."""
 
     @property
     def log_power(self) -> int:  # type: ignore[override]
@@ -158,6 +163,24 @@ class GrowingHorizon(Limit):
             terms.append((self.c0 * log_T - self.clean, self.clean_rate))
         eta = self.c1 * log_T / T
         return self._total([(eta**self.p * w, series.coefficient(0, first)) for w, series in terms])
+
+    def constant(self, metric: str) -> Constant:
+        found, unit = super().constant(metric), self._unit(metric)
+        if unit is None:
+            return found
+        low, high = found.interval
+        power = found.power + 0.5 * self.c0
+        return Constant(power, found.log_power, found.constant / unit, (low / unit, high / unit))
+
+    def at(self, T: float, metric: str) -> float:
+        found, unit = super().at(T, metric), self._unit(metric)
+        return found if unit is None else found * T ** (-0.5 * self.c0) / unit
+
+    def _unit(self, metric: str) -> float | None:
+        """The noise of the ladders' last level, for what falls with it."""
+        if not self.in_noise or metric not in ("w1", "w2"):
+            return None
+        return math.sqrt(-math.expm1(-math.exp(-self.clean)))
 
     def _total(self, terms: Sequence[tuple[float, Field]]) -> Field:
         """Their sum, at the end of the schedule, where the noise is gone: the ladders end before it at a < 1."""
@@ -195,15 +218,19 @@ def line_limit(
     """
     if isinstance(target, Density1D):
         raise NotMeasured("the tails of a law that is given by its density alone cost too much")
-    atoms = bool(target.facts().low_dimensional)
-    return _limit(
+    singular = bool(target.facts().low_dimensional)
+    apart = singular and not isinstance(target, RadialLine)
+    found = _limit(
         sampler,
         make,
         lambda density: line_passes(target, sampler, density),
-        CLEAN_ATOMS if atoms else CLEAN_REST,
-        atoms,
+        CLEAN_ATOMS if apart else CLEAN_REST,
+        singular,
         accuracy,
     )
+    if singular and isinstance(found, GrowingHorizon) and not getattr(found.whole.fields[0], "gaps", ()):
+        return replace(found, in_noise=True)
+    return found
 
 
 def path_limit(target: Target, make: Callable[[int], Ladder], sampler: Sampler) -> Limit:

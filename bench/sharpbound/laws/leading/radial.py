@@ -78,8 +78,12 @@ class RadialLine(Target1D):
         return self._tails(a, sigma).log_tail(x, upper=True)
 
     def landmarks(self, a: float, sigma: float) -> Tensor:
-        marks = math.hypot(a * self.target.radius, sigma * math.sqrt(self.target.dim - 0.5)) + sigma * MARKS
+        marks = self.centre(a, sigma) + sigma * MARKS
         return tensor(marks[marks > 0.25 * sigma])
+
+    def centre(self, a: float, sigma: float) -> float:
+        """About which the radius lies within a few noises sigma, in any dimension."""
+        return math.hypot(a * self.target.radius, sigma * math.sqrt(self.target.dim - 0.5))
 
     # -- what samplers see of R^d along a ray, odd in r -------------------------------------------
     def _score(self, x: Tensor, a: float, sigma: float) -> Tensor:
@@ -110,7 +114,8 @@ class RadialLine(Target1D):
         return self.target.facts()
 
     def moments(self) -> Moments:
-        raise NotMeasured("the moments of a radius are not used")
+        radius = torch.tensor([self.target.radius], dtype=torch.float64)
+        return Moments(radius, torch.zeros(1, 1, dtype=torch.float64))
 
 
 @dataclass(frozen=True)
@@ -149,7 +154,7 @@ class _Tails:
         """On as much of the half-line as is seen: a radius is a 1-Lipschitz function of the noise sigma W, so that
         within SEEN sigma of its centre lies all but 1e-70 of its mass.
         """
-        panels = resolve(lambda panels: _rough(law, level, panels), _edges(law.target, *level))
+        panels = resolve(lambda panels: _rough(law, level, panels), _edges(law, *level))
         ends = tensor(np.array([panels.lo[0], panels.hi[-1]]))
         log_f, slope = (one.numpy() for one in law.derivatives(ends, *level, (0, 1)))
         below = log_f[0] + np.log(ends[0]) + _beyond(ends.numpy(), slope, False)[0]
@@ -169,9 +174,8 @@ def _beyond(r: Array, slope: Array, upper: bool) -> Array:
         return -np.log(-slope) if upper else -np.log1p(r * slope)
 
 
-def _edges(target: Sphere, a: float, sigma: float) -> Array:
-    rho = a * target.radius
-    centre = math.hypot(rho, sigma * math.sqrt(target.dim - 0.5))
+def _edges(law: RadialLine, a: float, sigma: float) -> Array:
+    rho, centre = a * law.target.radius, law.centre(a, sigma)
     lo, hi = centre - SEEN * sigma, centre + SEEN * sigma
     body = np.linspace(max(lo, sigma), hi, math.ceil((hi - max(lo, sigma)) / (WIDTH * sigma)) + 1)
     if lo >= sigma:
