@@ -53,8 +53,7 @@ NOISY_REST, CLEAN_REST = 9.0, 9.0
 NOISY_CONTRACTING, CLEAN_CONTRACTING = 7.0, 8.0
 """... and e^{-14} again where a stochastic sampler forgets what happened at the noisy end."""
 CLEAN_ATOMS = 6.0
-"""lambda of the clean end for atoms, from two units before which on each is alone and every step like the last. About
-a sphere steps become alike as its curvature dies out, like e^{-2 lambda}."""
+"""lambda of the clean end for atoms, from two units before which on each is alone and every step like the last."""
 RATE_STRETCH = 2.0
 """A stretch of lambda at an end, from which a rate of A is had."""
 
@@ -218,13 +217,16 @@ def line_limit(
     """
     if isinstance(target, Density1D):
         raise NotMeasured("the tails of a law that is given by its density alone cost too much")
-    singular = bool(target.facts().low_dimensional)
-    apart = singular and not isinstance(target, RadialLine)
+    singular, clean, contracting = bool(target.facts().low_dimensional), CLEAN_REST, CLEAN_CONTRACTING
+    if isinstance(target, RadialLine):
+        clean, contracting = clean + target.flattened, contracting + target.flattened
+    elif singular:
+        clean = CLEAN_ATOMS
     found = _limit(
         sampler,
         make,
         lambda density: line_passes(target, sampler, density),
-        CLEAN_ATOMS if apart else CLEAN_REST,
+        (clean, contracting),
         singular,
         accuracy,
     )
@@ -236,7 +238,12 @@ def line_limit(
 def path_limit(target: Target, make: Callable[[int], Ladder], sampler: Sampler) -> Limit:
     """The same for the KL divergence of the true chain from the sampler's, in any dimension."""
     return _limit(
-        sampler, make, lambda density: path_passes(target, sampler, density), CLEAN_REST, True, None
+        sampler,
+        make,
+        lambda density: path_passes(target, sampler, density),
+        (CLEAN_REST, CLEAN_CONTRACTING),
+        True,
+        None,
     )
 
 
@@ -244,18 +251,20 @@ def _limit(
     sampler: Sampler,
     make: Callable[[int], Ladder],
     passes_on: Callable[[StepDensity], Passes],
-    clean: float,
+    cleans: tuple[float, float],
     lasting: bool,
     accuracy: float | None,
 ) -> Limit:
-    """``clean``: lambda where Li's ladders end; ``lasting``: whether defects may not die out there."""
+    """``cleans``: lambda where Li's ladders end, and those of a sampler that contracts; ``lasting``: whether defects
+    may not die out there.
+    """
     if not sampler.descends:
         raise NotMeasured(f"{sampler.name} stays at one level, and has no error of its steps down")
     ladder = make(64)
     if ladder.name == "li2024":
         _check_even(sampler, False)
         ends = ladder.params["c0"], ladder.params["c1"]
-        return _growing(*ends, passes_on, clean, lasting, accuracy)
+        return _growing(*ends, passes_on, cleans, lasting, accuracy)
     if ladder.slow_log:
         raise NotMeasured(f"how the horizon of {ladder.name} grows with T is not known")
     density = fixed_density(make)
@@ -276,7 +285,7 @@ def _growing(
     c0: float,
     c1: float,
     passes_on: Callable[[StepDensity], Passes],
-    clean: float,
+    cleans: tuple[float, float],
     lasting: bool,
     accuracy: float | None,
 ) -> GrowingHorizon:
@@ -289,19 +298,22 @@ def _growing(
     def passes(noisy: float, clean: float) -> Passes:
         return passes_on(StepDensity(VP, (-noisy, kink, clean), density))
 
-    def limit(whole: Series, noisy: float, clean: float, *rates: Series | None) -> GrowingHorizon:
+    def limit(
+        whole: Series, noisy: float, clean: float, noisy_rate: Series | None, clean_rate: Series | None
+    ) -> GrowingHorizon:
         horizon, log_clean = _minus_log_abar(-noisy) - 1.0, -math.log(_minus_log_abar(clean))
-        return GrowingHorizon(p, c0, c1, whole, horizon, log_clean, *rates)
+        return GrowingHorizon(p, c0, c1, whole, horizon, log_clean, noisy_rate, clean_rate)
 
     def nothing(rate: Series) -> bool:
         return size(rate.coefficient(0)) <= NONE * size(whole.coefficient(0)) / NOISY_REST
 
+    clean, contracting = cleans
     found = passes(NOISY_REST, clean)
     if found.contracting:
-        found = passes(NOISY_CONTRACTING, CLEAN_CONTRACTING).at_vanishing_noise()
+        found = passes(NOISY_CONTRACTING, contracting).at_vanishing_noise()
         p = found.order()
         whole = found.settled(p, accuracy or found.accuracy)
-        return limit(whole, NOISY_CONTRACTING, CLEAN_CONTRACTING, None, None)
+        return limit(whole, NOISY_CONTRACTING, contracting, None, None)
     p = found.order()
     whole = found.settled(p, SETTLED_REST)
     noisy_rate = _rate(found, p, -NOISY)

@@ -85,6 +85,13 @@ class RadialLine(Target1D):
         """About which the radius lies within a few noises sigma, in any dimension."""
         return math.hypot(a * self.target.radius, sigma * math.sqrt(self.target.dim - 0.5))
 
+    @property
+    def flattened(self) -> float:
+        """How much farther than for laws on the line the clean end has to be for what is left of the sphere's
+        curvature, of the order of d sigma^2/(a radius)^2, to be nothing.
+        """
+        return max(0.0, 1.0 + 0.5 * math.log(self.target.dim) - math.log(self.target.radius))
+
     # -- what samplers see of R^d along a ray, odd in r -------------------------------------------
     def _score(self, x: Tensor, a: float, sigma: float) -> Tensor:
         return torch.sign(x) * self.target.radial_score(x.abs(), a, sigma)
@@ -181,7 +188,9 @@ def _edges(law: RadialLine, a: float, sigma: float) -> Array:
     if lo >= sigma:
         return body
     nearest = CENTRE * sigma * min(1.0, sigma / max(rho, 1e-300))
-    return np.concatenate([np.geomspace(nearest, sigma, 1 + math.ceil(math.log2(sigma / nearest)))[:-1], body])
+    return np.concatenate(
+        [np.geomspace(nearest, sigma, 1 + math.ceil(math.log2(sigma / nearest)))[:-1], body]
+    )
 
 
 def _rough(law: RadialLine, level: Level, panels: Panels) -> NDArray[np.bool_]:

@@ -1,8 +1,10 @@
 """One step of a stochastic sampler on a radial law, and its defects carried to the clean end.
 
-Isotropic noise s takes the radius m to r with the density k(r|m) of a non-central chi law (`laws.radial_density`), which
-is integrated over panels that resolve it: in the radius before a step for K p, and in the radius at a noisier level for
-what the forward process, taken backwards, makes of a defect there, E[f(|X_s|) | |X| = x] = int f(r) k(r | (a_s/a) x) dr.
+Isotropic noise s takes the radius m to r with the density k(r|m) of a non-central chi law (`laws.radial_density`). It is
+integrated over panels that resolve it: in the radius before a step for K p, and in the radius at a noisier level for
+what the forward process, taken backwards, makes of a defect there,
+
+    E[f(|X_s|) | |X| = x] = int f(r) k(r | (a_s/a) x) dr.
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ from sharpbound.laws.leading.single import SingleStep
 from sharpbound.laws.pushforward import REACH
 from sharpbound.laws.radial import log_shell
 from sharpbound.laws.radial_density import log_kernel, pushed_profile
-from sharpbound.marginals.panels import log_density, tensor
+from sharpbound.marginals.panels import tensor
 from sharpbound.numerics.quadrature import Array, Panels
 from sharpbound.processes.ladder import Level
 from sharpbound.samplers.base import Sampler, Stage
