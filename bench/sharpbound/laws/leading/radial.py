@@ -104,14 +104,15 @@ class RadialLine(Target1D):
         return self.target.radial_score_derivative(x.abs(), a, sigma).unsqueeze(-1)
 
     def _score_jacobian_jet(self, x: Tensor, dx: Tensor, a: float, sigma: float) -> tuple[Tensor, Tensor]:
-        raise NotMeasured("radial laws have no third derivative: use a sampler that evaluates scores only")
+        slope, bend = self.target.radial_score_derivative_jet(x.abs(), a, sigma)
+        return slope.unsqueeze(-1), (torch.sign(x) * bend * dx).unsqueeze(-1)
 
     def _grad_divergence(self, x: Tensor, a: float, sigma: float) -> Tensor:
-        rest = torch.zeros(*x.shape[:-1], self.target.dim - 1, dtype=x.dtype)
-        return self.target.grad_divergence(torch.cat([x, rest], -1), a, sigma)[..., :1]
+        return self._grad_divergence_jet(x, x, a, sigma)[0]
 
     def _grad_divergence_jet(self, x: Tensor, dx: Tensor, a: float, sigma: float) -> tuple[Tensor, Tensor]:
-        raise NotMeasured("radial laws have no fourth derivative: use a sampler that evaluates scores only")
+        value, slope = self.target.radial_grad_divergence_jet(x.abs(), a, sigma)
+        return torch.sign(x) * value, slope * dx
 
     # -- X0 itself ------------------------------------------------------------------------------
     def sample(self, n: int, generator: torch.Generator) -> Tensor:

@@ -1,6 +1,6 @@
 """One step of a stochastic sampler on a radial law, and its defects carried to the clean end.
 
-Isotropic noise s takes the radius m to r with the density k(r|m) of a non-central chi law (`laws.radial_density`). It is
+Isotropic noise s takes the radius m to r with the density k(r|m) of a non-central chi law (`radial_density`). It is
 integrated over panels that resolve it: in the radius before a step for K p, and in the radius at a noisier level for
 what the forward process, taken backwards, makes of a defect there,
 
