@@ -146,7 +146,7 @@ def log_bessel_factor(log_x: Array, dim: int) -> Array:
     return total + 0.5 * (dim - 1) * np.minimum(log_x - _LEAST, 0.0)
 
 
-def log_kernel(log_r: Array, log_m: Array, std: float, dim: int) -> Array:
+def log_kernel(log_r: Array, log_m: Array | float, std: float, dim: int) -> Array:
     """log k(r|m), the density of |m e + std Z| for Z in R^dim, at log r and log m."""
     normal = -0.5 * ((np.exp(log_r) - np.exp(log_m)) / std) ** 2 - math.log(std * math.sqrt(2 * math.pi))
     bent: Array = log_bessel_factor(log_r + log_m - 2 * math.log(std), dim)

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from sharpbound.errors import NotMeasured
-from sharpbound.laws.radial import log_shell
+from sharpbound.laws.radial_density import log_kernel
 from sharpbound.marginals.panels import tensor
 from sharpbound.numerics.quadrature import Array, Panels, resolve
 from sharpbound.processes.ladder import Level
@@ -37,8 +37,13 @@ SEEN, FAR = 18.0, 150.0
 it is resolved: twice as far as anything is seen."""
 CENTRE = 1e-7
 """Radius, in units of sigma and of sigma^2/(a radius), below which F/(r f) = 1/d to rounding."""
+NEAREST, FARTHEST = 1e-300, 1e150
+"""A radius that is none, and one where nothing is."""
 WIDTH, STEEP = 0.75, 4.0
 """Widest panel, in noises, and most e-folds of f on it: polynomials of 16 nodes then have f to rounding."""
+NEWTON, SETTLED = 6, 1e-9
+"""Most steps of Newton's method for a quantile, from an interpolated one, and the relative step after which the next is
+rounding."""
 MARKS = np.arange(-8.0, 9.0, 2.0)
 """Landmarks of a radius about its centre, in noises."""
 
@@ -57,25 +62,38 @@ class RadialLine(Target1D):
     def _derivatives(self, x: Tensor, a: float, sigma: float, orders: Sequence[int]) -> list[Tensor]:
         if not set(orders) <= {0, 1, 2}:
             raise NotMeasured(f"a radius has no derivatives of log p of order {max(orders)}")
-        n = self.target.dim - 1
         of_order = (
-            lambda: self._log_f(x, a, sigma),
-            lambda: self.target.radial_score(x, a, sigma) + n / x,
-            lambda: self.target.radial_score_derivative(x, a, sigma) - n / x**2,
+            lambda: self.log_f(x, a, sigma),
+            lambda: self.slope(x, a, sigma),
+            lambda: self.target.radial_score_derivative(x, a, sigma) - (self.target.dim - 1) / x**2,
         )
         return [of_order[order]() for order in orders]
 
-    def _log_f(self, r: Tensor, a: float, sigma: float) -> Tensor:
-        with np.errstate(divide="ignore", invalid="ignore"):
-            shell = torch.from_numpy(log_shell(r.numpy(), self.target.dim))
-        inside = self.target.radial_log_density(r.clamp_min(0.0), a, sigma) + shell
-        return torch.where(r > 0, inside, -math.inf)
+    def slope(self, r: Tensor, a: float, sigma: float) -> Tensor:
+        """(log f)'."""
+        return self.target.radial_score(r, a, sigma) + (self.target.dim - 1) / r
+
+    def log_f(self, r: Tensor, a: float, sigma: float) -> Tensor:
+        """log f, a non-central chi density: without the quadrature that its slope takes."""
+        log_r = np.log(np.fmin(np.fmax(r.numpy(), NEAREST), FARTHEST))  # also where an iteration went astray
+        log_f = log_kernel(log_r, math.log(max(a * self.target.radius, NEAREST)), sigma, self.target.dim)
+        return torch.where(r > 0, torch.from_numpy(log_f), -math.inf)
 
     def log_cdf(self, x: Tensor, a: float, sigma: float) -> Tensor:
         return self._tails(a, sigma).log_tail(x, upper=False)
 
     def log_sf(self, x: Tensor, a: float, sigma: float) -> Tensor:
         return self._tails(a, sigma).log_tail(x, upper=True)
+
+    def quantile_from_log(self, log_p: Tensor, a: float, sigma: float, *, upper: bool) -> Tensor:
+        tails, log_p = self._tails(a, sigma), torch.as_tensor(log_p, dtype=torch.float64)
+        far, r = log_p <= math.log(0.5), torch.empty_like(log_p)
+        r[far] = tails.quantile(log_p[far], upper)
+        r[~far] = tails.quantile(torch.log(-torch.expm1(log_p[~far])), not upper)
+        return r
+
+    def tail_end(self, log_p: float, a: float, sigma: float, *, upper: bool) -> float:
+        return float(self.quantile_from_log(torch.tensor(log_p), a, sigma, upper=upper))
 
     def landmarks(self, a: float, sigma: float) -> Tensor:
         marks = self.centre(a, sigma) + sigma * MARKS
@@ -145,17 +163,43 @@ class _Tails:
         out = np.full(len(r), 0.0 if upper else -math.inf)
         for side in (False, True):
             which = (r > 0) & ((r > self.median) == side)
+            if not which.any():
+                continue
             tail = self._nearer(r[which], side)
             with np.errstate(divide="ignore"):
                 out[which] = tail if side == upper else np.log1p(-np.exp(tail))
         return torch.from_numpy(out.reshape(x.shape))
 
     def _nearer(self, r: Array, upper: bool) -> Array:
-        log_f, slope = (one.numpy() for one in self.law.derivatives(tensor(r), *self.level, (0, 1)))
+        log_f = self.law.log_f(tensor(r), *self.level).numpy()
         within = (r >= self.panels.lo[0]) & (r <= self.panels.hi[-1])
-        ratio = _beyond(r, slope, upper)
+        ratio = np.empty_like(r)
         ratio[within] = self.panels.interpolate(self.upper if upper else self.lower, r[within])
+        if not within.all():
+            slope = self.law.slope(tensor(r[~within]), *self.level).numpy()
+            ratio[~within] = _beyond(r[~within], slope, upper)
         return log_f + ratio if upper else log_f + np.log(r) + ratio
+
+    def quantile(self, log_p: Tensor, upper: bool) -> Tensor:
+        """The radius beyond which exp(log_p) of the mass lies, by Newton's method on the log tail, which is concave."""
+        r = tensor(self._nearest(log_p.numpy(), upper))
+        for _ in range(NEWTON):
+            log_tail = self.log_tail(r, upper=upper)
+            step = (log_tail - log_p) * torch.exp(log_tail - self.law.log_f(r, *self.level))
+            r = torch.maximum(r + step if upper else r - step, 0.5 * r)
+            if bool((step.abs() <= SETTLED * r).all()):
+                break
+        return r
+
+    def _nearest(self, log_p: Array, upper: bool) -> Array:
+        """To a fraction of a panel."""
+        nodes, level = self.panels.nodes, self.level
+        log_f = self.law.log_f(tensor(nodes), *level).numpy()
+        if upper:
+            return np.interp(-log_p, -(log_f + self.upper).ravel(), nodes.ravel())
+        tail = (log_f + np.log(nodes) + self.lower).ravel()
+        below = np.minimum(log_p - tail[0], 0.0) / self.law.target.dim
+        return np.interp(log_p, tail, nodes.ravel()) * np.exp(below)
 
     @classmethod
     def of(cls, law: RadialLine, level: Level) -> _Tails:
@@ -163,11 +207,11 @@ class _Tails:
         within SEEN sigma of its centre lies all but 1e-70 of its mass.
         """
         panels = resolve(lambda panels: _rough(law, level, panels), _edges(law, *level))
-        ends = tensor(np.array([panels.lo[0], panels.hi[-1]]))
-        log_f, slope = (one.numpy() for one in law.derivatives(ends, *level, (0, 1)))
-        below = log_f[0] + np.log(ends[0]) + _beyond(ends.numpy(), slope, False)[0]
-        above = log_f[1] + _beyond(ends.numpy(), slope, True)[1]
-        at_nodes = law.derivative(tensor(panels.nodes), *level, 0).numpy()
+        ends = np.array([panels.lo[0], panels.hi[-1]])
+        log_f, slope = (one(tensor(ends), *level).numpy() for one in (law.log_f, law.slope))
+        below = log_f[0] + np.log(ends[0]) + _beyond(ends, slope, False)[0]
+        above = log_f[1] + _beyond(ends, slope, True)[1]
+        at_nodes = law.log_f(tensor(panels.nodes), *level).numpy()
         log_below = _log_cumulative(panels, at_nodes, float(below))
         mirrored = Panels(-panels.hi[::-1], -panels.lo[::-1])
         log_above = _log_cumulative(mirrored, at_nodes[::-1, ::-1], float(above))[::-1, ::-1]
@@ -188,14 +232,14 @@ def _edges(law: RadialLine, a: float, sigma: float) -> Array:
     body = np.linspace(max(lo, sigma), hi, math.ceil((hi - max(lo, sigma)) / (WIDTH * sigma)) + 1)
     if lo >= sigma:
         return body
-    nearest = CENTRE * sigma * min(1.0, sigma / max(rho, 1e-300))
+    nearest = CENTRE * sigma * min(1.0, sigma / max(rho, NEAREST))
     return np.concatenate(
         [np.geomspace(nearest, sigma, 1 + math.ceil(math.log2(sigma / nearest)))[:-1], body]
     )
 
 
 def _rough(law: RadialLine, level: Level, panels: Panels) -> NDArray[np.bool_]:
-    log_f = law.derivative(tensor(panels.nodes), *level, 0).numpy()
+    log_f = law.log_f(tensor(panels.nodes), *level).numpy()
     top = log_f.max(1)
     return (top > top.max() - FAR) & (np.ptp(log_f, axis=1) > STEEP)
 
