@@ -64,22 +64,25 @@ class RadialScore(ScoreField):
         return differentiable(y, lambda y: torch.sign(y) * self.target.radial_score(y.abs(), *level), jet)
 
     def jacobian(self, t: int, y: Tensor) -> Tensor:
-        """Its derivative, shape (..., 1, 1); not differentiable in turn."""
+        """Its derivative, shape (..., 1, 1)."""
 
-        def no_jet(y: Tensor, dy: Tensor) -> tuple[Tensor, Tensor]:
-            raise NotMeasured(
-                "radial laws have no third derivative: use a sampler that evaluates scores only"
-            )
+        def jet(y: Tensor, dy: Tensor) -> tuple[Tensor, Tensor]:
+            slope, bend = self.target.radial_score_derivative_jet(y.abs(), *level)
+            return slope.unsqueeze(-1), (torch.sign(y) * bend * dy).unsqueeze(-1)
 
         level = self.ladder.level(t)
         return differentiable(
-            y, lambda y: self.target.radial_score_derivative(y.abs(), *level).unsqueeze(-1), no_jet
+            y, lambda y: self.target.radial_score_derivative(y.abs(), *level).unsqueeze(-1), jet
         )
 
     def grad_divergence(self, t: int, y: Tensor) -> Tensor:
         """grad of the divergence in R^d along the ray, shape (..., 1)."""
-        x = torch.cat([y, torch.zeros(*y.shape[:-1], self.target.dim - 1, dtype=y.dtype)], -1)
-        return self.target.grad_divergence(x, *self.ladder.level(t))[..., :1]
+
+        def jet(y: Tensor, dy: Tensor) -> tuple[Tensor, Tensor]:
+            value, slope = self.target.radial_grad_divergence_jet(y.abs(), *self.ladder.level(t))
+            return torch.sign(y) * value, slope * dy
+
+        return differentiable(y, lambda y: jet(y, y)[0], jet)
 
 
 def radial_law(target: Sphere, ladder: Ladder, sampler: Sampler, init: str = "normal") -> Ratio1D:

@@ -146,6 +146,20 @@ def log_bessel_factor(log_x: Array, dim: int) -> Array:
     return total + 0.5 * (dim - 1) * np.minimum(log_x - _LEAST, 0.0)
 
 
+def log_kernel(log_r: Array, log_m: Array | float, std: float, dim: int) -> Array:
+    """log k(r|m), the density of |m e + std Z| for Z in R^dim, at log r and log m."""
+    normal = -0.5 * ((np.exp(log_r) - np.exp(log_m)) / std) ** 2 - math.log(std * math.sqrt(2 * math.pi))
+    bent: Array = log_bessel_factor(log_r + log_m - 2 * math.log(std), dim)
+    return normal + 0.5 * (dim - 1) * (log_r - log_m) + bent
+
+
+def pushed_profile(panels: Panels, log_q: Array, dim: int, mean: Map, std: float) -> LogDensity:
+    """log q' of the law that a stage y -> mean(|y|) y/|y| + std Z makes of log q, given at the nodes of panels of the
+    radius, both as densities in R^dim.
+    """
+    return _Transition.of(_Density.held(panels, log_q, dim), mean, std, RadialTolerances()).log_q
+
+
 @dataclass(frozen=True)
 class _Transition:
     """q before a stage with noise, and the stage's kernel, on panels that resolve their product."""

@@ -123,7 +123,11 @@ class Panels:
     def cumulative(self, f: Array) -> tuple[Array, Array]:
         """Running integral from the first edge: at the nodes (P, n) and at the edges (P+1,)."""
         at_edges = np.concatenate([[0.0], np.cumsum(self.masses(f))])
-        return at_edges[:-1, None] + self.half[:, None] * (f @ self._running.T), at_edges
+        return at_edges[:-1, None] + self.running(f), at_edges
+
+    def running(self, f: Array) -> Array:
+        """Integral from the left edge of each panel to its nodes, (P, n)."""
+        return self.half[:, None] * (f @ self._running.T)
 
     def cumulative_from_right(self, f: Array) -> tuple[Array, Array]:
         """Running integral to the last edge, without cancellation in the right tail."""

@@ -7,10 +7,12 @@ from collections.abc import Callable
 from sharpbound.errors import NotMeasured
 from sharpbound.laws.leading.limits import Constant, Limit, line_limit, path_limit
 from sharpbound.laws.leading.parts import PartsLimit
+from sharpbound.laws.leading.radial import RadialLine
 from sharpbound.laws.leading.response import METRICS, PATH_METRIC
 from sharpbound.laws.leading.series import NoError
 from sharpbound.processes.ladder import Ladder
 from sharpbound.samplers.base import Sampler
+from sharpbound.targets import Sphere
 from sharpbound.targets.base import Target, Target1D
 from sharpbound.targets.parts import own_coordinates
 
@@ -32,6 +34,8 @@ def limit(
     """
     if metric == PATH_METRIC:
         return path_limit(target, make, sampler)
+    if isinstance(target, Sphere):
+        target = RadialLine(target)
     if isinstance(target, Target1D):
         return line_limit(target, make, sampler, accuracy)
     parts = own_coordinates(target)

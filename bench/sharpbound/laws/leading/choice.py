@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import torch
 
+from sharpbound.errors import NotMeasured
+from sharpbound.laws.leading import radial_kernels
 from sharpbound.laws.leading.clock import UNIT, StepDensity
 from sharpbound.laws.leading.density import DensityIntegrals, of_full_noise
 from sharpbound.laws.leading.flow import FlowIntegrals
 from sharpbound.laws.leading.ladders import DensityPasses, FlowPasses, PathPasses
 from sharpbound.laws.leading.passes import FINENESS, Passes
 from sharpbound.laws.leading.path_integrals import PathIntegrals
+from sharpbound.laws.leading.radial import RadialLine
 from sharpbound.laws.leading.single import BEFORE, SingleStep
 from sharpbound.laws.path_kl import check_chain
 from sharpbound.samplers.base import Sampler
@@ -28,11 +31,25 @@ def line_passes(target: Target1D, sampler: Sampler, density: StepDensity) -> Pas
         if sampler.history or sampler.counts_steps or not heard:
             return FlowPasses.of(target, sampler, density)
         return FlowIntegrals.of(target, sampler, density)
+    if isinstance(target, RadialLine):
+        return _radial_passes(target, sampler, density)
     if isinstance(target, Gaussian1D) or sampler.history or sampler.counts_steps:
         return DensityPasses.of(target, sampler, density)
     if _alone(target, sampler, density) and of_full_noise(target, sampler, density):
         return DensityIntegrals.of(target, sampler, density)
     return DensityPasses.of(target, sampler, density)
+
+
+def _radial_passes(target: RadialLine, sampler: Sampler, density: StepDensity) -> Passes:
+    """Of a stochastic sampler on a radial law."""
+    if sampler.history or sampler.counts_steps or not _alone(target, sampler, density):
+        raise NotMeasured(f"a step of {sampler.name} depends on others, and a radius has single steps alone")
+    if not radial_kernels.of_full_noise(target, sampler, density):
+        raise NotMeasured(
+            f"{sampler.name} draws another noise than that of the forward process, which alone carries the defects "
+            "of a radius on"
+        )
+    return radial_kernels.RadialIntegrals.of(target, sampler, density)
 
 
 def path_passes(target: Target, sampler: Sampler, density: StepDensity) -> Passes:

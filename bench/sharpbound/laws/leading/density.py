@@ -124,15 +124,15 @@ class DensityIntegrals(IntegralPasses):
 
     def _image(self, lam: float, finenesses: Sequence[int]) -> _Image:
         if lam not in self.images:
-            source, (a, sigma) = self._source(lam, finenesses), self.density.process.level_at(lam)
-            ratio = a / self.level[0]
-            std = math.sqrt(max(sigma**2 - (ratio * self.level[1]) ** 2, 0.0))
-            self.images[lam] = _Image(self._carrier(source.panels, std), ratio, {}, {})
+            ratio, std = self._forward(lam)
+            self.images[lam] = _Image(Carrier(self._source(lam, finenesses).panels, std), ratio, {}, {})
         return self.images[lam]
 
-    def _carrier(self, panels: Panels, std: float) -> Carrier:
-        """The forward process, taken backwards: X_s = ratio X + std Z."""
-        return Carrier(panels, std)
+    def _forward(self, lam: float) -> tuple[float, float]:
+        """(ratio, std) of the forward process, taken backwards: X_s = ratio X + std Z."""
+        a, sigma = self.density.process.level_at(lam)
+        ratio = a / self.level[0]
+        return ratio, math.sqrt(max(sigma**2 - (ratio * self.level[1]) ** 2, 0.0))
 
     def _pushed(self, step: SingleStep, x: Array, more: int) -> Array:
         """log K p at x, with ``more`` nodes than usual."""

@@ -28,6 +28,7 @@ from sharpbound.laws.leading.choice import line_passes, path_passes
 from sharpbound.laws.leading.clock import StepDensity, fixed_density
 from sharpbound.laws.leading.layer import LAYER
 from sharpbound.laws.leading.passes import FINENESS, Passes
+from sharpbound.laws.leading.radial import RadialLine
 from sharpbound.laws.leading.response import Field
 from sharpbound.laws.leading.series import NONE, Series, size, weighted
 from sharpbound.processes.ladder import Ladder
@@ -136,6 +137,9 @@ class GrowingHorizon(Limit):
     """... and those of its noisy end for each unit of s, where they do not die out ..."""
     clean_rate: Series | None
     """... and of its clean end for each unit of log(1/s), for atoms."""
+    in_noise: bool = False
+    """Whether nothing moves by more than the noise of the last level, as about one atom or across a sphere: distances
+    of transport then fall with that noise, sigma = T^{-c0/2}."""
 
     @property
     def log_power(self) -> int:  # type: ignore[override]
@@ -160,6 +164,24 @@ class GrowingHorizon(Limit):
             terms.append((self.c0 * log_T - self.clean, self.clean_rate))
         eta = self.c1 * log_T / T
         return self._total([(eta**self.p * w, series.coefficient(0, first)) for w, series in terms])
+
+    def constant(self, metric: str) -> Constant:
+        found, unit = super().constant(metric), self._unit(metric)
+        if unit is None:
+            return found
+        low, high = found.interval
+        power = found.power + 0.5 * self.c0
+        return Constant(power, found.log_power, found.constant / unit, (low / unit, high / unit))
+
+    def at(self, T: float, metric: str) -> float:
+        found, unit = super().at(T, metric), self._unit(metric)
+        return found if unit is None else found * T ** (-0.5 * self.c0) / unit
+
+    def _unit(self, metric: str) -> float | None:
+        """The noise of the ladders' last level, for what falls with it."""
+        if not self.in_noise or metric not in ("w1", "w2"):
+            return None
+        return math.sqrt(-math.expm1(-math.exp(-self.clean)))
 
     def _total(self, terms: Sequence[tuple[float, Field]]) -> Field:
         """Their sum, at the end of the schedule, where the noise is gone: the ladders end before it at a < 1."""
@@ -203,22 +225,35 @@ def line_limit(
     """
     if isinstance(target, Density1D):
         raise NotMeasured("the tails of a law that is given by its density alone cost too much")
-    atoms = bool(target.facts().low_dimensional)
-    return _limit(
+    singular, clean, contracting = bool(target.facts().low_dimensional), CLEAN_REST, CLEAN_CONTRACTING
+    if isinstance(target, RadialLine):
+        clean, contracting = clean + target.flattened, contracting + target.flattened
+    elif singular:
+        clean = CLEAN_ATOMS
+    found = _limit(
         sampler,
         make,
         lambda density: line_passes(target, sampler, density),
-        CLEAN_ATOMS if atoms else CLEAN_REST,
-        atoms,
+        (clean, contracting),
+        singular,
         not sampler.deterministic,
         accuracy,
     )
+    if singular and isinstance(found, GrowingHorizon) and not getattr(found.whole.fields[0], "gaps", ()):
+        return replace(found, in_noise=True)
+    return found
 
 
 def path_limit(target: Target, make: Callable[[int], Ladder], sampler: Sampler) -> Limit:
     """The same for the KL divergence of the true chain from the sampler's, in any dimension."""
     return _limit(
-        sampler, make, lambda density: path_passes(target, sampler, density), CLEAN_REST, True, False, None
+        sampler,
+        make,
+        lambda density: path_passes(target, sampler, density),
+        (CLEAN_REST, CLEAN_CONTRACTING),
+        True,
+        False,
+        None,
     )
 
 
@@ -226,13 +261,13 @@ def _limit(
     sampler: Sampler,
     make: Callable[[int], Ladder],
     passes_on: Callable[[StepDensity], Passes],
-    clean: float,
+    cleans: tuple[float, float],
     lasting: bool,
     contracting: bool,
     accuracy: float | None,
 ) -> Limit:
-    """``clean``: lambda where Li's ladders end; ``lasting``: whether defects may not die out there; ``contracting``:
-    whether what happened at the noisy end is forgotten.
+    """``cleans``: lambda where Li's ladders end, and those of a sampler that contracts; ``lasting``: whether defects
+    may not die out there; ``contracting``: whether what happened at the noisy end is forgotten.
     """
     if not sampler.descends:
         raise NotMeasured(f"{sampler.name} stays at one level, and has no error of its steps down")
@@ -240,7 +275,7 @@ def _limit(
     if ladder.name == "li2024":
         _check_even(sampler, False)
         ends = ladder.params["c0"], ladder.params["c1"]
-        return _growing(*ends, passes_on, clean, lasting, contracting, accuracy)
+        return _growing(*ends, passes_on, cleans, lasting, contracting, accuracy)
     if ladder.slow_log:
         raise NotMeasured(f"how the horizon of {ladder.name} grows with T is not known")
     density = fixed_density(make)
@@ -261,7 +296,7 @@ def _growing(
     c0: float,
     c1: float,
     passes_on: Callable[[StepDensity], Passes],
-    clean: float,
+    cleans: tuple[float, float],
     lasting: bool,
     contracting: bool,
     accuracy: float | None,
@@ -275,24 +310,26 @@ def _growing(
     def passes(noisy: float, *clean: float) -> Passes:
         return passes_on(StepDensity(VP, (-noisy, kink, *clean), density))
 
-    def limit(whole: Series, noisy: float, clean: float, *rates: Series | None) -> GrowingHorizon:
+    def limit(
+        whole: Series, noisy: float, clean: float, noisy_rate: Series | None, clean_rate: Series | None
+    ) -> GrowingHorizon:
         horizon, log_clean = _minus_log_abar(-noisy) - 1.0, -math.log(_minus_log_abar(clean))
-        return GrowingHorizon(p, c0, c1, whole, horizon, log_clean, *rates)
+        return GrowingHorizon(p, c0, c1, whole, horizon, log_clean, noisy_rate, clean_rate)
 
     def nothing(rate: Series) -> bool:
         return size(rate.coefficient(0)) <= NONE * size(whole.coefficient(0)) / NOISY_REST
 
+    clean, forgetting = cleans
     if contracting:
-        ends = CLEAN_CONTRACTING - LAYER, CLEAN_CONTRACTING
-        found = passes(NOISY_CONTRACTING, *ends).at_vanishing_noise()
+        found = passes(NOISY_CONTRACTING, forgetting - LAYER, forgetting).at_vanishing_noise()
         p = found.order()
         whole = found.settled(p, accuracy or found.accuracy)
-        return limit(whole, NOISY_CONTRACTING, CLEAN_CONTRACTING, None, None)
+        return limit(whole, NOISY_CONTRACTING, forgetting, None, None)
     found = passes(NOISY_REST, clean)
     p = found.order()
     whole = found.settled(p, SETTLED_REST)
     noisy_rate = _rate(found, p, -NOISY)
-    clean_rate = _rate(found, p, CLEAN_RATE) if lasting else None
+    clean_rate = _rate(found, p, max(clean, CLEAN_RATE)) if lasting else None
     if clean_rate and nothing(clean_rate):
         clean_rate = None
     if not nothing(noisy_rate):
