@@ -194,17 +194,19 @@ class Steps:
         self.target, self.ladder, self.tolerances = target, ladder, tolerances
         self.stages: dict[int, Stage] = {t: stage for t, (stage,) in sampler.path(ladder, score)}
         own = LineLaw.of(target, 1.0, float(ladder.sigma[ladder.stop])).panels  # where heavy tails end too
-        self._reach = float(own.hi[-1] - own.lo[0])
+        self._ends = float(own.lo[0]), float(own.hi[-1])
         self._law: LineLaw | None = None
         self._built = np.empty(2)
 
     def law(self, t: int) -> LineLaw:
         """p_t."""
         a, sigma = self.ladder.level(t)
-        scales = np.array([sigma, a * self._reach + 2 * math.sqrt(-2 * LOG_TAIL) * sigma])
+        noise = math.sqrt(-2 * LOG_TAIL) * sigma
+        ends = a * self._ends[0] - noise, a * self._ends[1] + noise  # a sum beyond has a part beyond its own end
+        scales = np.array([sigma, ends[1] - ends[0]])
         change, most = scales / self._built - 1, self.tolerances
         if self._law is None or (change > most.rebuild).any() or (change < -most.narrower).any():
-            self._law, self._built = LineLaw.of(self.target, a, sigma), scales
+            self._law, self._built = LineLaw.of(self.target, a, sigma, ends), scales
         else:
             self._law = self._law.moved(self.target, a, sigma)
         return self._law
