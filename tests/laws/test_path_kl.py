@@ -13,11 +13,12 @@ from scipy.stats import t as student_t
 
 from sharpbound import processes, samplers, targets
 from sharpbound.distances import gaussian, one_dimensional
+from sharpbound.distances.gaussian import EPS
 from sharpbound.errors import InputError, NotMeasured
 from sharpbound.laws import path_kl
 from sharpbound.laws.engines import line_law
 from sharpbound.laws.gaussian import gaussian_law
-from sharpbound.laws.path_kl import line_path
+from sharpbound.laws.path_kl import PathTolerances, Steps, line_path
 from sharpbound.samplers import ExactScore, ScoreField
 from sharpbound.scores.shifted import PushedScore
 
@@ -29,6 +30,26 @@ EDM = {"schedule": "edm", "rho": 7.0}
 def measure(spec: dict, schedule: dict, T: int, name: str, init: str = "normal", engine=path_kl):
     target, ladder = targets.build(spec), processes.build(schedule, T)
     return engine(target, ladder, samplers.SAMPLERS[name], ExactScore(target, ladder), init)
+
+
+@pytest.mark.parametrize("name", ["ddpm", "ddpm-covariance"])
+def test_some_steps_tell_the_sum_of_all(name: str) -> None:
+    """The terms are smooth in t: the sums from some of them are those of all, to rounding."""
+    target, ladder = targets.build(MIXTURE), processes.build({"schedule": "li2024"}, 400)
+    problem = target, ladder, samplers.SAMPLERS[name], ExactScore(target, ladder), PathTolerances()
+    some, every = (Steps(*problem).sums(smooth=smooth) for smooth in (True, False))
+    assert some[0] == pytest.approx(every[0], abs=32 * EPS * every[1])
+    assert some[1:] == pytest.approx(every[1:], rel=1e-2)
+
+
+def test_few_steps_are_taken() -> None:
+    target, ladder = targets.build(MIXTURE), processes.build({"schedule": "li2024"}, 2048)
+    steps = Steps(target, ladder, samplers.SAMPLERS["ddpm"], ExactScore(target, ladder), PathTolerances())
+    taken = []
+    law = steps.law
+    steps.law = lambda t: taken.append(t) or law(t)
+    steps.sums(smooth=True)
+    assert len(taken) < 700
 
 
 def normal(std: float, mean: float = 0.0) -> dict:

@@ -17,6 +17,7 @@ from sharpbound.errors import InputError
 from sharpbound.targets import Target1D, build
 from sharpbound.targets.gaussian_mixture_line import mixture_derivatives
 from sharpbound.targets.scale_mixture import scale_mixture_derivatives
+from sharpbound.targets.two_normals import two_normals_derivatives
 
 LAWS: dict[str, dict[str, Any]] = {
     "gaussian": {"family": "gaussian", "mean": -0.3, "std": 0.7},
@@ -130,6 +131,25 @@ def test_a_scale_mixture_is_a_mixture(order: int, a: float, sigma: float) -> Non
     special = torch.from_numpy(scale_mixture_derivatives(z.numpy(), (order,), *arrays, a, sigma)[0])
     # both round relative to their terms, whose sum changes sign along z
     assert torch.allclose(special, general, rtol=1e-9, atol=1e-12 * float(general.abs().max()))
+
+
+@pytest.mark.parametrize("variances", [(0.1225, 0.25), (0.25, 1e-6), (0.0, 0.0), (1e-6, 4.0)])
+@pytest.mark.parametrize(("a", "sigma"), [(1.0, 1e-3), (0.9, 0.3), (0.05, 1.0)])
+def test_two_normals_are_a_mixture(variances: tuple[float, float], a: float, sigma: float) -> None:
+    """Against the derivatives written for any number of components, in either order of the two."""
+    weights, means = (0.3, 0.7), (-1.0, 1.2)
+    log_weights = [math.log(weight) for weight in weights]
+    arrays = [torch.tensor(each, dtype=torch.float64) for each in (log_weights, means, variances)]
+    x = torch.linspace(-3.0, 3.0, 200, dtype=torch.float64)
+    general = mixture_derivatives(x, range(5), *arrays, a, sigma)
+    for order in (1, -1):
+        parts = (each[::order] for each in (log_weights, means, variances))
+        special = two_normals_derivatives(x.numpy(), range(5), *parts, a, sigma)
+        for one, other in zip(special, general, strict=True):
+            # where a wide component leads by little, the general form rounds relative to larger terms
+            assert torch.allclose(
+                torch.from_numpy(one), other, rtol=1e-9, atol=1e-13 * float(other.abs().max())
+            )
 
 
 @pytest.mark.parametrize(("a", "sigma"), NOISES)

@@ -21,7 +21,6 @@ steps are singular (path KL infinite); steps with two noises have kernels that a
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -43,6 +42,7 @@ from sharpbound.marginals.expectation import LOG_TAIL, LineLaw
 from sharpbound.marginals.panels import tensor
 from sharpbound.numerics.quadrature import Array
 from sharpbound.numerics.stable import log1p_minus
+from sharpbound.numerics.sums import NODES, smooth_sum
 from sharpbound.numerics.tails import beyond
 from sharpbound.processes.ladder import Ladder
 from sharpbound.samplers.base import Sampler, Stage
@@ -58,12 +58,14 @@ class PathTolerances:
     rebuild: float = 0.05
     """Relative change of the marginal's noise or support after which panels are built anew; until then they are
     refined where they must be. Their ends, at tails of exp(-40), move by 4e-16 of the mass at most."""
+    narrower: float = 0.25
+    """The same where the marginal is narrower than the one that they were built for, and ends well inside."""
     spent: float = 64 * EPS
     """Share of an expectation that the last node still weighs, from which on what lies farther out is extrapolated."""
 
     def halved(self) -> PathTolerances:
-        """Half of both."""
-        return PathTolerances(self.rebuild / 2, self.spent / 2)
+        """Half of each."""
+        return PathTolerances(self.rebuild / 2, self.narrower / 2, self.spent / 2)
 
 
 def check_chain(ladder: Ladder, sampler: Sampler, score: ScoreField) -> None:
@@ -167,19 +169,71 @@ def line_path(
         -_entropy(target, ladder, ladder.stop) + math.log(ladder.a[ladder.stop]) - math.log(ladder.a[-1]),
         _entropy(target, ladder, ladder.T) if init == "exact" else _cross_entropy(target, ladder),
     ]
-    magnitude, error = sum(map(abs, terms)), 0.0
-    stages = {t: stage for t, (stage,) in sampler.path(ladder, score)}
-    for t, law in _levels(target, ladder, tolerances.rebuild):
-        parts = line_step(law, ladder, t, stages[t])
-        terms.append(0.5 * float((law.weights * parts).sum()))
-        magnitude += 0.5 * float((law.weights * np.abs(parts)).sum())
-        rest, unsure = beyond_panels(law, law.density * parts, tolerances.spent)
-        terms.append(0.5 * rest)
-        error += 0.5 * unsure
-    value = math.fsum(terms)
+    steps = Steps(target, ladder, sampler, score, tolerances)
+    value, magnitude, error = steps.sums(smooth=score.exact_for(target))
+    value = math.fsum([*terms, value])
     if not math.isfinite(value):
         return Measured(math.inf, 0.0)
-    return Measured(value, 64 * EPS * magnitude + error)
+    return Measured(value, 64 * EPS * (magnitude + sum(map(abs, terms))) + error)
+
+
+class Steps:
+    """The terms of the sum over steps, each with its size and its error.
+
+    Neighbouring marginals share their panels, which are cut where they no longer resolve the one at hand.
+    """
+
+    def __init__(
+        self,
+        target: Target1D,
+        ladder: Ladder,
+        sampler: Sampler,
+        score: ScoreField,
+        tolerances: PathTolerances,
+    ) -> None:
+        self.target, self.ladder, self.tolerances = target, ladder, tolerances
+        self.stages: dict[int, Stage] = {t: stage for t, (stage,) in sampler.path(ladder, score)}
+        own = LineLaw.of(target, 1.0, float(ladder.sigma[ladder.stop])).panels  # where heavy tails end too
+        self._ends = float(own.lo[0]), float(own.hi[-1])
+        self._law: LineLaw | None = None
+        self._built = np.empty(2)
+
+    def law(self, t: int) -> LineLaw:
+        """p_t."""
+        a, sigma = self.ladder.level(t)
+        noise = math.sqrt(-2 * LOG_TAIL) * sigma
+        ends = a * self._ends[0] - noise, a * self._ends[1] + noise  # a sum beyond has a part beyond its own end
+        scales = np.array([sigma, ends[1] - ends[0]])
+        change, most = scales / self._built - 1, self.tolerances
+        if self._law is None or (change > most.rebuild).any() or (change < -most.narrower).any():
+            self._law, self._built = LineLaw.of(self.target, a, sigma, ends), scales
+        else:
+            self._law = self._law.moved(self.target, a, sigma)
+        return self._law
+
+    def term(self, t: int) -> tuple[float, float, float]:
+        """1/2 E[...] of the step from t, the same of its modulus, and its error."""
+        law = self.law(t)
+        parts = line_step(law, self.ladder, t, self.stages[t])
+        value = float((law.weights * parts).sum())
+        rest, unsure = beyond_panels(law, law.density * parts, self.tolerances.spent)
+        return 0.5 * (value + rest), 0.5 * float((law.weights * np.abs(parts)).sum()), 0.5 * unsure
+
+    def sums(self, *, smooth: bool) -> Array:
+        """Of the terms, of their sizes and of their errors: of all of them, or, of many steps where the terms are
+        known to be ``smooth`` in t as far as levels and noise are, of some. The first and the last step, which samplers
+        may treat on their own, are taken by themselves.
+        """
+        first, last = self.ladder.stop + 1, self.ladder.T
+        noises = [self.stages[t].std for t in range(first, last + 1)]
+        if not smooth or last - first < 4 * NODES or any(map(callable, noises)):
+            return np.sum([self.term(t) for t in range(last, first - 1, -1)], axis=0)
+        inner = slice(first + 1, last)
+        levels = [self.ladder.a[inner], self.ladder.sigma[inner], self.ladder.beta[inner], noises[1:-1]]
+        with np.errstate(divide="ignore"):
+            signals = np.log(np.array(levels, dtype=np.float64))
+        ends = np.sum([self.term(t) for t in (last, first)], axis=0)
+        return ends + smooth_sum(self.term, first + 1, last - 1, signals, 8 * EPS)
 
 
 def beyond_panels(law: LineLaw, integrand: Array, spent: float) -> tuple[float, float]:
@@ -212,25 +266,6 @@ def _cross_entropy(target: Target1D, ladder: Ladder) -> float:
     second = float(ladder.a[-1]) ** 2 * target.moments().second_moment + float(ladder.sigma[-1]) ** 2
     variance = ladder.prior_std**2
     return 0.5 * (math.log(2 * math.pi * variance) + second / variance)
-
-
-def _levels(target: Target1D, ladder: Ladder, rebuild: float) -> Iterator[tuple[int, LineLaw]]:
-    """(t, p_t) for t = T..stop + 1.
-
-    Neighbouring marginals share their panels, which are cut where they no longer resolve the one at hand.
-    """
-    law: LineLaw | None = None
-    built = np.empty(2)
-    own = LineLaw.of(target, 1.0, float(ladder.sigma[ladder.stop])).panels  # where heavy tails end too
-    reach = float(own.hi[-1] - own.lo[0])
-    for t in range(ladder.T, ladder.stop, -1):
-        a, sigma = ladder.level(t)
-        scales = np.array([sigma, a * reach + 2 * math.sqrt(-2 * LOG_TAIL) * sigma])
-        if law is None or (np.abs(scales / built - 1) > rebuild).any():
-            law, built = LineLaw.of(target, a, sigma), scales
-        else:
-            law = law.moved(target, a, sigma)
-        yield t, law
 
 
 def line_step(law: LineLaw, ladder: Ladder, t: int, stage: Stage) -> Array:

@@ -66,6 +66,8 @@ class Dual:
         if isinstance(other, Dual):
             return Dual(self.value + other.value, self.tangent + other.tangent)
         value = self.value + other
+        if isinstance(other, float):
+            return Dual(value, self.tangent)
         return Dual(value, self.tangent.expand(value.shape))
 
     __radd__ = __add__
@@ -74,15 +76,21 @@ class Dual:
         return Dual(-self.value, -self.tangent)
 
     def __sub__(self, other: Any) -> Dual:
+        if isinstance(other, Dual):
+            return Dual(self.value - other.value, self.tangent - other.tangent)
         return self + (-other)
 
     def __rsub__(self, other: Any) -> Dual:
         return (-self) + other
 
     def __mul__(self, other: Any) -> Dual:
+        if isinstance(other, float):
+            return Dual(self.value * other, self.tangent * other)
         return _product(operator.mul, self, other)
 
     def __rmul__(self, other: Any) -> Dual:
+        if isinstance(other, float):
+            return Dual(self.value * other, self.tangent * other)
         return _product(operator.mul, other, self)
 
     def __matmul__(self, other: Any) -> Dual:

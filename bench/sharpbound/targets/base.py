@@ -158,20 +158,21 @@ class Target(ABC):
             )
 
 
-@dataclass(frozen=True)
 class _Latest:
-    """What was last asked of a law on the line: the derivatives at points x (n,) of the law at (a, sigma)."""
+    """What was last asked of a law on the line: the derivatives at points x of the law at (a, sigma)."""
 
-    x: Tensor
-    a: float
-    sigma: float
-    known: dict[int, Tensor]
-    asked: set[int]
+    __slots__ = ("a", "asked", "known", "sigma", "x")
+
+    def __init__(self, x: Tensor, a: float, sigma: float) -> None:
+        self.x, self.a, self.sigma = x.clone(), a, sigma
+        self.known: dict[int, Tensor] = {}
+        self.asked: set[int] = set()
 
     def of(self, x: Tensor, a: float, sigma: float) -> bool:
         """Whether that is what is asked now."""
-        same = (a, sigma, len(x), x.dtype) == (self.a, self.sigma, len(self.x), self.x.dtype)
-        return same and torch.equal(x, self.x)
+        kept = self.x
+        same = self.a == a and self.sigma == sigma and kept.shape == x.shape and kept.dtype == x.dtype
+        return same and torch.equal(x, kept)
 
 
 class Target1D(Target):
@@ -199,15 +200,20 @@ class Target1D(Target):
 
     def _derivatives_kept(self, x: Tensor, a: float, sigma: float, orders: Sequence[int]) -> list[Tensor]:
         latest: _Latest | None = vars(self).get("_derivatives_latest")
-        wanted, flat = set(orders), x.reshape(-1)
-        if latest is None or not latest.of(flat, a, sigma):
-            wanted |= latest.asked if latest else set()
-            latest = _Latest(flat.clone(), a, sigma, {}, set())
+        shape = x.shape
+        if len(shape) != 1:  # points are the same in whatever shape they are asked for
+            x = x.reshape(-1)
+        if latest is not None and latest.of(x, a, sigma):
+            missing = [order for order in orders if order not in latest.known]
+        else:
+            missing = sorted(latest.asked.union(orders) if latest else orders)
+            latest = _Latest(x, a, sigma)
             vars(self)["_derivatives_latest"] = latest  # also of a frozen dataclass
-        if missing := sorted(wanted - latest.known.keys()):
-            latest.known.update(zip(missing, self._derivatives(flat, a, sigma, missing), strict=True))
+        if missing:
+            latest.known.update(zip(missing, self._derivatives(latest.x, a, sigma, missing), strict=True))
         latest.asked.update(orders)
-        return [latest.known[order].clone().reshape(x.shape) for order in orders]
+        answers = [latest.known[order].clone() for order in orders]
+        return answers if len(shape) == 1 else [answer.reshape(shape) for answer in answers]
 
     def derivative(self, x: Tensor, a: float, sigma: float, order: int) -> Tensor:
         """(d/dx)^order log p(x): one of `derivatives`."""

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -24,6 +25,7 @@ from sharpbound.targets import parameters
 from sharpbound.targets.base import Moments, Target1D
 from sharpbound.targets.facts import Facts, of_mixture
 from sharpbound.targets.parameters import Numbers
+from sharpbound.targets.two_normals import two_normals_derivatives
 
 Array = NDArray[np.float64]
 
@@ -114,8 +116,19 @@ class GaussianMixture1D(Target1D):
         self.log_weights = torch.log(self.weights)
         self.has_density = bool((self.variances > 0).all())
 
+    @cached_property
+    def _two(self) -> tuple[list[float], list[float], list[float]] | None:
+        """Log weights, means and variances where there are two components."""
+        parts = self.log_weights, self.means, self.variances
+        return None if len(self.means) != 2 else tuple(part.tolist() for part in parts)  # type: ignore[return-value]
+
     def _derivatives(self, x: Tensor, a: float, sigma: float, orders: Sequence[int]) -> list[Tensor]:
-        return mixture_derivatives(x, orders, self.log_weights, self.means, self.variances, a, sigma)
+        if self._two is None:
+            return mixture_derivatives(x, orders, self.log_weights, self.means, self.variances, a, sigma)
+        flat = x.detach().numpy().reshape(-1)
+        with np.errstate(all="ignore"):
+            values = two_normals_derivatives(flat, orders, *self._two, a, sigma)
+        return [torch.from_numpy(value.reshape(x.shape)) for value in values]
 
     def _standardised(self, x: Tensor, a: float, sigma: float) -> Tensor:
         """(x - a m_k)/std_k, (..., K); for an atom at sigma = 0 that is +inf where x >= a m_k, else -inf."""

@@ -20,12 +20,19 @@ from sharpbound.numerics.gauss import gauss_legendre
 
 Array = NDArray[np.float64]
 
-# exp(-REACH^2/2) = 2.5e-20; 48 nodes integrate a normal density over 2*REACH to machine precision, and 28 a tail of it.
 _REACH = 9.5
-_WHOLE, _TAIL = gauss_legendre(48), gauss_legendre(28)
+"""exp(-REACH^2/2) = 2.5e-20."""
+_RULES = [
+    (4.0, 13.0, gauss_legendre(18)),
+    (9.6, math.inf, gauss_legendre(28)),
+    (12.5, math.inf, gauss_legendre(38)),
+    (math.inf, math.inf, gauss_legendre(48)),
+]
+"""The greatest width of a stretch, and fall of the exponent on it, that so many nodes integrate to machine precision,
+times powers up to the fourth."""
 
 
-UNIT_RULE = (_WHOLE[0] + 1) / 2, _WHOLE[1] / 2
+UNIT_RULE = gauss_legendre(48, 0.0, 1.0)
 """The same rule for integrals over (0, 1)."""
 
 
@@ -46,7 +53,9 @@ class TruncatedNormal:
         stop = _REACH**2 / (np.sqrt(rising * rising + _REACH**2) + rising)
         stop = np.minimum(stop, length - np.maximum(-y, 0.0))
         half = (stop - start) / 2
-        rule = _TAIL if (y >= 0).all() else _WHOLE
+        width = 2 * half.max(initial=0.0)
+        fall = width if width > _RULES[0][0] else (rising * (stop - start)).max(initial=0.0) + width**2 / 2
+        rule = next(rule for widest, most, rule in _RULES if width <= widest and fall <= most)
         nodes, weights = (values.reshape(-1, *(1,) * half.ndim) for values in rule)
         s = half * (1 + nodes)
         s += start
