@@ -20,6 +20,7 @@ from sharpbound.laws.engines import line_law
 from sharpbound.laws.gaussian import gaussian_law
 from sharpbound.laws.path_kl import PathTolerances, Steps, line_path
 from sharpbound.samplers import ExactScore, ScoreField
+from sharpbound.samplers.base import Stage, Step
 from sharpbound.scores.shifted import PushedScore
 
 MIXTURE = {"family": "gaussian-mixture", "weights": [0.4, 0.6], "means": [-1.0, 1.2], "stds": [0.35, 0.5]}
@@ -50,6 +51,28 @@ def test_few_steps_are_taken() -> None:
     steps.law = lambda t: taken.append(t) or law(t)
     steps.sums(smooth=True)
     assert len(taken) < 700
+
+
+class OddStep(samplers.SAMPLERS["ddpm"].__class__):
+    """DDPM, but for the mean of one step in the middle: what a user's sampler may do."""
+
+    name = "odd-step"
+
+    def stages(self, step: Step) -> list[Stage]:
+        (stage,) = super().stages(step)
+        return [Stage(lambda y: stage.mean(y) + 0.1 * (step.t == 333), stage.std)]
+
+
+def test_of_the_users_samplers_every_step_is_taken() -> None:
+    target, ladder = targets.build(MIXTURE), processes.build({"schedule": "li2024"}, 600)
+    usual, odd = (
+        line_path(target, ladder, sampler, ExactScore(target, ladder), "exact").value
+        for sampler in (samplers.SAMPLERS["ddpm"], OddStep())
+    )
+    beta, alpha = float(ladder.beta[333]), float(ladder.alpha(333))
+    assert odd - usual == pytest.approx(
+        0.5 * 0.1**2 / (beta / alpha), rel=1e-3
+    )  # 1/2 (dm)^2/s^2, whatever it erred by
 
 
 def normal(std: float, mean: float = 0.0) -> dict:

@@ -45,6 +45,7 @@ from sharpbound.numerics.stable import log1p_minus
 from sharpbound.numerics.sums import NODES, smooth_sum
 from sharpbound.numerics.tails import beyond
 from sharpbound.processes.ladder import Ladder
+from sharpbound.samplers import registered
 from sharpbound.samplers.base import Sampler, Stage
 from sharpbound.scores.base import ScoreField
 from sharpbound.targets.base import Target, Target1D
@@ -170,7 +171,7 @@ def line_path(
         _entropy(target, ladder, ladder.T) if init == "exact" else _cross_entropy(target, ladder),
     ]
     steps = Steps(target, ladder, sampler, score, tolerances)
-    value, magnitude, error = steps.sums(smooth=score.exact_for(target))
+    value, magnitude, error = steps.sums(smooth=score.exact_for(target) and registered(sampler))
     value = math.fsum([*terms, value])
     if not math.isfinite(value):
         return Measured(math.inf, 0.0)
@@ -202,7 +203,10 @@ class Steps:
         """p_t."""
         a, sigma = self.ladder.level(t)
         noise = math.sqrt(-2 * LOG_TAIL) * sigma
-        ends = a * self._ends[0] - noise, a * self._ends[1] + noise  # a sum beyond has a part beyond its own end
+        ends = (
+            a * self._ends[0] - noise,
+            a * self._ends[1] + noise,
+        )  # a sum beyond has a part beyond its own end
         scales = np.array([sigma, ends[1] - ends[0]])
         change, most = scales / self._built - 1, self.tolerances
         if self._law is None or (change > most.rebuild).any() or (change < -most.narrower).any():

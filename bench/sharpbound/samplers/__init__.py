@@ -97,6 +97,13 @@ def _made(spec: dict[str, Any]) -> Sampler:
     return sampler
 
 
+def registered(sampler: Sampler) -> bool:
+    """Whether it is one of this package, with any parameters: what it does then is the same formula at every step but
+    the first and the last. One of the user's may do anything at any step.
+    """
+    return type(sampler) in {type(one) for one in SAMPLERS.values()}
+
+
 def parameters(sampler: Sampler) -> dict[str, Any]:
     """Parameters of a sampler, the fields of its dataclass, with their values."""
     if not dataclasses.is_dataclass(sampler):
@@ -120,5 +127,6 @@ __all__ = [
     "build",
     "checked",
     "parameters",
+    "registered",
     "run",
 ]
