@@ -45,7 +45,7 @@ def test_a_snapshot_is_the_same_as_itself(tmp_path: Path) -> None:
     old = folder(tmp_path / "old", document())
     findings, cases = moved(old, folder(tmp_path / "new", document()))
     assert (findings, cases) == ([], 1)
-    assert summary(findings, cases) == "1 cases in both: nothing moved."
+    assert summary(findings, cases) == "1 case in both: nothing moved."
     assert as_json(findings, cases) == {"cases": 1, "same": True, "counts": {}, "moved": []}
 
 

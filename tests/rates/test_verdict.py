@@ -39,7 +39,7 @@ def test_lower_bounds_mirror_upper_bounds_everywhere():
 
 def test_reason_carries_the_numbers():
     reason = judge_bound(known(1.5, 0.01), 1.0).reason
-    for number in ("1.5000", "[1.4900, 1.5100]", "rows 0 to 4", "predicted 1"):
+    for number in ("1.5000", "[1.4900, 1.5100]", "rows 1 to 5", "predicted 1"):
         assert number in reason
     assert "2 usable rows" in judge_bound(NONE, 1.0).reason
 

@@ -308,6 +308,8 @@ def test_what_moved_lies_above_the_line_of_what_may() -> None:
         Moved("a", "value", 2.0, 1.0, 0.2),
         Moved("b", "exponent", 2.0, 1.9, 0.01),
         Moved("c", "value", 0.0, 1e-9, 0.0),
+        Moved("b", "value", 2.0, 1.9, 0.011),  # named once
+        Moved("a long name over another", "exponent", 2.0, 1.9, 0.0101),
     ]
     with styled():
         figure = moves_figure(moves, "From one to another", "3 numbers moved")

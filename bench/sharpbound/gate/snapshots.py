@@ -60,12 +60,21 @@ def as_markdown(findings: Sequence[Finding], cases: int) -> str:
 
 
 def summary(findings: Sequence[Finding], cases: int) -> str:
-    """``552 cases in both: 2 verdict, 1 value moved in 2 cases.``"""
+    """``552 cases in both; what moved, of 2 cases: 2 verdicts, 1 value.``"""
     if not findings:
-        return f"{cases} cases in both: nothing moved."
+        return f"{_cases(cases)} in both: nothing moved."
     counts = Counter(finding.kind for finding in findings)
-    told = ", ".join(f"{n} {kind}" for kind, n in counts.items())
-    return f"{cases} cases in both; what moved, of {len({f.case for f in findings})} cases: {told}."
+    told = ", ".join(f"{n} {kind}{'s' if n > 1 and kind in _NOUNS else ''}" for kind, n in counts.items())
+    moved = len({f.case for f in findings})
+    return f"{_cases(cases)} in both; what moved, of {_cases(moved)}: {told}."
+
+
+_NOUNS = ("verdict", "exponent", "value", "constant", "claim", "spec")
+"""Kinds of findings that have a plural."""
+
+
+def _cases(n: int) -> str:
+    return f"{n} case{'' if n == 1 else 's'}"
 
 
 def _told(finding: Finding) -> dict[str, Any]:

@@ -115,16 +115,31 @@ def judge_ordering(
     refuting = np.flatnonzero(gap < -doubt)
     if len(refuting):
         i = refuting[np.argmin((gap + doubt)[refuting])]
-        reason = f"a exceeds b at {len(refuting)} of {len(a)} rows, at row {i}: {a[i]:.6g} > {b[i]:.6g}"
+        reason = (
+            f"a exceeds b at {len(refuting)} of {len(a)} rows, at the {_place_of(i)}: {a[i]:.6g} > {b[i]:.6g}"
+        )
         return Verdict("refuted", None, f"{reason} beyond the floors {doubt[i]:.1e}")
     undecided = np.flatnonzero(~(gap >= doubt))
     if len(undecided):
         i = undecided[0]
-        reason = f"{len(undecided)} of {len(a)} rows lie within their floors, first row {i}: "
+        reason = f"{len(undecided)} of {len(a)} rows lie within their floors, first the {_place_of(i)}: "
         return Verdict("inconclusive", None, reason + f"{a[i]:.6g} against {b[i]:.6g}, floors {doubt[i]:.1e}")
     i = int(np.argmin(gap - doubt))
-    reason = f"a <= b at all {len(a)} rows beyond the floors, closest at row {i}: {a[i]:.6g} <= {b[i]:.6g}"
+    reason = f"a <= b at {_all_rows(len(a))} beyond the floors, closest at the {_place_of(i)}: {a[i]:.6g} <= {b[i]:.6g}"
     return Verdict("confirmed", None, reason)
+
+
+def _all_rows(n: int) -> str:
+    return "the only row" if n == 1 else f"all {n} rows"
+
+
+def _place_of(i: int) -> str:
+    """Row i as a reader counts: "first row", "12th row"."""
+    n = int(i) + 1
+    if n <= 3:
+        return ("first", "second", "third")[n - 1] + " row"
+    ending = "th" if n % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(n % 10, "th")
+    return f"{n}{ending} row"
 
 
 def _short(rate: float | None) -> str:
@@ -150,7 +165,7 @@ def _place(
     numbers = (
         f"measured {_short(estimate.exponent)} in [{_short(low)}, {_short(high)}]"
         f"{' beside a factor ' + factor if factor else ''} over rows "
-        f"{estimate.window[0]} to {estimate.window[1]}, predicted {predicted:g}"
+        f"{estimate.window[0] + 1} to {estimate.window[1] + 1}, predicted {predicted:g}"
     )
     if low > predicted + tolerance:
         return "above", numbers
@@ -172,11 +187,11 @@ def judge_values(
     off, allowed = np.abs(value - formula), tolerance * np.abs(formula)
     i = int(np.argmax((off + doubt) / allowed))
     numbers = (
-        f"farthest at row {i}: measured {value[i]:.10g}, predicted {formula[i]:.10g}, apart by {off[i]:.1e} "
+        f"farthest at the {_place_of(i)}: measured {value[i]:.10g}, predicted {formula[i]:.10g}, apart by {off[i]:.1e} "
         f"with an uncertainty of {doubt[i]:.1e}"
     )
     if (off + doubt <= allowed).all():
-        return Verdict("confirmed", None, f"equal to {tolerance:.0e} at all {len(value)} rows; {numbers}")
+        return Verdict("confirmed", None, f"equal to {tolerance:.0e} at {_all_rows(len(value))}; {numbers}")
     if (off - doubt > allowed).any():
         return Verdict("refuted", None, f"apart by more than {tolerance:.0e}; {numbers}")
     return Verdict("inconclusive", None, f"not resolved to {tolerance:.0e}; {numbers}")

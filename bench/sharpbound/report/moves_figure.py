@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.transforms import Bbox
 
 from sharpbound.report.scales import decade_ticks
 from sharpbound.report.style import INK, MARKERS, MUTED, PALETTE, headline, legend, new_figure
 from sharpbound.report.wording import plain
 
 KINDS = ("value", "exponent", "constant")
-_NAMED = 12  # the numbers that moved furthest are named
+_NAMED = 12  # the cases that moved furthest are named
 
 
 class Moved(NamedTuple):
@@ -48,10 +50,23 @@ def moves_figure(moves: Sequence[Moved], title: str, subtitle: str) -> Figure:
         chosen = [(x, y) for x, y, m in points if m.kind == kind]
         if chosen:
             axes.plot(*zip(*chosen, strict=True), MARKERS[k], color=PALETTE[k], ms=5, ls="none", label=kind)
-    for x, y, m in sorted(points, key=lambda p: p[1] / p[0], reverse=True)[:_NAMED]:
-        axes.annotate(plain(m.case), (x, y), (5, 3), textcoords="offset points", size=6.5, color=INK)
+    _name(figure, axes, sorted(points, key=lambda p: p[1] / p[0], reverse=True))
     if points:
         decade_ticks(axes.xaxis)
         decade_ticks(axes.yaxis)
     legend(axes)
     return figure
+
+
+def _name(figure: Figure, axes: Axes, points: Sequence[tuple[float, float, Moved]]) -> None:
+    """Names beside the points that moved furthest: each case once, and none over another."""
+    taken: list[Bbox] = []
+    cases = dict.fromkeys(m.case for _, _, m in points)
+    for case in list(cases)[:_NAMED]:
+        x, y = next((x, y) for x, y, m in points if m.case == case)
+        name = axes.annotate(plain(case), (x, y), (5, 3), textcoords="offset points", size=6.5, color=INK)
+        box = name.get_window_extent(figure.canvas.get_renderer())  # type: ignore[attr-defined]
+        if any(box.overlaps(other) for other in taken):
+            name.remove()
+        else:
+            taken.append(box)
