@@ -102,9 +102,10 @@ def test_the_worst_target_is_the_slowest_and_meets_the_hypotheses(documents: lis
     ((_, (compared,)),) = comparisons(truths([large, slow, outside]), {})
     assert compared.worst.document is slow
     assert (compared.worst.told, compared.given_away) == ("1.000000 log^2 T/T", "log^2 T")
+    assert compared.reading == "loose by logarithms"
     assert compared.stated == "d^2 log^4 T/T"  # and not d^6, which is of the term in 1/T^2
     ((_, (alone,)),) = comparisons(truths([outside]), {})
-    assert alone.worst.document is outside
+    assert (alone.worst.document, alone.reading) == (outside, "outside")
 
 
 @pytest.mark.parametrize(
@@ -121,6 +122,8 @@ def test_the_leading_term_says_what_becomes_of_a_claim(
 ) -> None:
     document = case(documents, 0, power, logs, details={"predicted": 1.0}, verdict=verdict)
     assert verdict_in_powers(document) == said
+    ((_, (one,)),) = comparisons(truths([document]), {})
+    assert one.reading == {"sharp": "attained"}.get(verdict, verdict)
 
 
 def test_claims_of_powers_of_d_that_nothing_is_put_beside_say_why() -> None:

@@ -59,16 +59,36 @@ def test_what_lies_outside_the_hypotheses_speaks_for_nothing(documents: list[dic
     assert alone.told == "outside its hypotheses: 1 violated"
 
 
+def test_a_contradiction_says_whether_its_case_meets_every_hypothesis(
+    documents: list[dict[str, Any]],
+) -> None:
+    for hypotheses, said in (
+        ("met", "contradicted by a case that meets its hypotheses"),
+        ("unchecked", "contradicted by a case that no checked hypothesis excludes"),
+    ):
+        one = lesson(of(documents, {"verdict": "violated", "hypotheses": hypotheses}))
+        assert one.follows == said
+    cases = of(documents, *({"hypotheses": h} for h in ("met", "unchecked", "unchecked", "not met: density")))
+    assert learnt(papers(cases))[1] == (
+        "1 case meets all hypotheses of the theorem, of 2 some were not checked, 1 lies outside them and is counted "
+        "apart."
+    )
+
+
 def test_a_bound_attained_in_one_metric_and_loose_in_another_is_a_lesson(found: list[Any]) -> None:
     sentences = learnt(found)
     assert sentences[0] == (
-        "4 claims of 3 sources were held to 8 cases: 3 attained, 1 contradicted by some case within their hypotheses."
+        "4 claims of 3 sources were held to 8 cases: 3 attained, 1 contradicted by some case that no checked "
+        "hypothesis excludes."
     )
     assert (
         "The bound of Li et al. (2024), `li2024.ddpm`, is attained in path-space KL and loose in total variation, "
         "where the error falls faster."
     ) in sentences
-    assert "Contradicted by some case within their hypotheses: `wang2024.design` (1 of 1 case)." in sentences
+    assert (
+        "Contradicted by some case that no checked hypothesis excludes: `wang2024.design` (1 of 1 case)."
+        in sentences
+    )
     assert "1 claim false on purpose: all of them are caught." in sentences
     told = {one.claim.id: one.told for paper in found for one in paper.lessons}
     assert told["li2024.ddpm"] == ("loose in TV, 1.000 measured where 0.5 is claimed; attained in path KL")

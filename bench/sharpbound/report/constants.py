@@ -68,6 +68,18 @@ class Comparison:
     def given_away(self) -> str:
         return verdict_in_powers(self.worst.document)
 
+    @property
+    def reading(self) -> str:
+        """What becomes of the claim, in a word for a filter: a bound is attained, or loose by what it gives away."""
+        document = self.worst.document
+        if document.outside:
+            return "outside"
+        if document.verdict not in ("sharp", "loose"):
+            return document.verdict
+        given = given_away(document)
+        by = "a power" if given.startswith("T") else "logarithms" if given.startswith("log") else ""
+        return f"loose by {by}" if by else "attained"
+
 
 def stated(document: Document) -> str:
     """The leading term of the document's claim for its metric; empty where it does not say."""

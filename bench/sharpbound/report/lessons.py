@@ -1,6 +1,6 @@
 """What a run taught, in sentences: of each claim, of each paper, and in all. Made of verdicts alone.
 
-A claim's *standing* is what its cases within its hypotheses come to:
+A claim's *standing* is what its cases come to, but those outside its hypotheses:
 
     contradicted   some case violates or refutes it
     attained       some case attains the power of the bound, and none contradicts it
@@ -19,9 +19,10 @@ from dataclasses import dataclass
 from sharpbound.report.claims import Claim
 from sharpbound.report.documents import Document
 from sharpbound.report.wording import VERDICTS, number, short, span
+from sharpbound.suite.hypotheses import MET
 
 STANDINGS = {
-    "contradicted": "contradicted by a case within its hypotheses",
+    "contradicted": "contradicted by a case that no checked hypothesis excludes",
     "attained": "attained: some case shows that no better power is possible",
     "confirmed": "borne out by every case that was decided",
     "loose": "true and loose in every case that was decided",
@@ -32,7 +33,7 @@ _COUNTED = {
     "attained": "attained",
     "confirmed": "confirmed",
     "loose": "loose",
-    "contradicted": "contradicted by some case within their hypotheses",
+    "contradicted": "contradicted by some case that no checked hypothesis excludes",
     "undecided": "undecided",
     "outside": "decided only outside their hypotheses",
 }
@@ -67,6 +68,14 @@ class Lesson:
         sharp = {d.metric for d in inside if d.verdict == "sharp"}
         loose = {d.metric for d in inside if d.verdict == "loose"}
         return sorted(sharp - loose), sorted(loose - sharp)
+
+    @property
+    def follows(self) -> str:
+        """The standing in words; of a contradiction, whether a case is known to meet every hypothesis."""
+        met = any(d.verdict in AGAINST and d.hypotheses == MET for d in self.documents)
+        if self.standing == "contradicted" and met:
+            return "contradicted by a case that meets its hypotheses"
+        return STANDINGS[self.standing]
 
     @property
     def against(self) -> str:
@@ -137,15 +146,13 @@ def learnt(found: Sequence[Paper]) -> list[str]:
     lessons = [one for one in every if not one.claim.control]
     documents = [d for one in lessons for d in one.documents]
     counts = Counter(one.standing for one in lessons)
-    outside = sum(bool(d.outside) for d in documents)
     sources = len({one.claim.paper_name for one in lessons})
     standings = ", ".join(f"{counts[s]} {words}" for s, words in _COUNTED.items() if counts[s])
     sentences = [
         f"{plural(len(lessons), 'claim')} of {plural(sources, 'source')} were held to "
         f"{plural(len(documents), 'case')}: {standings}."
     ]
-    if outside:
-        sentences.append(f"{plural(outside, 'case')} outside a theorem's hypotheses are counted apart.")
+    sentences.append(_hypotheses(documents))
     for one in lessons:
         sharp, loose = one.split
         if one.standing == "attained" and sharp and loose:
@@ -156,7 +163,7 @@ def learnt(found: Sequence[Paper]) -> list[str]:
     against = [one for one in lessons if one.standing == "contradicted"]
     if against:
         names = _list([f"`{one.claim.id}` ({one.against})" for one in against])
-        sentences.append(f"Contradicted by some case within their hypotheses: {names}.")
+        sentences.append(f"Contradicted by some case that no checked hypothesis excludes: {names}.")
     loose_only = [one for one in lessons if one.standing == "loose"]
     if loose_only:
         names = _list([f"`{one.claim.id}`" for one in loose_only])
@@ -167,6 +174,23 @@ def learnt(found: Sequence[Paper]) -> list[str]:
         caught = "all of them are caught" if not missed else f"not caught: {_list(missed)}"
         sentences.append(f"{plural(len(controls), 'claim')} false on purpose: {caught}.")
     return sentences
+
+
+def _hypotheses(documents: Sequence[Document]) -> str:
+    """How many cases meet the hypotheses of their theorems, as far as these were checked."""
+    met, outside = sum(d.hypotheses == MET for d in documents), sum(bool(d.outside) for d in documents)
+    parts = [f"{plural(met, 'case')} {_verb(met, 'meet')} all hypotheses of the theorem"]
+    if unsure := len(documents) - met - outside:
+        parts.append(f"of {unsure} some were not checked")
+    if outside:
+        parts.append(
+            f"{outside} {_verb(outside, 'lie')} outside them and {'is' if outside == 1 else 'are'} counted apart"
+        )
+    return f"{', '.join(parts)}."
+
+
+def _verb(n: int, verb: str) -> str:
+    return f"{verb}s" if n == 1 else verb
 
 
 def _standing(documents: Sequence[Document]) -> str:
@@ -192,7 +216,7 @@ def _told(group: Sequence[Document], with_swept: bool) -> str:
     if rates and first.predicted is not None and all(d.predicted == first.predicted for d in group):
         measured = f", {span(min(rates), max(rates))} measured where {number(first.predicted, 3)} is claimed"
     if len(counts) > 1:
-        return f"{where} {_counts(counts)} of {len(group)} cases{measured}"
+        return f"{where}: {_counts(counts)} of {len(group)} cases{measured}"
     return {
         "sharp": f"attained {where}{cases}",
         "confirmed": f"confirmed {where}{cases}",
