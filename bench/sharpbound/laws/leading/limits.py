@@ -30,11 +30,11 @@ from sharpbound.laws.leading.layer import LAYER
 from sharpbound.laws.leading.passes import FINENESS, Passes
 from sharpbound.laws.leading.radial import RadialLine
 from sharpbound.laws.leading.response import Field
-from sharpbound.laws.leading.series import NONE, Series, size, weighted
+from sharpbound.laws.leading.series import NONE, NoError, Series, size, weighted
 from sharpbound.processes.ladder import Ladder
 from sharpbound.processes.process import VP
 from sharpbound.samplers.base import Sampler
-from sharpbound.targets import Density1D
+from sharpbound.targets import Density1D, Gaussian1D
 from sharpbound.targets.base import Target, Target1D
 
 SETTLED_REST = 1e-3
@@ -47,6 +47,8 @@ NOISY_REST, CLEAN_REST = 9.0, 9.0
 """... or e^{-9}, where A log T is not zero and decides the constant ..."""
 NOISY_CONTRACTING, CLEAN_CONTRACTING = 7.0, 8.0
 """... and e^{-14} again where a stochastic sampler forgets what happened at the noisy end."""
+BEYOND = 32.0
+"""What the ladders' clean end, at s, leaves out of a law that is noise there, in units of s: more than was seen."""
 CLEAN_ATOMS = 6.0
 """lambda of the clean end for atoms, from two units before which on each is alone."""
 CLEAN_RATE = 10.0
@@ -166,12 +168,16 @@ class GrowingHorizon(Limit):
         return self._total([(eta**self.p * w, series.coefficient(0, first)) for w, series in terms])
 
     def constant(self, metric: str) -> Constant:
-        found, unit = super().constant(metric), self._unit(metric)
-        if unit is None:
+        found = super().constant(metric)
+        if not self.in_noise:
             return found
+        rest = BEYOND * math.exp(-self.clean) * found.constant
         low, high = found.interval
+        if (unit := self._unit(metric)) is None:
+            return replace(found, interval=(low - rest, high + rest))
         power = found.power + 0.5 * self.c0
-        return Constant(power, found.log_power, found.constant / unit, (low / unit, high / unit))
+        interval = ((low - rest) / unit, (high + rest) / unit)
+        return Constant(power, found.log_power, found.constant / unit, interval)
 
     def at(self, T: float, metric: str) -> float:
         found, unit = super().at(T, metric), self._unit(metric)
@@ -225,16 +231,18 @@ def line_limit(
     """
     if isinstance(target, Density1D):
         raise NotMeasured("the tails of a law that is given by its density alone cost too much")
-    singular, clean, contracting = bool(target.facts().low_dimensional), CLEAN_REST, CLEAN_CONTRACTING
+    if isinstance(target, RadialLine) and not sampler.deterministic and make(64).name == "li2024":
+        return _across_a_sphere(make, sampler, accuracy)
+    singular, clean = bool(target.facts().low_dimensional), CLEAN_REST
     if isinstance(target, RadialLine):
-        clean, contracting = clean + target.flattened, contracting + target.flattened
+        clean += target.flattened
     elif singular:
         clean = CLEAN_ATOMS
     found = _limit(
         sampler,
         make,
         lambda density: line_passes(target, sampler, density),
-        (clean, contracting),
+        clean,
         singular,
         not sampler.deterministic,
         accuracy,
@@ -244,13 +252,34 @@ def line_limit(
     return found
 
 
+def _across_a_sphere(make: Callable[[int], Ladder], sampler: Sampler, accuracy: float | None) -> Limit:
+    """Of a stochastic sampler on a sphere and the schedule of Li et al., which ends without noise.
+
+    It forgets all but what it does at the last levels, where the sphere is a plane with noise across it and the law of
+    the distance from it that of one atom. What the curvature adds to that has the noise sigma = T^{-c0/2} for a factor.
+    """
+    try:
+        found = line_limit(Gaussian1D(0.0, 0.0), make, sampler, accuracy)
+    except NoError:
+        raise NotMeasured(
+            f"the steps of {sampler.name} are exact across a sphere as the noise vanishes: what is left falls with that"
+        ) from None
+    c0 = make(64).params["c0"]
+    if found.p > 1 + 0.5 * c0:
+        raise NotMeasured(
+            f"what {sampler.name} leaves across a sphere falls faster than what its curvature leaves, a step times the "
+            f"noise of the last level, T^-{0.5 * c0:g}"
+        )
+    return found
+
+
 def path_limit(target: Target, make: Callable[[int], Ladder], sampler: Sampler) -> Limit:
     """The same for the KL divergence of the true chain from the sampler's, in any dimension."""
     return _limit(
         sampler,
         make,
         lambda density: path_passes(target, sampler, density),
-        (CLEAN_REST, CLEAN_CONTRACTING),
+        CLEAN_REST,
         True,
         False,
         None,
@@ -261,13 +290,13 @@ def _limit(
     sampler: Sampler,
     make: Callable[[int], Ladder],
     passes_on: Callable[[StepDensity], Passes],
-    cleans: tuple[float, float],
+    clean: float,
     lasting: bool,
     contracting: bool,
     accuracy: float | None,
 ) -> Limit:
-    """``cleans``: lambda where Li's ladders end, and those of a sampler that contracts; ``lasting``: whether defects
-    may not die out there; ``contracting``: whether what happened at the noisy end is forgotten.
+    """``clean``: lambda where Li's ladders end; ``lasting``: whether defects may not die out there; ``contracting``:
+    whether what happened at the noisy end is forgotten.
     """
     if not sampler.descends:
         raise NotMeasured(f"{sampler.name} stays at one level, and has no error of its steps down")
@@ -275,7 +304,7 @@ def _limit(
     if ladder.name == "li2024":
         _check_even(sampler, False)
         ends = ladder.params["c0"], ladder.params["c1"]
-        return _growing(*ends, passes_on, cleans, lasting, contracting, accuracy)
+        return _growing(*ends, passes_on, clean, lasting, contracting, accuracy)
     if ladder.slow_log:
         raise NotMeasured(f"how the horizon of {ladder.name} grows with T is not known")
     density = fixed_density(make)
@@ -296,7 +325,7 @@ def _growing(
     c0: float,
     c1: float,
     passes_on: Callable[[StepDensity], Passes],
-    cleans: tuple[float, float],
+    clean: float,
     lasting: bool,
     contracting: bool,
     accuracy: float | None,
@@ -319,12 +348,12 @@ def _growing(
     def nothing(rate: Series) -> bool:
         return size(rate.coefficient(0)) <= NONE * size(whole.coefficient(0)) / NOISY_REST
 
-    clean, forgetting = cleans
     if contracting:
-        found = passes(NOISY_CONTRACTING, forgetting - LAYER, forgetting).at_vanishing_noise()
+        ends = CLEAN_CONTRACTING - LAYER, CLEAN_CONTRACTING
+        found = passes(NOISY_CONTRACTING, *ends).at_vanishing_noise()
         p = found.order()
         whole = found.settled(p, accuracy or found.accuracy)
-        return limit(whole, NOISY_CONTRACTING, forgetting, None, None)
+        return limit(whole, NOISY_CONTRACTING, CLEAN_CONTRACTING, None, None)
     found = passes(NOISY_REST, clean)
     p = found.order()
     whole = found.settled(p, SETTLED_REST)

@@ -105,8 +105,8 @@ class RadialLine(Target1D):
 
     @property
     def flattened(self) -> float:
-        """How much farther than for laws on the line the clean end has to be for what is left of the sphere's
-        curvature, of the order of d sigma^2/(a radius)^2, to be nothing.
+        """How much farther in lambda than for laws on the line the clean end has to be for what is left of the
+        sphere's curvature, of the order of d sigma^2/(a radius)^2, to be nothing.
         """
         return max(0.0, 1.0 + 0.5 * math.log(self.target.dim) - math.log(self.target.radius))
 
