@@ -7,9 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sharpbound.bounds import MAX_DIM
 from sharpbound.chapters.sampling_rate.in_dimension import power_of_d
 from sharpbound.chapters.sampling_rate.worst import FAMILIES, Worst, base_case, case_file, search
 from sharpbound.errors import InputError, did_you_mean
+from sharpbound.laws.leading import METRICS
 from sharpbound.places import default_cache
 from sharpbound.records.files import strict_json, try_folder, write_atomically
 from sharpbound.records.leading import law_in_words
@@ -44,6 +46,10 @@ def find_worst(
         raise InputError(f"choose {', '.join(FAMILIES)}, not {family!r}", key="--family")
     copies, claim = _dims(dims), theory[id]
     case = base_case(cases, claim)
+    if copies and case.metrics[0] not in METRICS:
+        raise InputError(
+            f"a power of d takes a metric of the output's law, not {case.metrics[0]}", key="--dim"
+        )
     if record is not None and not copies:
         raise InputError("takes the dimensions of --dim", key="--record")
     try_folder(record or folder, "--record" if record else "--output")
@@ -122,4 +128,10 @@ def _dims(text: str | None) -> list[int]:
         dims = [0]
     if any(d < 1 for d in dims):
         raise InputError(f"must be whole numbers such as 1,4,16, got {text!r}", key="--dim")
-    return dims
+    if dims and len(set(dims)) < 2:
+        raise InputError(
+            f"a power of d takes two dimensions or more, such as 1,4,16, got {text!r}", key="--dim"
+        )
+    if dims and max(dims) > MAX_DIM:
+        raise InputError(f"takes at most {MAX_DIM} dimensions, got {max(dims):.6g}", key="--dim")
+    return sorted(set(dims))

@@ -119,8 +119,8 @@ def check_assumption(
     if name not in CHECKS:
         raise InputError(f"unknown check {name!r}{did_you_mean(name, CHECKS)}")
     context = Context(ladder, lipschitz, exact_scores, exact_start, corrector, frozen_mean)
-    if name in _OF_TARGET:
-        return _OF_TARGET[name](target)
+    if name in OF_TARGET:
+        return OF_TARGET[name](target)
     return _OF_CONTEXT[name](target, context) if name in _OF_CONTEXT else None
 
 
@@ -170,7 +170,7 @@ def _not_gaussian(target: Target) -> bool | None:
     return None if gaussian is None else not gaussian
 
 
-_OF_TARGET: dict[str, Callable[[Target], bool | None]] = {
+OF_TARGET: dict[str, Callable[[Target], bool | None]] = {
     "first-moment": _first_moment,
     "second-moment": _second_moment,
     "bounded-support": _bounded,

@@ -16,6 +16,7 @@ from sharpbound.errors import InputError
 from sharpbound.laws.leading import Constant
 from sharpbound.records.powers import read_powers, write_powers
 from sharpbound.suite import load_case
+from sharpbound.suite.assumptions import check_assumption
 from sharpbound.targets import build
 from whole_suite import CASES, THEORY
 
@@ -54,10 +55,22 @@ def test_the_search_finds_a_known_maximum(monkeypatch):
     assert values == sorted(values)
 
 
+@pytest.mark.parametrize(
+    ("claim", "check"), [("gaozhu2025.ode", "strongly-log-concave"), ("benton2024.steps", "isotropic")]
+)
+def test_the_worst_target_meets_what_the_claim_asks_of_it(claim, check, monkeypatch):
+    """The objective grows with the distance of the modes, to where the law is no longer log-concave."""
+    monkeypatch.setattr(worst.leading, "limit", lambda target, *_, **__: _Narrow(target))
+    found = worst.search(worst.base_case(CASES, THEORY[claim]), THEORY[claim], evaluations=60)
+    assert check_assumption(check, build(found.target)) is not False
+    bounded = worst.search(worst.base_case(CASES, THEORY["li2024sharp.ode"]), THEORY["li2024sharp.ode"], 0)
+    assert check_assumption("bounded-support", build(bounded.target))
+
+
 def test_the_case_file_is_read_back(tmp_path):
     theory, cases = THEORY, CASES
     case = worst.base_case(cases, theory["li2024.ode"])
-    spec = worst._rounded(worst.mixture(0.0, 0.3, 0.4, 2.0))
+    spec = worst.mixture(0.0, 0.3, 0.4, 2.0)
     found = worst.Worst(spec, 1.0, 64, Constant(1, 0, 1.0, (1.0, 1.0)), [], 1, False)
     file = tmp_path / "worst.toml"
     file.write_text(worst.case_file(case, found))
@@ -69,6 +82,8 @@ def test_the_case_file_is_read_back(tmp_path):
         case.sampler,
     )
     assert again.sweep == case.sweep
+    file.write_text(worst.case_file(case.model_copy(update={"sweep": {"T": [4096], "d": [1, 2]}}), found))
+    assert load_case(file).sweep == {"T": list(worst.MEASURED)}  # a rate is read from several T
 
 
 @pytest.fixture(scope="module")
@@ -117,6 +132,12 @@ def test_what_a_lower_bound_shows(in_d, tmp_path):
         (["worst", "li2024.odd"], "did you mean"),
         (["worst", "li2024.ode", "--family", "gauss"], "--family: choose gaussian-mixture"),
         (["worst", "li2024.ode", "--dim", "1,x"], "--dim: must be whole numbers"),
+        (["worst", "li2024.ode", "--dim", "4,4"], "--dim: a power of d takes two dimensions"),
+        (["worst", "li2024.ode", "--dim", "1,99999999999"], "--dim: takes at most 1000000 dimensions"),
+        (
+            ["worst", "chen2023.path-lower", "--dim", "1,4"],
+            "--dim: a power of d takes a metric of the output",
+        ),
         (["worst", "li2024.ode", "--record"], "--record: takes the dimensions"),
         (["worst", "li2024memorize.returned-law"], "no case in T"),
     ],

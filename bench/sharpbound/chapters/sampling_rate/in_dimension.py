@@ -58,7 +58,7 @@ def power_of_d(case: Case, claim: Claim, target: dict[str, Any], dims: Sequence[
     Raises InputError for fewer than two dimensions, or a metric that is none of the output's law.
     """
     metric, T = case.metrics[0], max(case.sweep["T"])
-    if len(dims) < 2 or metric not in leading.METRICS:
+    if len(set(dims)) < 2 or metric not in leading.METRICS:
         raise InputError(
             "a power of d takes two dimensions or more, and a metric of the output's law", key="--dim"
         )
