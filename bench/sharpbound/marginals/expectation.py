@@ -16,6 +16,7 @@ from torch import Tensor
 from sharpbound.marginals.panels import geometric
 from sharpbound.numerics.quadrature import Array, Panels, resolve
 from sharpbound.targets.base import Target1D
+from sharpbound.targets.gaussian_mixture_line import thinned
 
 LOG_TAIL = -40.0
 """log of the mass left out on each side, 4e-18: below the rounding of any expectation."""
@@ -25,6 +26,8 @@ FAR = 16.0
 geometric: a second moment has its share there long after the mass is spent.
 """
 
+BLURRED = 3.0
+"""Width of a panel, in standard deviations of the noise, on which its nodes see all that the noise leaves."""
 RESOLUTION = 1e-15
 """Largest unresolved coefficient, times the panel's width, of a density normalised to one."""
 
@@ -48,13 +51,16 @@ def law_panels(target: Target1D, a: float, sigma: float) -> Panels:
 def density_panels(
     target: Target1D, a: float, sigma: float, resolution: float, ends: tuple[float, float] | None = None
 ) -> Panels:
-    """The same, cut for p alone, to ``resolution``; between ``ends`` where these are known to hold the law."""
+    """The same, cut for p alone, to ``resolution``; between ``ends`` where these are known to hold the law.
+
+    Landmarks closer than ``BLURRED`` noises are left out: noise leaves nothing that such a panel would hide.
+    """
 
     def unresolved(panels: Panels) -> NDArray[np.bool_]:
         p = target.derivative(torch.from_numpy(panels.nodes), a, sigma, 0).exp().numpy()
         return panels.half * panels.tails(p) > resolution * panels.integrate(p)
 
-    return resolve(unresolved, _edges(target, a, sigma, ends), rounds=80)
+    return resolve(unresolved, _edges(target, a, sigma, ends, BLURRED * sigma), rounds=80)
 
 
 @dataclass(frozen=True)
@@ -78,21 +84,31 @@ class LineLaw:
         a: float,
         sigma: float,
         ends: tuple[float, float] | None = None,
-        resolution: float = RESOLUTION,
+        resolution: float | None = None,
     ) -> LineLaw:
-        """The law of a X0 + sigma W, on panels between its quantiles at ``LOG_TAIL``, or ``ends`` known to hold it."""
-        return _resolved(target, a, sigma, _edges(target, a, sigma, ends), resolution)
+        """The law of a X0 + sigma W, on panels between its quantiles at ``LOG_TAIL``, or ``ends`` known to hold it.
+
+        resolution : with which p, p s^2 and p (s')^2 are to be integrated; by default to the last bit.
+        """
+        if resolution is None:
+            return _resolved(target, a, sigma, _edges(target, a, sigma, ends))
+        return _resolved(target, a, sigma, _edges(target, a, sigma, ends, BLURRED * sigma), resolution)
 
     def moved(self, target: Target1D, a: float, sigma: float) -> LineLaw:
         """A law near by on the same panels, cut in two where they do not resolve it."""
         return _resolved(target, a, sigma, np.append(self.panels.lo, self.panels.hi[-1]))
 
 
-def _edges(target: Target1D, a: float, sigma: float, ends: tuple[float, float] | None = None) -> Array:
+def _edges(
+    target: Target1D, a: float, sigma: float, ends: tuple[float, float] | None = None, apart: float = 0.0
+) -> Array:
+    """Of the first panels: landmarks at least so far ``apart``."""
     target.check(a, sigma)
     lo, hi = ends or (target.tail_end(LOG_TAIL, a, sigma, upper=upper) for upper in (False, True))
     marks = target.landmarks(a, sigma).numpy()
     edges = np.unique(np.concatenate([[lo, hi], marks[(marks > lo) & (marks < hi)]]))
+    if apart > 0:
+        edges = thinned(torch.from_numpy(edges), apart).numpy()
     widths = np.diff(edges)
     heavy = len(widths) > 2 and max(widths[0] / widths[1], widths[-1] / widths[-2]) > FAR
     return geometric(edges) if heavy else edges

@@ -30,7 +30,7 @@ from sharpbound.processes.ladder import Level
 from sharpbound.samplers.base import Mixture, Stage
 from sharpbound.targets.base import Target1D
 
-NODES = {1: 6, 2: 5}
+NODES = {1: 8, 2: 6}
 """Gauss-Hermite nodes of each stage, by how many of a step have noise; elsewhere the fewer ..."""
 MORE = 1
 """... and how many more are taken to see what these have wrong."""
