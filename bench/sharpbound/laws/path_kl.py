@@ -202,7 +202,10 @@ class Steps:
         """p_t."""
         a, sigma = self.ladder.level(t)
         noise = math.sqrt(-2 * LOG_TAIL) * sigma
-        ends = a * self._ends[0] - noise, a * self._ends[1] + noise  # a sum beyond has a part beyond its own end
+        ends = (
+            a * self._ends[0] - noise,
+            a * self._ends[1] + noise,
+        )  # a sum beyond has a part beyond its own end
         scales = np.array([sigma, ends[1] - ends[0]])
         change, most = scales / self._built - 1, self.tolerances
         if self._law is None or (change > most.rebuild).any() or (change < -most.narrower).any():
