@@ -7,11 +7,13 @@ import math
 import numpy as np
 import pytest
 import torch
+from scipy import special
 
 from sharpbound import laws, processes, samplers, targets
 from sharpbound.errors import InputError
 from sharpbound.laws.density import DensityTolerances, _unresolved, density_law
 from sharpbound.laws.engines import line_law
+from sharpbound.laws.transport import flow
 from sharpbound.numerics.quadrature import Panels
 from sharpbound.samplers import ExactScore
 
@@ -173,3 +175,35 @@ def test_panels_do_not_chase_rounding_where_q_underflows() -> None:
     rest = np.ones(len(panels), dtype=bool), DensityTolerances()
     assert not _unresolved(panels, log_q * (1 + 1e-3 * noise), *rest)[np.abs(panels.mid) > 40].any()
     assert _unresolved(panels, np.maximum(log_q, -1e4) * (1 + 1e-1 * noise), *rest).any()
+
+
+def test_a_jump_between_atoms_is_followed_to_its_own_width() -> None:
+    """Against an integral over the starts, on panels that halve towards both jumps: that of the sampler's map, found by
+    bisection, and that of the start's quantile among the atoms.
+    """
+    target = targets.build({"family": "atoms", "points": [-1.0, 1.0], "weights": [0.3, 0.7]})
+    ladder, sampler = processes.build(LI, 96), samplers.SAMPLERS["pf-ode"]
+    score, level = ExactScore(target, ladder), ladder.level(ladder.stop)
+
+    def moved(x: np.ndarray) -> np.ndarray:
+        return flow(sampler, ladder, score, x)[0]
+
+    low, high = -2.0, 2.0
+    for _ in range(7):
+        x = np.linspace(low, high, 500)
+        j = int(np.searchsorted(moved(x), 0.0))
+        low, high = x[j - 1], x[j]
+    jumps, distances = (low, float(special.ndtri(0.3))), 2.0 ** -np.arange(48.0)
+    around = [jump + side * distances for jump in jumps for side in (-1, 1)]
+    edges = np.unique(np.concatenate([np.linspace(-9, 9, 181), *around, jumps]))
+    panels = Panels.between(edges[np.append(True, np.diff(edges) > 1e-15)])
+    x = panels.nodes
+    lower = torch.from_numpy(special.log_ndtr(-np.abs(x)))
+    tails = [target.quantile_from_log(lower, *level, upper=upper).numpy() for upper in (False, True)]
+    gap = moved(x) - np.where(x < 0, *tails)
+    density = np.exp(-0.5 * x**2) / math.sqrt(2 * math.pi)
+    law = laws.output_law(target, ladder, sampler, score, "normal")
+    w1, w2 = law.distance("w1"), law.distance("w2")
+    assert w1.value == pytest.approx(panels.integrate_abs(gap * density), abs=w1.floor, rel=1e-12)
+    assert w2.value == pytest.approx(math.sqrt(panels.integrate(gap**2 * density)), abs=w2.floor, rel=1e-12)
+    assert max(w1.floor, w2.floor) < 1e-11

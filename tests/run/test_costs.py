@@ -27,6 +27,11 @@ def test_seconds_scale_with_the_steps_of_like_cells(tmp_path: Path) -> None:
     assert found.longest == pytest.approx(rate * cost(at(1000)))
 
 
+def test_the_limit_of_many_T_is_started_with_the_longest() -> None:
+    assert cost(Cell("toy", {"Ts": [64, 128, 256]})) == cost(at(448))
+    assert cost(Cell("toy", {"Ts": [64, 4096]})) == cost(at(4096))
+
+
 def test_memory_is_that_of_the_largest_cells_that_meet(tmp_path: Path) -> None:
     cache = Cache(tmp_path)
     for T, peak in ((64, 300 * 2**20), (128, 200 * 2**20)):

@@ -35,7 +35,9 @@ NEGLIGIBLE = 1e-15
 SAME = 64 * np.finfo(float).eps
 """Relative distance of two points that differ by rounding only."""
 FAR = 1e6
-"""Distance, in narrowest panels, from where on the noise of q decides which points differ."""
+"""Distance, in narrowest panels, from where on the noise of q decides which points differ ..."""
+WIDE = 1e-3
+"""... in panels of a tail, which are at least this wide relative to where they are."""
 
 
 def _floor(law: Ratio1D) -> float:
@@ -132,7 +134,8 @@ def w2(law: Ratio1D) -> Measured:
 def _gap(law: Ratio1D) -> Array:
     """y - F_p^{-1}(F_q(y)), zero where it is rounding: far out in a heavy tail that would be all there is."""
     gap, size = law.y - law.partner, np.abs(law.y)
-    far = size > FAR * law.panels.half.min()
+    half = law.panels.half
+    far = (size > FAR * half.min()) & (half[:, None] > WIDE * size)  # not the narrow panels around a jump
     noise = SAME + np.where(far, 10 * law.panels.tails(law.log_ratio)[:, None], 0.0)
     return np.where(np.abs(gap) > noise * size, gap, 0.0)
 

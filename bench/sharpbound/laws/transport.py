@@ -12,6 +12,7 @@ the sampler's law does, x itself goes on as the coordinate: KL(p||q) of a heavy 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -24,7 +25,7 @@ from sharpbound.distances.ratio import Ratio1D
 from sharpbound.errors import NotMeasured
 from sharpbound.marginals.panels import log_density, marginal_panels, tensor
 from sharpbound.numerics.dual import derivative
-from sharpbound.numerics.quadrature import Array, Panels
+from sharpbound.numerics.quadrature import Array, Panels, Refinement, resolve
 from sharpbound.processes.ladder import Ladder, Level
 from sharpbound.samplers.base import Past, Sampler
 from sharpbound.scores.base import ScoreField
@@ -50,11 +51,13 @@ class TransportTolerances:
         )
 
 
-PIECES = 4, 32
-"""Least and most pieces of a panel ..."""
-NEW_PANELS = 48
-"""... and of all panels together, where few are cut (in a steep stretch between atoms). A round of refinement is a
-whole pass over the steps, which takes about as long for one panel as for that many."""
+SPARE = 0.01
+"""Share of what a panel may leave unresolved that it leaves of p and p' at first."""
+ROUGH = 1e-4
+"""Last coefficients, relative to the values, of a panel that holds a jump, or as good as one (between atoms)."""
+AROUND = 64
+"""Pieces of the stretch between two nodes where the jump is; the rest of the panel widens with the distance from it. A
+round of refinement is a whole pass over the steps, which takes about as long for one panel as for that many."""
 
 
 class StartLaw(Protocol):
@@ -189,10 +192,17 @@ class _Transport:
             core = outer.joined(core) if side == 0 else core.joined(outer)
         return core
 
-    def refined(self, old: _Pieces, flagged: NDArray[np.bool_]) -> _Pieces:
-        """Every flagged panel cut, and only the new nodes sent through the sampler."""
-        pieces = int(np.clip(NEW_PANELS // flagged.sum(), *PIECES))
-        cut = old.panels.cut(np.where(flagged, pieces, 1))
+    def refined(self, old: _Pieces, excess: Array, rough: NDArray[np.bool_]) -> _Pieces:
+        """Every panel of `_excess` above 1 cut, and only the new nodes sent through the sampler."""
+        flagged = excess > 1
+        count = np.where(flagged, np.ceil(3 * np.minimum(excess, 1e8) ** 0.125), 1).astype(int)
+        panels = old.panels
+        cuts = [np.linspace(lo, hi, n + 1) for lo, hi, n in zip(panels.lo, panels.hi, count, strict=True)]
+        for i in np.flatnonzero(flagged & rough):
+            cuts[i] = _around_the_jump(old.panels, old.y, int(i))
+        parent = np.repeat(np.arange(len(cuts)), [len(cut) - 1 for cut in cuts])
+        lo, hi = (np.concatenate([cut[piece] for cut in cuts]) for piece in (slice(-1), slice(1, None)))
+        cut = Refinement(Panels(lo, hi), parent, flagged[parent])
         beyond = old.beyond[cut.parent]
         new = self.pieces(cut.panels.only(cut.new), beyond[cut.new])
         values = (cut.merged(getattr(old, name), getattr(new, name)) for name in ("x", "y", "slope"))
@@ -223,13 +233,50 @@ class _Transport:
         return Ratio1D(pieces.panels, y, partner, log_p, log_ratio, float(outside_p), float(outside_q))
 
 
-def _unresolved(law: Ratio1D, tolerances: TransportTolerances) -> NDArray[np.bool_]:
-    """Panels on which q - p or the transport cost is not yet a polynomial."""
-    flagged = np.zeros(len(law.panels), dtype=bool)
-    for f in (law.difference, law.q * (law.y - law.partner) ** 2):
-        share = law.panels.half * law.panels.tails(f)
-        flagged |= share > max(tolerances.relative * law.panels.integrate(np.abs(f)), tolerances.absolute)
-    return flagged
+def _around_the_jump(panels: Panels, y: Array, i: int) -> Array:
+    """Edges of the pieces of a panel: narrow between the two nodes where y changes most, doubling away from these."""
+    lo, hi = panels.lo[i], panels.hi[i]
+    marks = np.concatenate([[lo], panels.nodes[i], [hi]])
+    left, right = y[max(i - 1, 0), -1], y[min(i + 1, len(panels) - 1), 0]
+    j = int(np.abs(np.diff(np.concatenate([[left], y[i], [right]]))).argmax())
+    inner = np.linspace(marks[j], marks[j + 1], AROUND + 1)
+    offsets = (inner[1] - inner[0]) * (2.0 ** np.arange(1, 60) - 1)
+    before, after = inner[0] - offsets[::-1], inner[-1] + offsets
+    # the last piece on each side takes the rest, rather than leaving a sliver
+    before, after = before[before - lo > offsets[0]], after[hi - after > offsets[0]]
+    edges = np.concatenate([before, inner, after])
+    edges = edges[(edges > lo) & (edges < hi)]
+    return np.concatenate([[lo], edges, [hi]])
+
+
+def _excess(panels: Panels, functions: Sequence[Array], tolerances: TransportTolerances) -> Array:
+    """How many times too much each panel leaves unresolved of functions whose integrals are asked for."""
+    parts = [
+        panels.half
+        * panels.tails(f)
+        / max(tolerances.relative * panels.integrate(np.abs(f)), tolerances.absolute)
+        for f in functions
+    ]
+    return np.max(parts, axis=0)
+
+
+def _rough(panels: Panels, functions: Sequence[Array]) -> NDArray[np.bool_]:
+    """Panels on which one of the functions is no polynomial by far."""
+    return np.any([panels.tails(f) > ROUGH * np.abs(f).max(1) for f in functions], axis=0)
+
+
+def _core(target: Target1D, level: Level, tolerances: TransportTolerances) -> Panels:
+    """Panels that resolve p, and p' as well: a sampler that moves a point u of p by delta(u) makes of it about
+    p - (p delta)', so that few have to be cut when its law is known.
+    """
+
+    def unresolved(panels: Panels) -> NDArray[np.bool_]:
+        log_p, score = (f.numpy() for f in target.derivatives(tensor(panels.nodes), *level, (0, 1)))
+        p = np.exp(log_p)
+        return _excess(panels, (p, p * score), tolerances) > SPARE
+
+    panels = marginal_panels(target, *level)
+    return resolve(unresolved, np.append(panels.lo, panels.hi[-1]), rounds=tolerances.rounds)
 
 
 def transport_law(
@@ -245,13 +292,15 @@ def transport_law(
     Raises NotMeasured where the map folds: its law is then a sum over branches.
     """
     transport = _Transport(target, ladder, sampler, score, init, tolerances)
-    core = marginal_panels(target, *transport.level)
+    core = _core(target, transport.level, tolerances)
     pieces = transport.extended(transport.pieces(core, np.zeros(len(core), dtype=bool)))
     law = transport.law(pieces)
     for _ in range(tolerances.rounds):
-        flagged = _unresolved(law, tolerances)
-        if not flagged.any():
+        moved = law.q * (law.y - law.partner) ** 2
+        asked = law.difference, moved
+        excess = _excess(law.panels, asked, tolerances)
+        if not (excess > 1).any():
             break
-        pieces = transport.refined(pieces, flagged)
+        pieces = transport.refined(pieces, excess, _rough(law.panels, asked))
         law = transport.law(pieces)
     return law

@@ -58,9 +58,11 @@ def measure(cell: Cell) -> list[Row]:
 def cost(cell: Cell) -> float:
     """A rough size of the work, to start the longest cells first and to weigh the progress: the steps T.
 
-    Cells have work besides their steps, and ladders are long where steps are cheap.
+    Cells have work besides their steps, and ladders are long where steps are cheap. The limit of many T costs about as
+    much as these together.
     """
-    steps = (cell.params.get("point") or cell.params).get("T", 0)
+    params = cell.params.get("point") or cell.params
+    steps = sum(params["Ts"]) if "Ts" in params else params.get("T", 0)
     return OTHER_WORK + min(float(steps), MOST_STEPS) if isinstance(steps, (int, float)) else OTHER_WORK
 
 

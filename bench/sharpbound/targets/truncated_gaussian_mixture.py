@@ -33,7 +33,7 @@ from sharpbound.targets.facts import Facts, of_mixture
 from sharpbound.targets.gaussian_mixture_line import bends_up_between, mixture_derivatives, thinned
 from sharpbound.targets.symmetric import log_normal_density
 from sharpbound.targets.truncated_normal import Array, TruncatedNormal
-from sharpbound.targets.uniform import log_mass_derivative
+from sharpbound.targets.uniform import LogMass
 
 _DEEP = -2.0
 """Standard deviations from the nearer end (inside) from where the closed form loses no digits."""
@@ -294,32 +294,33 @@ class _Masses:
     Inside, both ends are more than 2 standard deviations away: the term is a normal density, slightly cut.
     """
 
-    y: Array
-    length: Array
     inside: NDArray[np.bool_]
-    edges: list[tuple[NDArray[np.bool_], TruncatedNormal]]
-    """The other entries, as masks, with the law of S there: those before the end and those beyond it."""
+    cut: tuple[NDArray[np.intp], LogMass]
+    """Places of the entries inside, with the mass there."""
+    edges: list[tuple[NDArray[np.intp], TruncatedNormal]]
+    """Those of the others, with the law of S there: those before the end and those beyond it."""
 
     @classmethod
     def at(cls, y: Array, length: Array) -> _Masses:
         inside = (y < _DEEP) & (length > -2 * _DEEP)
-        edges = [
-            (mask, TruncatedNormal.at(y[mask], length[mask]))
-            for mask in (~inside & (y < 0), y >= 0)
-            if mask.any()
-        ]
-        return cls(y, length, inside, edges)
+        flat, lengths = y.ravel(), length.ravel()
+        places = [np.flatnonzero(mask) for mask in (inside, ~inside & (y < 0), y >= 0)]
+        edges = [(at, TruncatedNormal.at(flat[at], lengths[at])) for at in places[1:] if len(at)]
+        return cls(inside, (places[0], LogMass(flat[places[0]], lengths[places[0]])), edges)
 
     def derivative(self, order: int) -> Array:
-        out = np.full_like(self.y, math.nan)
-        out[self.inside] = log_mass_derivative(self.y[self.inside], self.length[self.inside], order)
-        for mask, kept in self.edges:
+        out = np.full(self.inside.shape, math.nan)
+        flat = out.reshape(-1)
+        places, mass = self.cut
+        if len(places):
+            flat[places] = mass.derivative(order)
+        for places, kept in self.edges:
             if order == 0:
-                out[mask] = np.log(kept.mass) + 0.5 * np.minimum(kept.y, 0.0) ** 2
+                flat[places] = np.log(kept.mass) + 0.5 * np.minimum(kept.y, 0.0) ** 2
             elif order == 1:
-                out[mask] = -kept.mean()
+                flat[places] = -kept.mean()
             else:
-                out[mask] = (-1) ** order * kept.cumulant(order)
+                flat[places] = (-1) ** order * kept.cumulant(order)
         return out
 
 

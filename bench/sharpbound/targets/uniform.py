@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -49,6 +50,7 @@ class Uniform(Symmetric1D):
             return [np.where(outside, none, value) for value, none in values]
         y, length = (z - width / 2) / sigma, width / sigma
         kept = TruncatedNormal.at(y, length)
+        inside = LogMass(y, length)
 
         def one(order: int) -> Array:
             if order == 0:
@@ -60,7 +62,7 @@ class Uniform(Symmetric1D):
             else:
                 value = kept.cumulant(order) * (-1) ** order
             if length > -2 * _DEEP:
-                value = np.where(y < _DEEP, log_mass_derivative(y, length, order), value)
+                value = np.where(y < _DEEP, inside.derivative(order), value)
             return value / sigma**order
 
         return [one(order) for order in orders]
@@ -104,24 +106,51 @@ class Uniform(Symmetric1D):
         return Moments(mean, torch.tensor([[(self.high - self.low) ** 2 / 12]], dtype=torch.float64))
 
 
-def log_mass_derivative(y: Array, length: Array | float, order: int) -> Array:
-    """(d/dy)^order log(Phi(y + L) - Phi(y)) from the ratios r_n = p^(n)/p, for -L/2 <= y < 0; order 0..4."""
-    if order == 0:
-        return np.log1p(-special.ndtr(y) - special.ndtr(-y - length))
-    near, far = np.exp(log_normal_density(y)), np.exp(log_normal_density(y + length))
-    # phi(y + L) - phi(y), exact near the centre where the two meet
-    p = special.ndtr(-y) - special.ndtr(-y - length)
-    r1 = near * np.expm1(-length * (y + length / 2)) / p
-    if order == 1:
-        return r1
-    r2 = (y * near - (y + length) * far) / p
-    if order == 2:
-        return r2 - r1 * r1
-    r3 = (((y + length) ** 2 - 1) * far - (y * y - 1) * near) / p
-    if order == 3:
-        return r3 - 3 * r2 * r1 + 2 * r1**3
-    r4 = (_cubic(y) * near - _cubic(y + length) * far) / p
-    return r4 - 4 * r3 * r1 - 3 * r2 * r2 + 12 * r2 * r1 * r1 - 6 * r1**4
+class LogMass:
+    """log(Phi(y + L) - Phi(y)) for -L/2 <= y < 0, and its derivatives in y from the ratios r_n = p^(n)/p."""
+
+    def __init__(self, y: Array, length: Array | float) -> None:
+        self.y, self.end = y, y + length
+        self._length = length
+
+    @cached_property
+    def _ends(self) -> tuple[Array, Array, Array]:
+        """phi(y), phi(y + L), p."""
+        near, far = np.exp(log_normal_density(self.y)), np.exp(log_normal_density(self.end))
+        return near, far, special.ndtr(-self.y) - special.ndtr(-self.end)
+
+    @cached_property
+    def _r1(self) -> Array:
+        near, _, p = self._ends
+        # phi(y + L) - phi(y), exact near the centre where the two meet
+        return near * np.expm1(-self._length * (self.y + self._length / 2)) / p
+
+    @cached_property
+    def _r2(self) -> Array:
+        near, far, p = self._ends
+        return (self.y * near - self.end * far) / p
+
+    @cached_property
+    def _r3(self) -> Array:
+        near, far, p = self._ends
+        return ((self.end**2 - 1) * far - (self.y * self.y - 1) * near) / p
+
+    def derivative(self, order: int) -> Array:
+        """The derivative of order 0..4."""
+        if order == 0:
+            return np.log1p(-special.ndtr(self.y) - special.ndtr(-self.end))
+        r1 = self._r1
+        if order == 1:
+            return r1
+        r2 = self._r2
+        if order == 2:
+            return r2 - r1 * r1
+        r3 = self._r3
+        if order == 3:
+            return r3 - 3 * r2 * r1 + 2 * r1**3
+        near, far, p = self._ends
+        r4 = (_cubic(self.y) * near - _cubic(self.end) * far) / p
+        return r4 - 4 * r3 * r1 - 3 * r2 * r2 + 12 * r2 * r1 * r1 - 6 * r1**4
 
 
 def _cubic(u: Array) -> Array:
