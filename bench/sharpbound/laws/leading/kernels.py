@@ -18,7 +18,7 @@ import numpy as np
 
 from sharpbound.laws.density import landing
 from sharpbound.laws.leading.single import SingleStep
-from sharpbound.laws.pushforward import REACH, SMOOTH, evaluated
+from sharpbound.laws.stages import evaluated
 from sharpbound.marginals.panels import log_density, tensor
 from sharpbound.numerics.gauss import gauss_hermite
 from sharpbound.numerics.quadrature import Array, Panels
@@ -28,11 +28,15 @@ from sharpbound.targets.base import Target1D
 
 NODES = {1: 8, 2: 6}
 """Gauss-Hermite nodes of each stage, by how many of a step have noise; elsewhere the fewer."""
-CARRIED_NODES = 16
+CARRIED_NODES, SMOOTH = 16, 0.125
+"""Of a kernel that carries functions, and the noise, in half widths of the panels around, up to which they are exact
+to rounding."""
 MODE_STEPS, MODE_ACCURACY = 12, 0.02
 """Most steps of Newton's method for a mode, and its accuracy in widths of the integrand."""
 INVERTED = 6
 """Steps of Newton's method that invert a stage without noise."""
+REACH = 14.0
+"""Standard deviations of a kernel beyond which nothing is seen of what it is integrated over."""
 WIDE = 2.5
 """Most width of panels, in standard deviations of a kernel that is integrated over them."""
 
