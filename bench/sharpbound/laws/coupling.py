@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sharpbound.distances.ratio import Ratio1D
-from sharpbound.laws.pushforward import ROUNDING, Density
+from sharpbound.laws.stages import ROUNDING, Density
 from sharpbound.marginals.panels import log_density, mass_outside, tensor
 from sharpbound.numerics.quadrature import Array, Panels
 from sharpbound.numerics.tails import beyond

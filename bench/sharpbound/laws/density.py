@@ -17,7 +17,9 @@ from numpy.typing import NDArray
 from sharpbound.distances.ratio import Ratio1D
 from sharpbound.errors import NotMeasured
 from sharpbound.laws.coupling import against
-from sharpbound.laws.pushforward import HELD, ROUNDS, SMOOTH, SUNK, Density, LogDensity, beyond_rounding, push
+from sharpbound.laws.modes import SMOOTH
+from sharpbound.laws.pushforward import HELD, LogDensity, push
+from sharpbound.laws.stages import ROUNDS, SUNK, Density, beyond_rounding
 from sharpbound.laws.transport import StartLaw, start_law
 from sharpbound.marginals.panels import LOG_TAIL, FollowingPanels, log_density, marginal_panels
 from sharpbound.numerics.quadrature import Array, Panels
@@ -88,6 +90,8 @@ class Grid(FollowingPanels):
         )
         super().__init__(lambda level: marginal_panels(target, *level), float(quartiles[1] - quartiles[0]))
         self.target, self.tolerances = target, tolerances
+        self.largest: tuple[Panels, Array] | None = None
+        """The largest log p on each of the panels, at a level no farther off than that for which they were built."""
 
     def density(
         self, log_q: LogDensity, level: Level, error: float = 0.0, *, exactly: bool = False
@@ -98,12 +102,19 @@ class Grid(FollowingPanels):
         dead where neither law has mass, as between well separated atoms.
         """
         panels = self.at(level, exactly=exactly)
+        if self.largest is None or self.largest[0] is not panels:
+            self.largest = panels, self._log_p(panels.nodes, level)
+        log_p = self.largest[1]
         values = log_q(panels.nodes, -np.inf)
         for end in (0, -1):
+            inner = len(panels)
             panels, values = _followed(log_q, panels, values, end, self.tolerances)
-        alive, seen = self._alive(panels, values, level)
+            if added := len(panels) - inner:
+                outer = self._log_p((panels.nodes[inner:] if end else panels.nodes[:added]), level)
+                log_p = np.concatenate([log_p, outer] if end else [outer, log_p])
+        share, alive, seen = self._alive(panels, values, log_p)
         for _ in range(self.tolerances.rounds):
-            flagged = alive & _unresolved(panels, values, seen, self.tolerances)
+            flagged = alive & _unresolved(panels, values, share, seen, self.tolerances)
             if not flagged.any():
                 break
             if len(panels) + flagged.sum() > self.tolerances.most_panels:
@@ -113,26 +124,34 @@ class Grid(FollowingPanels):
                 )
             halves, peak = panels.halved(flagged), float(values.max())
             panels, values = halves.panels, halves.merged(values, log_q(halves.new_nodes, peak))
-            alive, seen = self._alive(panels, values, level)
-        self.panels = panels
-        error += _truncated(panels, values, self.tolerances)
+            log_p = log_p[halves.parent]
+            log_p[halves.new] = self._log_p(halves.new_nodes, level)
+            share, alive, seen = self._alive(panels, values, log_p)
+        self.panels, self.largest = panels, (panels, log_p)
+        error += _truncated(panels, values, share, self.tolerances)
         return Density(panels, np.where(alive[:, None], values, values.max() + SUNK), ~alive, error)
 
+    def _log_p(self, nodes: Array, level: Level) -> Array:
+        """The largest log p on each of several panels with these nodes."""
+        return log_density(self.target, nodes, *level).max(1)
+
     def _alive(
-        self, panels: Panels, log_q: Array, level: Level
-    ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-        """Panels that are followed, and those of them on which either law has mass that counts.
+        self, panels: Panels, log_q: Array, log_p: Array
+    ) -> tuple[Array, NDArray[np.bool_], NDArray[np.bool_]]:
+        """Each panel's share of q; panels that are followed, and those of them on which either law has mass that
+        counts.
 
         Outwards, heavy tails are followed far below that. In a gap they are not: there log q soon is what
         polynomials and missed modes make of it.
         """
-        log_p = log_density(self.target, panels.nodes, *level)
-        p, q = (f.max(1) - f.max() for f in (log_p, log_q))
+        peak = log_q.max()
+        p, q = log_p - log_p.max(), log_q.max(1) - peak
+        share = panels.masses(np.exp(log_q - peak))
         seen = (p > HELD) | (q > HELD)
         first, last = np.flatnonzero(seen)[[0, -1]]
-        inner = np.arange(len(panels))
-        depth = np.where((inner > first) & (inner < last), self.tolerances.in_gaps, self.tolerances.in_tails)
-        return (p > depth) | (q > HELD), seen
+        depth = np.full(len(panels), self.tolerances.in_tails)
+        depth[first + 1 : last] = self.tolerances.in_gaps
+        return share / share.sum(), (p > depth) | (q > HELD), seen
 
 
 def _followed(
@@ -154,25 +173,26 @@ def _followed(
     return panels, values
 
 
-def _truncated(panels: Panels, log_q: Array, tolerances: DensityTolerances) -> float:
+def _truncated(panels: Panels, log_q: Array, share: Array, tolerances: DensityTolerances) -> float:
     """Total variation between q and what the panels that could not be resolved hold of it.
 
     Rounding in the others has either sign, and shows in the mass defect.
     """
-    mass = panels.masses(np.exp(log_q - log_q.max()))
-    off = mass / mass.sum() * np.minimum(beyond_rounding(panels, log_q), 1.0)
+    off = share * np.minimum(beyond_rounding(panels, log_q), 1.0)
     return float(off[off > tolerances.resolved].sum())
 
 
 def _unresolved(
-    panels: Panels, log_q: Array, seen: NDArray[np.bool_], tolerances: DensityTolerances
+    panels: Panels, log_q: Array, share: Array, seen: NDArray[np.bool_], tolerances: DensityTolerances
 ) -> NDArray[np.bool_]:
     """Where log q is not a polynomial: to ``resolved`` where mass is, and everywhere so far that none overshoots.
 
     Where q underflows, or neither law is ``seen``, halving panels would only chase the rounding of log q.
     """
-    mass = panels.masses(np.exp(log_q - log_q.max()))
     tails = panels.tails(log_q)
+    flagged = tails * share > tolerances.resolved
+    if tails.max() <= tolerances.overshoot:
+        return flagged
     depth = log_q.max() - log_q.max(1)
     allowed = np.where(
         depth > UNDERFLOW,
@@ -180,7 +200,7 @@ def _unresolved(
         tolerances.overshoot + tolerances.overshoot_share * np.abs(log_q).max(1),
     )
     allowed = np.where(seen, allowed, np.maximum(allowed, tolerances.bent_unseen * depth))
-    return (tails * mass > tolerances.resolved * mass.sum()) | (tails > allowed)
+    return flagged | (tails > allowed)
 
 
 def density_law(

@@ -120,6 +120,10 @@ class Panels:
         """Legendre coefficients of f on each panel, shape (P, n)."""
         return f @ self._to_coefficients.T
 
+    def values(self, coefficients: Array) -> Array:
+        """Node values of functions with these Legendre coefficients on each panel, shape (P, n)."""
+        return coefficients @ _on_pieces(self.n, 1).T
+
     def cumulative(self, f: Array) -> tuple[Array, Array]:
         """Running integral from the first edge: at the nodes (P, n) and at the edges (P+1,)."""
         at_edges = np.concatenate([[0.0], np.cumsum(self.masses(f))])

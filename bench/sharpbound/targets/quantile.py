@@ -66,13 +66,11 @@ def _invert(target: Target1D, log_p: Tensor, a: float, sigma: float, upper: bool
     knots, values = rising(torch.cat([marks, far[::_STRIDE]]).sort().values)
     if not len(knots):
         raise InputError(f"has no density at a = {a:g} and sigma = {sigma:g}: give it a width", key="target")
-    low, high = _bracket(knots, values, sign * log_p)
+    low, high, _ = _bracket(knots, values, sign * log_p)
     between = far[((far > low.unsqueeze(-1)) & (far < high.unsqueeze(-1))).any(0)]
     more, at_more = rising(between)
     knots, order = torch.cat([knots, more]).sort()
-    low, high = _bracket(knots, torch.cat([values, at_more])[order], sign * log_p)
-
-    x = (low + high) / 2
+    low, high, x = _bracket(knots, torch.cat([values, at_more])[order], sign * log_p)
     out = x.clone()
     active = torch.arange(len(log_p))
     last_step = high - low
@@ -100,7 +98,13 @@ def _invert(target: Target1D, log_p: Tensor, a: float, sigma: float, upper: bool
     return torch.where(torch.isneginf(log_p), -sign * math.inf, out)
 
 
-def _bracket(knots: Tensor, values: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor]:
-    """The neighbours among ``knots`` between whose ``values`` each wanted one lies; rounding may make these dip."""
+def _bracket(knots: Tensor, values: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """The neighbours among ``knots`` between whose ``values`` each wanted one lies, and a first guess between them.
+
+    Rounding may make the values dip. The root of a normal tail's log is close to linear: the guess goes by it.
+    """
     right = torch.searchsorted(values.cummax(0).values, wanted).clamp(1, len(knots) - 1)
-    return knots[right - 1], knots[right]
+    low, high = knots[right - 1], knots[right]
+    before, at, after = (values[right - 1].abs().sqrt(), wanted.abs().sqrt(), values[right].abs().sqrt())
+    share = ((at - before) / (after - before)).nan_to_num(0.5, 0.5, 0.5).clamp(0.02, 0.98)
+    return low, high, low + share * (high - low)

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from sharpbound.laws.density import landing
 from sharpbound.laws.leading.single import SingleStep
-from sharpbound.laws.pushforward import REACH, SMOOTH, evaluated
+from sharpbound.laws.stages import evaluated
 from sharpbound.marginals.panels import tensor
 from sharpbound.numerics.gauss import gauss_hermite
 from sharpbound.numerics.quadrature import Array, Panels
@@ -34,11 +34,14 @@ NODES = {1: 8, 2: 6}
 """Gauss-Hermite nodes of each stage, by how many of a step have noise; elsewhere the fewer ..."""
 MORE = 1
 """... and how many more are taken to see what these have wrong."""
-CARRIED_NODES = 8
-"""Exact for the polynomials that panels hold."""
+CARRIED_NODES, SMOOTH = 8, 0.125
+"""Of a kernel that carries functions, exact for the polynomials that panels hold, and the noise, in half widths of the
+panels around, up to which they are taken."""
 MODE_STEPS, MODE_ACCURACY = 12, 0.2
 """Most steps of Newton's method for a mode, and the last one, in widths of the integrand: what it leaves is its square,
 of which a short step has a fraction."""
+REACH = 14.0
+"""Standard deviations of a kernel beyond which nothing is seen of what it is integrated over."""
 INVERTED = 6
 """Steps of Newton's method that invert a stage without noise."""
 WIDE, LANDED = 2.5, 2.0

@@ -35,7 +35,9 @@ from sharpbound.errors import NotMeasured
 from sharpbound.laws.base import Problem
 from sharpbound.laws.density import DensityTolerances, Grid, landing
 from sharpbound.laws.leading.response import LineResponse
-from sharpbound.laws.pushforward import SMOOTH, Density, push, push_with
+from sharpbound.laws.modes import SMOOTH
+from sharpbound.laws.pushforward import push, push_with
+from sharpbound.laws.stages import Density
 from sharpbound.marginals.panels import log_density, marginal_panels, tensor
 from sharpbound.numerics.dual import Dual
 from sharpbound.numerics.quadrature import Array, Panels

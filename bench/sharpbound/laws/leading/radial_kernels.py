@@ -21,10 +21,9 @@ from sharpbound.errors import NotMeasured
 from sharpbound.laws.density import landing
 from sharpbound.laws.leading.clock import StepDensity
 from sharpbound.laws.leading.density import FULL, PROBED, DensityIntegrals
-from sharpbound.laws.leading.kernels import WIDE, inverse
+from sharpbound.laws.leading.kernels import REACH, WIDE, inverse
 from sharpbound.laws.leading.radial import RadialLine
 from sharpbound.laws.leading.single import SingleStep
-from sharpbound.laws.pushforward import REACH
 from sharpbound.laws.radial import log_shell
 from sharpbound.laws.radial_density import log_kernel, pushed_profile
 from sharpbound.marginals.panels import tensor
