@@ -59,6 +59,9 @@ _SHORT = {
     "w1": "W₁",
     "w2": "W₂",
     "path-kl": "path KL",
+    "tv-added": "added TV",
+    "kl-added": "added KL",
+    "path-kl-added": "added path KL",
 }
 
 _NAMES = {
