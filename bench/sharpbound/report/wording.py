@@ -13,6 +13,9 @@ from sharpbound.formulas.expression import VARIABLES
 VERDICTS = ("sharp", "confirmed", "loose", "violated", "refuted", "inconclusive")
 
 METRICS = {name: metric.words for name, metric in distances.METRICS.items()} | {
+    "tv-added": "total variation added by the score error",
+    "kl-added": "KL added by the score error",
+    "path-kl-added": "path-space KL added by the score error",
     "discretisation": "discretisation part $E_D$",
     "initialisation": "initialisation part $E_I$",
     "noise-kl": "KL divergence from the noise law",
@@ -27,7 +30,25 @@ METRICS = {name: metric.words for name, metric in distances.METRICS.items()} | {
     "steps": "steps needed",
 }
 
-SYMBOLS = {name: metric.symbol for name, metric in distances.METRICS.items()}
+SYMBOLS = {name: metric.symbol for name, metric in distances.METRICS.items()} | {
+    "tv-added": r"\Delta\mathrm{TV}",
+    "kl-added": r"\Delta\mathrm{KL}",
+    "path-kl-added": r"\Delta\mathrm{KL}_{\mathrm{path}}",
+    "kl-averaged": r"\mathrm{KL}_{\mathrm{average}}",
+    "noise-kl": r"\mathrm{KL}_{\mathrm{noise}}",
+    "optimal-time": "T^{*}",
+    "collapse-time": r"t_{\mathrm{collapse}}",
+    "speciation-time": r"t_{\mathrm{speciation}}",
+    "step-cost": r"\mathrm{cost}",
+    "log-perplexity": r"\log\,\mathrm{perplexity}",
+    "score-risk": r"\mathrm{risk}",
+    "parameter-error": r"\mathrm{error}",
+    "robust-error": r"D^{\delta}",
+    "l2-failure": r"P_{\mathrm{failure}}",
+    "l2-samples": r"m_{L^{2}}",
+    "robust-samples": r"m_{D^{\delta}}",
+}
+"""LaTeX of what claims speak of, to stand left of their formulas."""
 
 _SHORT = {
     "tv": "TV",
@@ -38,6 +59,9 @@ _SHORT = {
     "w1": "W₁",
     "w2": "W₂",
     "path-kl": "path KL",
+    "tv-added": "added TV",
+    "kl-added": "added KL",
+    "path-kl-added": "added path KL",
 }
 
 _NAMES = {
