@@ -45,8 +45,9 @@ NOISY, CLEAN = 14.0, 14.0
 """-lambda and lambda of the ends of the ladders that stand for Li's schedule: what is beyond them is e^{-14} ..."""
 NOISY_REST, CLEAN_REST = 9.0, 9.0
 """... or e^{-9}, where A log T is not zero and decides the constant ..."""
-NOISY_CONTRACTING, CLEAN_CONTRACTING = 7.0, 8.0
-"""... and e^{-14} again where a stochastic sampler forgets what happened at the noisy end."""
+NOISY_CONTRACTING, CLEAN_CONTRACTING = 7.0, 10.0
+"""... and e^{-14} again where a stochastic sampler forgets what happened at the noisy end. At the clean end what is
+left out is of the order of sigma^2 over the variance of the narrowest part of the law: 1e-6 for a std of .05."""
 BEYOND = 32.0
 """What the ladders' clean end, at s, leaves out of a law that is noise there, in units of s: more than was seen."""
 CLEAN_ATOMS = 6.0
