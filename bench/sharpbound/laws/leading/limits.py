@@ -46,8 +46,6 @@ NOISY_REST, CLEAN_REST = 9.0, 9.0
 """... or e^{-9}, where A log T is not zero and decides the constant ..."""
 NOISY_CONTRACTING, CLEAN_CONTRACTING = 7.0, 8.0
 """... and e^{-14} again where a stochastic sampler forgets what happened at the noisy end."""
-CLEAN_ATOMS = 6.0
-"""lambda of the clean end for atoms, from two units before which on each is alone and every step like the last."""
 RATE_STRETCH = 2.0
 """A stretch of lambda at an end, from which a rate of A is had."""
 
@@ -200,13 +198,11 @@ def line_limit(
     """
     if isinstance(target, Density1D):
         raise NotMeasured("the tails of a law that is given by its density alone cost too much")
-    atoms = bool(target.facts().low_dimensional)
     return _limit(
         sampler,
         make,
         lambda density: line_passes(target, sampler, density),
-        CLEAN_ATOMS if atoms else CLEAN_REST,
-        atoms,
+        bool(target.facts().low_dimensional),
         not sampler.deterministic,
         accuracy,
     )
@@ -214,22 +210,19 @@ def line_limit(
 
 def path_limit(target: Target, make: Callable[[int], Ladder], sampler: Sampler) -> Limit:
     """The same for the KL divergence of the true chain from the sampler's, in any dimension."""
-    return _limit(
-        sampler, make, lambda density: path_passes(target, sampler, density), CLEAN_REST, True, False, None
-    )
+    return _limit(sampler, make, lambda density: path_passes(target, sampler, density), True, False, None)
 
 
 def _limit(
     sampler: Sampler,
     make: Callable[[int], Ladder],
     passes_on: Callable[[StepDensity], Passes],
-    clean: float,
     lasting: bool,
     contracting: bool,
     accuracy: float | None,
 ) -> Limit:
-    """``clean``: lambda where Li's ladders end; ``lasting``: whether defects may not die out there; ``contracting``:
-    whether what happened at the noisy end is forgotten.
+    """``lasting``: whether defects may not die out at the clean end of Li's schedule; ``contracting``: whether what
+    happened at the noisy end is forgotten.
     """
     if not sampler.descends:
         raise NotMeasured(f"{sampler.name} stays at one level, and has no error of its steps down")
@@ -237,7 +230,7 @@ def _limit(
     if ladder.name == "li2024":
         _check_even(sampler, False)
         ends = ladder.params["c0"], ladder.params["c1"]
-        return _growing(*ends, passes_on, clean, lasting, contracting, accuracy)
+        return _growing(*ends, passes_on, lasting, contracting, accuracy)
     if ladder.slow_log:
         raise NotMeasured(f"how the horizon of {ladder.name} grows with T is not known")
     density = fixed_density(make)
@@ -258,7 +251,6 @@ def _growing(
     c0: float,
     c1: float,
     passes_on: Callable[[StepDensity], Passes],
-    clean: float,
     lasting: bool,
     contracting: bool,
     accuracy: float | None,
@@ -285,16 +277,16 @@ def _growing(
         p = found.order()
         whole = found.settled(p, accuracy or found.accuracy)
         return limit(whole, NOISY_CONTRACTING, CLEAN_CONTRACTING, None, None)
-    found = passes(NOISY_REST, clean)
+    found = passes(NOISY_REST, CLEAN_REST)
     p = found.order()
     whole = found.settled(p, SETTLED_REST)
     noisy_rate = _rate(found, p, -NOISY)
-    clean_rate = _rate(found, p, clean) if lasting else None
+    clean_rate = _rate(found, p, CLEAN_REST) if lasting else None
     if clean_rate and nothing(clean_rate):
         clean_rate = None
     if not nothing(noisy_rate):
-        return limit(whole, NOISY_REST, clean, noisy_rate, clean_rate)
-    clean = clean if lasting else CLEAN
+        return limit(whole, NOISY_REST, CLEAN_REST, noisy_rate, clean_rate)
+    clean = CLEAN_REST if lasting else CLEAN
     found = passes(NOISY, clean)
     return limit(found.settled(p, accuracy or found.accuracy), NOISY, clean, None, clean_rate)
 
