@@ -20,6 +20,7 @@ from sharpbound.scores.base import ExactScore
 MIXTURE = {"family": "gaussian-mixture", "weights": [0.4, 0.6], "means": [-1.0, 1.2], "stds": [0.35, 0.5]}
 GAUSSIAN = {"family": "gaussian", "mean": 0.7, "std": 0.4}
 FIXED = {"schedule": "ou-uniform", "horizon": 1.0, "delta": 0.05}
+LI = {"schedule": "li2024", "c0": 2.0, "c1": 5.0}
 PHI_1 = math.exp(-0.5) / math.sqrt(2 * math.pi)
 
 
@@ -93,6 +94,7 @@ def test_pf_ode_on_a_mixture_by_hand():
     )  # a polygon of 600 points sees extrema that well
     assert found.constant == pytest.approx(0.815547, abs=1e-6)
     assert (found.power, found.log_power) == (1, 0)
+    assert 1024 * exact(MIXTURE, FIXED, 1024, "tv", name="pf-ode") == pytest.approx(0.815017, abs=1e-6)
 
 
 @pytest.mark.parametrize("sampler", ["pf-ode", "heun", "accelerated-ode", "ddpm"])
@@ -153,6 +155,13 @@ def test_flows_have_one_constant_for_every_target_with_a_density(target, c0, c1)
     assert (accelerated.power, accelerated.log_power) == (2, 3)
 
 
+def test_the_accelerated_flow_without_derivatives_has_the_same_constant():
+    """Its defects have the other sign: -b^3 x/16 and +b^3 x/16."""
+    found = limit(GAUSSIAN, LI, name="accelerated-ode").constant("tv")
+    assert found.constant == pytest.approx(PHI_1 / 8 * 75, rel=1e-6)
+    assert found.constant == pytest.approx(2.26848, abs=5e-6)
+
+
 def test_w2_of_the_flow_on_a_gaussian():
     found = limit(GAUSSIAN, {"schedule": "li2024", "c0": 2.0, "c1": 5.0}, name="pf-ode").constant("w2")
     assert found.constant == pytest.approx(0.4 * 15 / 8, rel=1e-7)
@@ -175,12 +184,48 @@ def test_atoms_add_logarithms_at_the_clean_end():
     tv = found.constant("tv")
     assert tv.constant == pytest.approx(by_hand, rel=1e-7)  # s at the clean end is e^-18
     assert tv.constant == pytest.approx(1.2863, abs=5e-5)
+    # the exact laws go there too: the slope of T TV/log T in log T grows towards it
+    forward = {"schedule": "li2024", "c0": c0, "c1": c1}
+    laws_tv = [T * exact(atoms, forward, T, "tv", name="pf-ode") / math.log(T) for T in (256, 1024)]
+    assert (laws_tv[1] - laws_tv[0]) / math.log(4) == pytest.approx(1.190, abs=5e-4)
     # what crosses the gap: m = |G(w)|, of which W1 is m times the distance 2, and W2 the root of m times it
     z = stats.norm.ppf(weights[0])
     mass = c1 * (c1 - c0) / 8 * stats.norm.pdf(z) * abs(z)
     w1, w2 = found.constant("w1"), found.constant("w2")
     assert (w1.constant, w2.constant) == pytest.approx((2 * mass, 2 * math.sqrt(mass)), rel=1e-7)
     assert (w1.power, w1.log_power, w2.power, w2.log_power) == (1, 2, 0.5, 1)
+
+
+def test_one_atom_has_the_same_logarithm_at_both_ends():
+    """phi(1)/4 c1^2 log^2 T/T: there is no scale but the noise."""
+    atom = {"family": "atoms", "points": [0.5], "weights": [1.0]}
+    found = limit(atom, LI, name="pf-ode").constant("tv")
+    assert found.constant == pytest.approx(PHI_1 / 4 * 25, rel=1e-7)
+
+
+LAWS = {
+    "pf-ode": (1, 2, 1.0490),
+    "accelerated-ode": (2, 3, 1.7308),
+    "ddpm": (1, 1, 0.7192),
+    "accelerated-ddpm": (2, 2, 1.5404),
+    "taylor-ode": (2, 2, 1.2665),
+}
+"""T^p TV/log^a T of exact laws on N(.7, .16) at T = 2^10, for p, a of the leading term."""
+
+
+@pytest.mark.parametrize("sampler", LAWS)
+def test_exact_laws_on_the_way_to_their_constants(sampler):
+    p, a, expected = LAWS[sampler]
+    tv = exact(GAUSSIAN, LI, 1024, "tv", name=sampler)
+    assert 1024**p * tv / math.log(1024) ** a == pytest.approx(expected, abs=6e-5)
+
+
+def test_logarithms_are_slow():
+    """T TV/log^2 T of the leading term of the first-order flow, whose limit is .90739."""
+    found = limit(MIXTURE, LI, name="pf-ode")
+    for T, value in ((1e8, 0.90530), (1e12, 0.90587)):
+        assert T * found.at(T, "tv") / math.log(T) ** 2 == pytest.approx(value, abs=1e-5)
+    assert found.constant("tv").constant == pytest.approx(0.90739, abs=5e-6)
 
 
 def test_w2_across_a_gap_of_a_fixed_horizon_has_none():

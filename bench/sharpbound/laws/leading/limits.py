@@ -50,8 +50,6 @@ NOISY_CONTRACTING, CLEAN_CONTRACTING = 7.0, 10.0
 left out is of the order of sigma^2 over the variance of the narrowest part of the law: 1e-6 for a std of .05."""
 BEYOND = 32.0
 """What the ladders' clean end, at s, leaves out of a law that is noise there, in units of s: more than was seen."""
-CLEAN_ATOMS = 6.0
-"""lambda of the clean end for atoms, from two units before which on each is alone."""
 CLEAN_RATE = 10.0
 """lambda where the defects of a unit of log(1/s) are read: near one atom they differ from their limit by O(s), e^{-18}
 there. Further on wide gaps between atoms lose digits."""
@@ -237,8 +235,6 @@ def line_limit(
     singular, clean = bool(target.facts().low_dimensional), CLEAN_REST
     if isinstance(target, RadialLine):
         clean += target.flattened
-    elif singular:
-        clean = CLEAN_ATOMS
     found = _limit(
         sampler,
         make,
@@ -291,13 +287,12 @@ def _limit(
     sampler: Sampler,
     make: Callable[[int], Ladder],
     passes_on: Callable[[StepDensity], Passes],
-    clean: float,
     lasting: bool,
     contracting: bool,
     accuracy: float | None,
 ) -> Limit:
-    """``clean``: lambda where Li's ladders end; ``lasting``: whether defects may not die out there; ``contracting``:
-    whether what happened at the noisy end is forgotten.
+    """``lasting``: whether defects may not die out at the clean end of Li's schedule; ``contracting``: whether what
+    happened at the noisy end is forgotten.
     """
     if not sampler.descends:
         raise NotMeasured(f"{sampler.name} stays at one level, and has no error of its steps down")
@@ -305,7 +300,7 @@ def _limit(
     if ladder.name == "li2024":
         _check_even(sampler, False)
         ends = ladder.params["c0"], ladder.params["c1"]
-        return _growing(*ends, passes_on, clean, lasting, contracting, accuracy)
+        return _growing(*ends, passes_on, lasting, contracting, accuracy)
     if ladder.slow_log:
         raise NotMeasured(f"how the horizon of {ladder.name} grows with T is not known")
     density = fixed_density(make)
@@ -326,7 +321,6 @@ def _growing(
     c0: float,
     c1: float,
     passes_on: Callable[[StepDensity], Passes],
-    clean: float,
     lasting: bool,
     contracting: bool,
     accuracy: float | None,
@@ -355,7 +349,7 @@ def _growing(
         p = found.order()
         whole = found.settled(p, accuracy or found.accuracy)
         return limit(whole, NOISY_CONTRACTING, CLEAN_CONTRACTING, None, None)
-    found = passes(NOISY_REST, clean)
+    found = passes(NOISY_REST, CLEAN_REST)
     p = found.order()
     whole = found.settled(p, SETTLED_REST)
     noisy_rate = _rate(found, p, -NOISY)
@@ -363,8 +357,8 @@ def _growing(
     if clean_rate and nothing(clean_rate):
         clean_rate = None
     if not nothing(noisy_rate):
-        return limit(whole, NOISY_REST, clean, noisy_rate, clean_rate)
-    clean = clean if lasting else CLEAN
+        return limit(whole, NOISY_REST, CLEAN_REST, noisy_rate, clean_rate)
+    clean = CLEAN_REST if lasting else CLEAN
     found = passes(NOISY, clean)
     return limit(found.settled(p, accuracy or found.accuracy), NOISY, clean, None, clean_rate)
 

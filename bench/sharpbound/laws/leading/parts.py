@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from functools import cache
 
 from sharpbound.errors import NotMeasured
 from sharpbound.laws.leading.layer import Layered, without_layer
@@ -29,12 +31,18 @@ class PartsLimit:
                 f"{metric} of coordinates with gaps, across which mass moves, has no leading term here"
             )
 
+        @cache
         def of(first: int) -> float:
             return _distance(metric, [(one.constant_field(first), count) for one, count in self.leading])
 
         def corrected(first: int) -> float:
-            fields = [(one.constant_field(first).corrected(), count) for one, count in self.leading]
-            return _distance(metric, fields)
+            fields = [(one.constant_field(first), count) for one, count in self.leading]
+            if (
+                metric == "tv"
+            ):  # the mean of a size costs most, and its change is no more than that of the change
+                moved = [(one.corrected().combined([one], [1.0, -1.0]), count) for one, count in fields]
+                return of(first) + 0.5 * math.sqrt(abs(_distance("chi2", moved)))
+            return _distance(metric, [(one.corrected(), count) for one, count in fields])
 
         value, error = settled(of, min(one.ladders for one, _ in self.leading), corrected)
         return Constant(k * self.p, k * self.log_power, value, (value - error, value + error))
