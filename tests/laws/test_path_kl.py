@@ -42,6 +42,23 @@ def test_some_steps_tell_the_sum_of_all(name: str) -> None:
     assert some[1:] == pytest.approx(every[1:], rel=1e-2)
 
 
+def test_every_step_is_taken_of_a_sampler_that_is_not_known() -> None:
+    """One step of it has another mean, which few steps would miss and its noise does not tell."""
+
+    class Slips(samplers.Sampler):
+        name = "slips"
+
+        def stages(self, step):
+            shift = 0.5 * step.beta if step.t == 123 else 0.0
+            stage = samplers.SAMPLERS["ddpm"].stages(step)[0]
+            return [samplers.Stage(lambda y: stage.mean(y) + shift, stage.std)]
+
+    target, ladder = targets.build(normal(0.7, 0.4)), processes.build({"schedule": "li2024"}, 300)
+    problem = Slips(), ExactScore(target, ladder), "exact"
+    slipped, closed = (f(target, ladder, *problem).value for f in (line_path, path_kl))
+    assert slipped == pytest.approx(closed, rel=1e-9)
+
+
 def test_few_steps_are_taken() -> None:
     target, ladder = targets.build(MIXTURE), processes.build({"schedule": "li2024"}, 2048)
     steps = Steps(target, ladder, samplers.SAMPLERS["ddpm"], ExactScore(target, ladder), PathTolerances())
