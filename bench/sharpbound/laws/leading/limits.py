@@ -287,6 +287,7 @@ def _limit(
     sampler: Sampler,
     make: Callable[[int], Ladder],
     passes_on: Callable[[StepDensity], Passes],
+    clean: float,
     lasting: bool,
     contracting: bool,
     accuracy: float | None,
@@ -300,7 +301,7 @@ def _limit(
     if ladder.name == "li2024":
         _check_even(sampler, False)
         ends = ladder.params["c0"], ladder.params["c1"]
-        return _growing(*ends, passes_on, lasting, contracting, accuracy)
+        return _growing(*ends, passes_on, clean, lasting, contracting, accuracy)
     if ladder.slow_log:
         raise NotMeasured(f"how the horizon of {ladder.name} grows with T is not known")
     density = fixed_density(make)
@@ -321,6 +322,7 @@ def _growing(
     c0: float,
     c1: float,
     passes_on: Callable[[StepDensity], Passes],
+    clean: float,
     lasting: bool,
     contracting: bool,
     accuracy: float | None,
@@ -349,7 +351,7 @@ def _growing(
         p = found.order()
         whole = found.settled(p, accuracy or found.accuracy)
         return limit(whole, NOISY_CONTRACTING, CLEAN_CONTRACTING, None, None)
-    found = passes(NOISY_REST, CLEAN_REST)
+    found = passes(NOISY_REST, clean)
     p = found.order()
     whole = found.settled(p, SETTLED_REST)
     noisy_rate = _rate(found, p, -NOISY)
@@ -357,8 +359,8 @@ def _growing(
     if clean_rate and nothing(clean_rate):
         clean_rate = None
     if not nothing(noisy_rate):
-        return limit(whole, NOISY_REST, CLEAN_REST, noisy_rate, clean_rate)
-    clean = CLEAN_REST if lasting else CLEAN
+        return limit(whole, NOISY_REST, clean, noisy_rate, clean_rate)
+    clean = clean if lasting else CLEAN
     found = passes(NOISY, clean)
     return limit(found.settled(p, accuracy or found.accuracy), NOISY, clean, None, clean_rate)
 
