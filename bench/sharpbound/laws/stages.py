@@ -27,6 +27,8 @@ STEADY, KEPT = 1e-11, 12
 """... and where they are not resolved to that, relative to log q, only so many coefficients are kept: a shift that the
 same panels take in again at their nodes multiplies the last ones, by up to 1.14 for one of .2 half widths. Likewise at
 both ends, beyond which log q goes on by its derivatives."""
+UNHEARD = 1e-15
+"""Mass that may move with what is cut off: where there is more, panels are halved instead."""
 ROUNDS = 8
 """Most bisections of a panel until a stage, or a density, is resolved on it."""
 
@@ -103,7 +105,8 @@ class Move:
         tables = self.panels.coefficients(np.stack([source.log_q, self.mean, self.std, self.slope]))
         adrift = (self.std / self.slope).max(1) < NOISELESS * half
         adrift[[0, -1]] = True
-        adrift &= np.abs(tables[self.LOG_Q, :, KEPT:]).max(1) > STEADY * np.abs(source.log_q).max(1)
+        last = np.abs(tables[self.LOG_Q, :, KEPT:]).max(1)
+        adrift &= (last > STEADY * np.abs(source.log_q).max(1)) & (last * self.share < UNHEARD)
         tables[self.LOG_Q, adrift, KEPT:] = 0.0
         first = self.panels.derivative_coefficients(tables[self.LOG_Q])
         self.coefficients = np.stack([*tables, first, self.panels.derivative_coefficients(first)])

@@ -292,8 +292,8 @@ def _limit(
     contracting: bool,
     accuracy: float | None,
 ) -> Limit:
-    """``lasting``: whether defects may not die out at the clean end of Li's schedule; ``contracting``: whether what
-    happened at the noisy end is forgotten.
+    """``clean``: lambda where Li's ladders end; ``lasting``: whether defects may not die out there; ``contracting``:
+    whether what happened at the noisy end is forgotten.
     """
     if not sampler.descends:
         raise NotMeasured(f"{sampler.name} stays at one level, and has no error of its steps down")
