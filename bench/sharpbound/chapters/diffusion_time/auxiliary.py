@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,13 @@ from sharpbound.marginals.expectation import law_nodes
 from sharpbound.numerics.quadrature import Array
 from sharpbound.targets.base import Target1D
 from sharpbound.targets.gaussian_mixture_line import GaussianMixture1D
+
+ITERATIONS = 500
+"""Of L-BFGS at most. The likelihood of a flow has flat valleys, in which it still moves then."""
+
+
+EM = 200
+"""Iterations of expectation-maximisation."""
 
 
 def fit_gaussian(target: Target1D, a: float, sigma: float) -> Normal:
@@ -72,7 +80,7 @@ class NormalMixture:
 
 
 def fit_mixture(
-    target: Target1D, a: float, sigma: float, components: int = 2, iterations: int = 200
+    target: Target1D, a: float, sigma: float, components: int = 2, iterations: int = ITERATIONS
 ) -> NormalMixture:
     """Population EM from the quantiles of p_T, each iteration raising E log nu by quadrature; then L-BFGS.
 
@@ -88,14 +96,14 @@ def fit_mixture(
         means=target.quantile(levels, a, sigma),
         stds=torch.full((components,), spread / components, dtype=torch.float64),
     )
-    for _ in range(iterations):
+    for _ in range(EM):
         terms = model.log_terms(x)
         share = weight[:, None] * (terms - torch.logsumexp(terms, -1, keepdim=True)).exp()
         mass = share.sum(0)
         means = (share * x[:, None]).sum(0) / mass
         model = NormalMixture(mass, means, ((share * (x[:, None] - means) ** 2).sum(0) / mass).sqrt())
     start = torch.cat([model.weights.log(), model.means, model.stds.log()])
-    return _mixture(_maximise(_mixture, start, x, weight))
+    return _mixture(_maximise(_mixture, start, x, weight, iterations))
 
 
 def _mixture(parameters: Tensor) -> NormalMixture:
@@ -151,7 +159,9 @@ class MonotoneFlow:
         return (0.5 * (low + high)).numpy()
 
 
-def fit_flow(target: Target1D, a: float, sigma: float, units: int = 6) -> MonotoneFlow:
+def fit_flow(
+    target: Target1D, a: float, sigma: float, units: int = 6, iterations: int = ITERATIONS
+) -> MonotoneFlow:
     """Maximise E_{p_T} log nu over the flow's parameters by L-BFGS, from units spread over the quantiles."""
     x, weight = law_nodes(target, a, sigma)
     mean = float(weight @ x)
@@ -166,11 +176,11 @@ def fit_flow(target: Target1D, a: float, sigma: float, units: int = 6) -> Monoto
         ]
     )
 
-    return MonotoneFlow(_maximise(MonotoneFlow, start, x, weight))
+    return MonotoneFlow(_maximise(MonotoneFlow, start, x, weight, iterations))
 
 
 def _maximise(
-    model: Callable[[Tensor], Density], start: Tensor, x: Tensor, weight: Tensor, iterations: int = 500
+    model: Callable[[Tensor], Density], start: Tensor, x: Tensor, weight: Tensor, iterations: int
 ) -> Tensor:
     """Parameters that maximise E_{p_T} log model(parameters), by L-BFGS from ``start``."""
 
@@ -211,6 +221,13 @@ class ModelStart:
 Fit = Callable[[Target1D, float, float], Density]
 
 FITS: dict[str, Fit] = {"gaussian": fit_gaussian, "mixture": fit_mixture, "flow": fit_flow}
+UNFINISHED: dict[str, Fit] = {
+    "mixture": partial(fit_mixture, iterations=ITERATIONS // 2),
+    "flow": partial(fit_flow, iterations=ITERATIONS // 2),
+}
+"""The same with half of the iterations, where there are any: what they differ by is what a fit leaves open, and as much
+as rounding may move it.
+"""
 
 
 SHORTEST = 0.01

@@ -11,7 +11,13 @@ import numpy as np
 
 from sharpbound import targets
 from sharpbound.chapters.base import Cell, Experiment
-from sharpbound.chapters.diffusion_time.auxiliary import FITS, SHORTEST, auxiliary_kl, equivalent_time
+from sharpbound.chapters.diffusion_time.auxiliary import (
+    FITS,
+    SHORTEST,
+    UNFINISHED,
+    auxiliary_kl,
+    equivalent_time,
+)
 from sharpbound.chapters.diffusion_time.elbo import (
     MARGINALS,
     Process,
@@ -19,12 +25,13 @@ from sharpbound.chapters.diffusion_time.elbo import (
     kl_bound,
     kl_leading,
     kl_to_noise,
+    level,
     optimal_time,
 )
 from sharpbound.chapters.options import check_several, line_target, read_options, sweep_points
 from sharpbound.chapters.rate_verdict import conclude_rate
 from sharpbound.errors import InputError
-from sharpbound.marginals.divergence import log_likelihood
+from sharpbound.marginals.divergence import divergence, log_likelihood
 from sharpbound.rates import (
     estimate,
     estimate_exponential,
@@ -112,7 +119,7 @@ class Noise(Experiment):
             None if (best := log_likelihood(target)) is None else best - row["gap"] - row["noise-kl"]
         )
         if options["model"]:
-            row["model-kl"] = auxiliary_kl(target, process, time, options["model"])
+            row |= _model_kl(target, process, time, options["model"])
         row["floor"] = row["noise-kl_floor"] = RELATIVE_FLOOR * row["noise-kl"]
         row |= {"floor_kind": "quadrature", "engine": MARGINALS}
         return [row]
@@ -124,7 +131,7 @@ class Noise(Experiment):
         values, floors = (np.array([row[key] for row in rows], dtype=float) for key in (metric, "floor"))
         if claim.kind == "ordering":
             model = np.array([row["model-kl"] for row in rows])
-            judged = judge_ordering(model, values, RELATIVE_FLOOR * np.abs(model), floors)
+            judged = judge_ordering(model, values, np.array([row["model-kl_floor"] for row in rows]), floors)
             return Conclusion(
                 judged.verdict,
                 None,
@@ -169,6 +176,15 @@ def _smallness(claim: Claim, options: dict[str, Any], eps_score: float) -> float
     """exp(-T*) (VP) or 1/T* (VE) as the claim has it."""
     time = claim.predict({"eps_score": eps_score})
     return math.exp(-time) if options["process"] == "vp" else 1 / time
+
+
+def _model_kl(target: Target1D, process: Process, time: float, model: str) -> Row:
+    """KL[p_T | nu] of the model fitted to p_T."""
+    found, (a, sigma) = auxiliary_kl(target, process, time, model), level(process, time)
+    left = 0.0
+    if model in UNFINISHED:
+        left = abs(divergence(target, a, sigma, UNFINISHED[model](target, a, sigma)) - found)
+    return {"model-kl": found, "model-kl_floor": RELATIVE_FLOOR * found + left}
 
 
 def _optimum(target: Target1D, process: Process, eps_score: float, model: str) -> Row:

@@ -12,7 +12,7 @@ import torch
 from sharpbound import samplers
 from sharpbound.chapters.base import Cell, Experiment
 from sharpbound.chapters.columns import floors
-from sharpbound.chapters.diffusion_time.auxiliary import FITS, ModelStart
+from sharpbound.chapters.diffusion_time.auxiliary import FITS, UNFINISHED, ModelStart
 from sharpbound.chapters.diffusion_time.elbo import gap, optimal_time
 from sharpbound.chapters.diffusion_time.times import step_count, swept_times
 from sharpbound.chapters.options import line_target, read_options, sweep_points
@@ -109,19 +109,23 @@ class Output(Experiment):
         by: dict[str, Row] = {}
         for name in options["models"]:
             model: Density = Normal(0.0, 1.0) if name == "noise" else FITS[name](target, *level)
+            models = [model, UNFINISHED[name](target, *level)] if name in UNFINISHED else [model]
             for key, error in ((name, 0.0), (f"{name}-error", options["eps_score"])):
                 if error == 0.0 and not params["exact"]:
                     continue
+                score = shifted_score(target, ladder, error)
                 try:
-                    score = shifted_score(target, ladder, error)
-                    law = output_law(target, ladder, sampler, score, ModelStart(model))
-                    kl = distance(law, "kl")
-                    row |= {key: kl.value, f"{key}_floor": kl.floor}
-                    by[key] = {"floor_kind": floor_kind(kl), "engine": law.engine}
+                    laws = [output_law(target, ladder, sampler, score, ModelStart(nu)) for nu in models]
+                    kl, *unfinished = [distance(law, "kl") for law in laws]
+                    left = sum(abs(other.value - kl.value) for other in unfinished)
+                    row |= {key: kl.value, f"{key}_floor": kl.floor + left}
+                    by[key] = {"floor_kind": floor_kind(kl), "engine": laws[0].engine}
                 except NotMeasured as reason:
                     row |= {key: None, f"{key}_floor": None, "note": str(reason)}
                     by[key] = {"floor_kind": None, "engine": None}
-            row[f"{name}-bound"] = gap(options["eps_score"] ** 2, time) + divergence(target, *level, model)
+            lost, *unfinished_lost = [divergence(target, *level, nu) for nu in models]
+            row[f"{name}-bound"] = gap(options["eps_score"] ** 2, time) + lost
+            row[f"{name}-bound_floor"] = sum(abs(other - lost) for other in unfinished_lost)
         first = "noise-error"
         row |= {"kl": row[first], "floor": row[f"{first}_floor"], **by[first]}
         for key, own in by.items():
