@@ -28,7 +28,7 @@ STEADY, KEPT = 1e-11, 12
 same panels take in again at their nodes multiplies the last ones, by up to 1.14 for one of .2 half widths. Likewise at
 both ends, beyond which log q goes on by its derivatives."""
 UNHEARD = 1e-15
-"""Mass that may move with what is cut off: where there is more, panels are halved instead."""
+"""Share of the mass, and of the second moment, that may move with what is cut off."""
 ROUNDS = 8
 """Most bisections of a panel until a stage, or a density, is resolved on it."""
 
@@ -106,7 +106,7 @@ class Move:
         adrift = (self.std / self.slope).max(1) < NOISELESS * half
         adrift[[0, -1]] = True
         last = np.abs(tables[self.LOG_Q, :, KEPT:]).max(1)
-        adrift &= (last > STEADY * np.abs(source.log_q).max(1)) & (last * self.share < UNHEARD)
+        adrift &= (last > STEADY * np.abs(source.log_q).max(1)) & (last * self._weight() < UNHEARD)
         tables[self.LOG_Q, adrift, KEPT:] = 0.0
         first = self.panels.derivative_coefficients(tables[self.LOG_Q])
         self.coefficients = np.stack([*tables, first, self.panels.derivative_coefficients(first)])
@@ -127,6 +127,13 @@ class Move:
         if not self.constant_std:
             off += beyond_rounding(self.panels, self.std)
         return self.share * off / (self.std.min(1) + self.slope.min(1) * self.panels.half)
+
+    def _weight(self) -> Array:
+        """Each panel's share of the mass or of the second moment about the peak, whichever is larger."""
+        log_q = self.source.log_q
+        square = (self.panels.nodes - self.panels.nodes.flat[log_q.argmax()]) ** 2
+        moment = self.panels.masses(np.exp(log_q - log_q.max()) * square)
+        return np.maximum(self.share, moment / moment.sum())
 
     def at(self, y: Array, which: slice) -> Array:
         """Neighbours ``which`` among log q, m, s, m', (log q)', (log q)'' at points y: (k, *y.shape)."""
