@@ -49,9 +49,11 @@ NOISY, CLEAN = 14.0, 14.0
 """-lambda and lambda of the ends of the ladders that stand for Li's schedule: what is beyond them is e^{-14} ..."""
 NOISY_REST, CLEAN_REST = 9.0, 9.0
 """... or e^{-9}, where A log T is not zero and decides the constant ..."""
-NOISY_CONTRACTING, CLEAN_CONTRACTING = 7.0, 10.0
-"""... and e^{-14} again where a stochastic sampler forgets what happened at the noisy end. At the clean end what is
-left out is of the order of sigma^2 over the variance of the narrowest part of the law: 1e-6 for a std of .05."""
+NOISY_CONTRACTING, CLEAN_CONTRACTING = 7.0, 8.0
+"""... and e^{-14} again where a stochastic sampler forgets what happened at the noisy end ..."""
+CLEAN_SMOOTH = 10.0
+"""... which is cheap to follow further on smooth laws. What is left out at the clean end is of the order of sigma^2
+over the variance of the narrowest part of the law: 1e-6 for a std of .05."""
 CLEAN_ATOMS = 6.0
 """lambda of the clean end for atoms, from two units before which on each is alone."""
 CLEAN_RATE = 10.0
@@ -199,12 +201,14 @@ def line_limit(
     """
     if isinstance(target, Density1D):
         raise NotMeasured("the tails of a law that is given by its density alone cost too much")
-    atoms = bool(target.facts().low_dimensional)
+    facts = target.facts()
+    atoms = bool(facts.low_dimensional)
     return _limit(
         sampler,
         make,
         lambda density: line_passes(target, sampler, density),
         CLEAN_ATOMS if atoms else CLEAN_REST,
+        CLEAN_SMOOTH if facts.smooth else CLEAN_CONTRACTING,
         atoms,
         accuracy,
     )
@@ -213,7 +217,13 @@ def line_limit(
 def path_limit(target: Target, make: Callable[[int], Ladder], sampler: Sampler) -> Limit:
     """The same for the KL divergence of the true chain from the sampler's, in any dimension."""
     return _limit(
-        sampler, make, lambda density: path_passes(target, sampler, density), CLEAN_REST, True, None
+        sampler,
+        make,
+        lambda density: path_passes(target, sampler, density),
+        CLEAN_REST,
+        CLEAN_CONTRACTING,
+        True,
+        None,
     )
 
 
@@ -222,17 +232,20 @@ def _limit(
     make: Callable[[int], Ladder],
     passes_on: Callable[[StepDensity], Passes],
     clean: float,
+    forgetful: float,
     lasting: bool,
     accuracy: float | None,
 ) -> Limit:
-    """``clean``: lambda where Li's ladders end; ``lasting``: whether defects may not die out there."""
+    """``clean``: lambda where Li's ladders end, ``forgetful`` for samplers that contract; ``lasting``: whether defects
+    may not die out there.
+    """
     if not sampler.descends:
         raise NotMeasured(f"{sampler.name} stays at one level, and has no error of its steps down")
     ladder = make(64)
     if ladder.name == "li2024":
         _check_even(sampler, False)
         ends = ladder.params["c0"], ladder.params["c1"]
-        return _growing(*ends, passes_on, clean, lasting, accuracy)
+        return _growing(*ends, passes_on, clean, forgetful, lasting, accuracy)
     if ladder.slow_log:
         raise NotMeasured(f"how the horizon of {ladder.name} grows with T is not known")
     density = fixed_density(make)
@@ -254,6 +267,7 @@ def _growing(
     c1: float,
     passes_on: Callable[[StepDensity], Passes],
     clean: float,
+    forgetful: float,
     lasting: bool,
     accuracy: float | None,
 ) -> GrowingHorizon:
@@ -275,10 +289,10 @@ def _growing(
 
     found = passes(NOISY_REST, clean)
     if found.contracting:
-        found = passes(NOISY_CONTRACTING, CLEAN_CONTRACTING).at_vanishing_noise()
+        found = passes(NOISY_CONTRACTING, forgetful).at_vanishing_noise()
         p = found.order()
         whole = found.settled(p, accuracy or found.accuracy)
-        return limit(whole, NOISY_CONTRACTING, CLEAN_CONTRACTING, None, None)
+        return limit(whole, NOISY_CONTRACTING, forgetful, None, None)
     p = found.order()
     whole = found.settled(p, SETTLED_REST)
     noisy_rate = _rate(found, p, -NOISY)
