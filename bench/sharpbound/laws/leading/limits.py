@@ -289,10 +289,14 @@ def _growing(
 
     found = passes(NOISY_REST, clean)
     if found.contracting:
-        found = passes(NOISY_CONTRACTING, forgetful).at_vanishing_noise()
+        end = CLEAN_CONTRACTING
+        found = passes(NOISY_CONTRACTING, end).at_vanishing_noise()
         p = found.order()
+        if p == 1 and forgetful > end:  # defects of higher order are lost in rounding there
+            end = forgetful
+            found = passes(NOISY_CONTRACTING, end)
         whole = found.settled(p, accuracy or found.accuracy)
-        return limit(whole, NOISY_CONTRACTING, forgetful, None, None)
+        return limit(whole, NOISY_CONTRACTING, end, None, None)
     p = found.order()
     whole = found.settled(p, SETTLED_REST)
     noisy_rate = _rate(found, p, -NOISY)
