@@ -45,9 +45,11 @@ NOISY, CLEAN = 14.0, 14.0
 """-lambda and lambda of the ends of the ladders that stand for Li's schedule: what is beyond them is e^{-14} ..."""
 NOISY_REST, CLEAN_REST = 9.0, 9.0
 """... or e^{-9}, where A log T is not zero and decides the constant ..."""
-NOISY_CONTRACTING, CLEAN_CONTRACTING = 7.0, 10.0
-"""... and e^{-14} again where a stochastic sampler forgets what happened at the noisy end. At the clean end what is
-left out is of the order of sigma^2 over the variance of the narrowest part of the law: 1e-6 for a std of .05."""
+NOISY_CONTRACTING, CLEAN_CONTRACTING = 7.0, 8.0
+"""... and e^{-14} again where a stochastic sampler forgets what happened at the noisy end ..."""
+CLEAN_SMOOTH = 10.0
+"""... which is cheap to follow further on smooth laws. What is left out at the clean end is of the order of sigma^2
+over the variance of the narrowest part of the law: 1e-6 for a std of .05."""
 BEYOND = 32.0
 """What the ladders' clean end, at s, leaves out of a law that is noise there, in units of s: more than was seen."""
 CLEAN_RATE = 10.0
@@ -232,16 +234,18 @@ def line_limit(
         raise NotMeasured("the tails of a law that is given by its density alone cost too much")
     if isinstance(target, RadialLine) and not sampler.deterministic and make(64).name == "li2024":
         return _across_a_sphere(make, sampler, accuracy)
-    singular, clean = bool(target.facts().low_dimensional), CLEAN_REST
+    facts, clean = target.facts(), CLEAN_REST
+    singular = bool(facts.low_dimensional)
     if isinstance(target, RadialLine):
         clean += target.flattened
+    forgetful = CLEAN_SMOOTH if facts.smooth else CLEAN_CONTRACTING
     found = _limit(
         sampler,
         make,
         lambda density: line_passes(target, sampler, density),
         clean,
+        None if sampler.deterministic else forgetful,
         singular,
-        not sampler.deterministic,
         accuracy,
     )
     if singular and isinstance(found, GrowingHorizon) and not getattr(found.whole.fields[0], "gaps", ()):
@@ -277,8 +281,8 @@ def path_limit(target: Target, make: Callable[[int], Ladder], sampler: Sampler) 
         make,
         lambda density: path_passes(target, sampler, density),
         CLEAN_REST,
+        None,
         True,
-        False,
         None,
     )
 
@@ -288,12 +292,12 @@ def _limit(
     make: Callable[[int], Ladder],
     passes_on: Callable[[StepDensity], Passes],
     clean: float,
+    forgetful: float | None,
     lasting: bool,
-    contracting: bool,
     accuracy: float | None,
 ) -> Limit:
-    """``clean``: lambda where Li's ladders end; ``lasting``: whether defects may not die out there; ``contracting``:
-    whether what happened at the noisy end is forgotten.
+    """``clean``: lambda where Li's ladders end; ``forgetful``: the same for a sampler that forgets what happened at the
+    noisy end, None for others; ``lasting``: whether defects may not die out at the clean end.
     """
     if not sampler.descends:
         raise NotMeasured(f"{sampler.name} stays at one level, and has no error of its steps down")
@@ -301,7 +305,7 @@ def _limit(
     if ladder.name == "li2024":
         _check_even(sampler, False)
         ends = ladder.params["c0"], ladder.params["c1"]
-        return _growing(*ends, passes_on, clean, lasting, contracting, accuracy)
+        return _growing(*ends, passes_on, clean, forgetful, lasting, accuracy)
     if ladder.slow_log:
         raise NotMeasured(f"how the horizon of {ladder.name} grows with T is not known")
     density = fixed_density(make)
@@ -323,8 +327,8 @@ def _growing(
     c1: float,
     passes_on: Callable[[StepDensity], Passes],
     clean: float,
+    forgetful: float | None,
     lasting: bool,
-    contracting: bool,
     accuracy: float | None,
 ) -> GrowingHorizon:
     kink = -0.5 * math.log(math.expm1(1.0))
@@ -345,12 +349,15 @@ def _growing(
     def nothing(rate: Series) -> bool:
         return size(rate.coefficient(0)) <= NONE * size(whole.coefficient(0)) / NOISY_REST
 
-    if contracting:
-        ends = CLEAN_CONTRACTING - LAYER, CLEAN_CONTRACTING
-        found = passes(NOISY_CONTRACTING, *ends).at_vanishing_noise()
+    if forgetful is not None:
+        end = CLEAN_CONTRACTING
+        found = passes(NOISY_CONTRACTING, end - LAYER, end).at_vanishing_noise()
         p = found.order()
+        if p == 1 and forgetful > end:  # defects of higher order are lost in rounding there
+            end = forgetful
+            found = passes(NOISY_CONTRACTING, end)
         whole = found.settled(p, accuracy or found.accuracy)
-        return limit(whole, NOISY_CONTRACTING, CLEAN_CONTRACTING, None, None)
+        return limit(whole, NOISY_CONTRACTING, end, None, None)
     found = passes(NOISY_REST, clean)
     p = found.order()
     whole = found.settled(p, SETTLED_REST)
