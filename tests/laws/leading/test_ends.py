@@ -10,11 +10,11 @@ import pytest
 
 from sharpbound import samplers, targets
 from sharpbound.errors import NotMeasured
+from sharpbound.laws.leading.asymptotics import settled
 from sharpbound.laws.leading.clock import StepDensity
 from sharpbound.laws.leading.density import DensityIntegrals
 from sharpbound.laws.leading.ladders import DensityPasses
 from sharpbound.laws.leading.layer import Layered
-from sharpbound.laws.leading.limits import settled
 from sharpbound.laws.leading.series import Series
 from sharpbound.numerics.quadrature import Panels
 from sharpbound.processes.process import VP

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from sharpbound.errors import NotMeasured
-from sharpbound.laws.leading.limits import Constant, Limit, line_limit, path_limit
+from sharpbound.laws.leading.asymptotics import Constant, Limit
+from sharpbound.laws.leading.limits import line_limit, path_limit
 from sharpbound.laws.leading.parts import PartsLimit
 from sharpbound.laws.leading.radial import RadialLine
 from sharpbound.laws.leading.response import METRICS, PATH_METRIC

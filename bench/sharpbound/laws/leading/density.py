@@ -97,7 +97,7 @@ class DensityIntegrals(IntegralPasses):
         return [LineResponse(self.panels, p, one, integrated(self.panels, p * one), gaps) for one in r]
 
     def at_vanishing_noise(self) -> Passes:
-        if not edged(self.target):
+        if not edged(cast(Target1D, self.target)):
             return self
         inner = replace(self.density, breaks=self.density.breaks[:-1])
         before = DensityIntegrals.of(cast(Target1D, self.target), self.sampler, inner, self.sources)

@@ -117,7 +117,7 @@ class DensityPasses(Passes):
         return self.kept[fineness, p]
 
     def at_vanishing_noise(self) -> DensityPasses:
-        if not edged(self.target):
+        if not edged(cast(Target1D, self.target)):
             return self
         return replace(self, edges=True)
 

@@ -10,17 +10,29 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from sharpbound.laws.leading.response import LineResponse
-from sharpbound.targets.base import Target
+from sharpbound.marginals.panels import tensor
+from sharpbound.targets.base import Target1D
 
 LAYER = 1.0
 """lambda between the last level and that before from which what lies in layers about edges is had."""
 
 
-def edged(target: Target) -> bool:
-    """Whether the density of X0 ends at edges."""
+FINE, SEEN = 1e-4, 1e-6
+"""The noise, in radii, with which the ends of a bounded law are looked at, and the density there, in inverse radii,
+from which on they are edges: what less of it adds is below what R is known to."""
+
+
+def edged(target: Target1D) -> bool:
+    """Whether the density of X0 ends at edges: not where it has fallen to nothing before."""
     facts = target.facts()
-    return facts.radius is not None and math.isfinite(facts.radius) and not facts.low_dimensional
+    if facts.low_dimensional or facts.radius is None or not math.isfinite(facts.radius):
+        return False
+    ends = tensor(np.array([-facts.radius, facts.radius]))
+    log_p = target.derivative(ends, 1.0, FINE * facts.radius, 0)
+    return facts.radius * float(log_p.max().exp()) > SEEN
 
 
 def without_layer(last: float, before: float, ratio: float) -> float:

@@ -17,20 +17,22 @@ Every distance of `response` then is that of this field.
 from __future__ import annotations
 
 import math
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
 from sharpbound.errors import NotMeasured
+from sharpbound.laws.leading.asymptotics import FixedEnds, GrowingHorizon, Limit
 from sharpbound.laws.leading.choice import line_passes, path_passes
 from sharpbound.laws.leading.clock import StepDensity, fixed_density
-from sharpbound.laws.leading.layer import LAYER
-from sharpbound.laws.leading.passes import FINENESS, Passes
+from sharpbound.laws.leading.ladders import RESOLVED
+from sharpbound.laws.leading.layer import LAYER, edged
+from sharpbound.laws.leading.passes import Passes
 from sharpbound.laws.leading.radial import RadialLine
-from sharpbound.laws.leading.response import Field
-from sharpbound.laws.leading.series import NONE, NoError, Series, size, weighted
+from sharpbound.laws.leading.series import NONE, NoError, Series, size
+from sharpbound.marginals.expectation import density_panels
+from sharpbound.marginals.panels import tensor
 from sharpbound.processes.ladder import Ladder
 from sharpbound.processes.process import VP
 from sharpbound.samplers.base import Sampler
@@ -39,8 +41,6 @@ from sharpbound.targets.base import Target, Target1D
 
 SETTLED_REST = 1e-3
 """The accuracy asked of B where A log T is not zero and decides the constant."""
-LEAST = 1e-10
-"""Relative accuracy of what the ladders of Li's schedule can tell at best, for their ends are not at infinity."""
 NOISY, CLEAN = 14.0, 14.0
 """-lambda and lambda of the ends of the ladders that stand for Li's schedule: what is beyond them is e^{-14} ..."""
 NOISY_REST, CLEAN_REST = 9.0, 9.0
@@ -50,175 +50,14 @@ NOISY_CONTRACTING, CLEAN_CONTRACTING = 7.0, 8.0
 CLEAN_SMOOTH = 10.0
 """... which is cheap to follow further on smooth laws. What is left out at the clean end is of the order of sigma^2
 over the variance of the narrowest part of the law: 1e-6 for a std of .05."""
-BEYOND = 32.0
-"""What the ladders' clean end, at s, leaves out of a law that is noise there, in units of s: more than was seen."""
+BEYOND, LEFT_OUT = 32.0, 2.5
+"""What the ladders' clean end, at s, leaves out of a distance, in units of s for a law that is noise there, else of
+sigma^2 times the Fisher information: more than was seen, which for Gaussian laws is 1 of TV, 1.5 of W2 and 2 of KL."""
 CLEAN_RATE = 10.0
 """lambda where the defects of a unit of log(1/s) are read: near one atom they differ from their limit by O(s), e^{-18}
 there. Further on wide gaps between atoms lose digits."""
 RATE_STRETCH = 2.0
 """A stretch of lambda at an end, from which a rate of A is had."""
-
-
-@dataclass(frozen=True)
-class Constant:
-    """error ~ constant (log T)^log_power / T^power as T -> oo."""
-
-    power: float
-    log_power: float
-    constant: float
-    interval: tuple[float, float]
-
-
-class Limit(ABC):
-    """The leading term R_T of a law on the line for large T."""
-
-    p: int
-    """The order: R ~ T^{-p}, up to logarithms."""
-    log_power: int
-    """The power of log T that R carries."""
-
-    @property
-    @abstractmethod
-    def ladders(self) -> int:
-        """The number of ladders that it is extrapolated from."""
-
-    @abstractmethod
-    def constant_field(self, first: int = 0) -> Field:
-        """c of R_T ~ c (log T)^log_power / T^p, from the ladders of index ``first`` on."""
-
-    @abstractmethod
-    def field(self, T: float, first: int = 0) -> Field:
-        """R_T."""
-
-    def constant(self, metric: str) -> Constant:
-        """The law of one distance; NotMeasured where it has no leading term."""
-        k = self.constant_field().power(metric)
-        value, error = settled(
-            lambda first: self.constant_field(first).distance(metric),
-            self.ladders,
-            lambda first: self.constant_field(first).corrected().distance(metric),
-        )
-        return Constant(k * self.p, k * self.log_power, value, (value - error, value + error))
-
-    def at(self, T: float, metric: str) -> float:
-        """The leading term of one distance at T."""
-        return settled(lambda first: self.field(T, first).distance(metric), self.ladders)[0]
-
-
-@dataclass(frozen=True)
-class FixedEnds(Limit):
-    """R ~ c/T^p."""
-
-    p: int
-    series: Series
-    """Of c: sums of the weighted defects, which expand in powers of h from h^0 on."""
-    log_power = 0
-
-    @property
-    def ladders(self) -> int:
-        return len(self.series.steps)
-
-    def constant_field(self, first: int = 0) -> Field:
-        return self.series.coefficient(0, first)
-
-    def field(self, T: float, first: int = 0) -> Field:
-        return self.constant_field(first).scaled(T**-self.p)
-
-
-@dataclass(frozen=True)
-class GrowingHorizon(Limit):
-    """R ~ (c1 log T/T)^p [A log T + B], the schedule of Li et al."""
-
-    p: int
-    c0: float
-    c1: float
-    whole: Series
-    """Sums of the weighted defects over the ladder, from log(1/s) = ``clean`` to s = 1 + ``noisy`` ..."""
-    noisy: float
-    clean: float
-    noisy_rate: Series | None
-    """... and those of its noisy end for each unit of s, where they do not die out ..."""
-    clean_rate: Series | None
-    """... and of its clean end for each unit of log(1/s), for atoms."""
-    in_noise: bool = False
-    """Whether nothing moves by more than the noise of the last level, as about one atom or across a sphere: distances
-    of transport then fall with that noise, sigma = T^{-c0/2}."""
-
-    @property
-    def log_power(self) -> int:  # type: ignore[override]
-        return self.p + (self.noisy_rate is not None or self.clean_rate is not None)
-
-    @property
-    def ladders(self) -> int:
-        found = (self.whole, self.noisy_rate, self.clean_rate)
-        return min(len(one.steps) for one in found if one is not None)
-
-    def constant_field(self, first: int = 0) -> Field:
-        """A, or B where that is zero, times c1^p."""
-        rates = [(self.c1 - self.c0, self.noisy_rate), (self.c0, self.clean_rate)]
-        terms = [(w, series) for w, series in rates if series] or [(1.0, self.whole)]
-        return self._total([(self.c1**self.p * w, series.coefficient(0, first)) for w, series in terms])
-
-    def field(self, T: float, first: int = 0) -> Field:
-        log_T, terms = math.log(T), [(1.0, self.whole)]
-        if self.noisy_rate:
-            terms.append(((self.c1 - self.c0) * log_T - self.noisy, self.noisy_rate))
-        if self.clean_rate:
-            terms.append((self.c0 * log_T - self.clean, self.clean_rate))
-        eta = self.c1 * log_T / T
-        return self._total([(eta**self.p * w, series.coefficient(0, first)) for w, series in terms])
-
-    def constant(self, metric: str) -> Constant:
-        found = super().constant(metric)
-        if not self.in_noise:
-            return found
-        rest = BEYOND * math.exp(-self.clean) * found.constant
-        low, high = found.interval
-        if (unit := self._unit(metric)) is None:
-            return replace(found, interval=(low - rest, high + rest))
-        power = found.power + 0.5 * self.c0
-        interval = ((low - rest) / unit, (high + rest) / unit)
-        return Constant(power, found.log_power, found.constant / unit, interval)
-
-    def at(self, T: float, metric: str) -> float:
-        found, unit = super().at(T, metric), self._unit(metric)
-        return found if unit is None else found * T ** (-0.5 * self.c0) / unit
-
-    def _unit(self, metric: str) -> float | None:
-        """The noise of the ladders' last level, for what falls with it."""
-        if not self.in_noise or metric not in ("w1", "w2"):
-            return None
-        return math.sqrt(-math.expm1(-math.exp(-self.clean)))
-
-    def _total(self, terms: Sequence[tuple[float, Field]]) -> Field:
-        """Their sum, at the end of the schedule, where the noise is gone: the ladders end before it at a < 1."""
-        weights, fields = zip(*terms, strict=True)
-        return weighted(fields, weights).at_data(math.exp(-0.5 * math.exp(-self.clean)))
-
-
-def settled(
-    value: Callable[[int], float], ladders: int, corrected: Callable[[int], float] | None = None
-) -> tuple[float, float]:
-    """Of the values without the coarsest 0, 1, 2, ... ladders the one that settles best, and how far it may be off.
-
-    corrected : values with what the rule behind the coarsest ladder has wrong added.
-    Coarse ladders may have none, where finer ones do: their R grows in the tails like a power of the density.
-    NotMeasured where fewer than two values are had.
-    """
-    values: list[float] = []
-    for first in reversed(range(min(ladders, len(FINENESS)))):
-        try:
-            values.insert(0, value(first))
-        except NotMeasured:
-            if len(values) < 2:
-                raise
-            break
-    errors = np.abs(np.diff(values))
-    best = int(np.argmin(errors))
-    error = float(errors[best]) + LEAST * abs(values[best])
-    if corrected:
-        error += abs(corrected(min(ladders, len(FINENESS)) - len(values)) - values[0])
-    return values[best], error
 
 
 def line_limit(
@@ -238,7 +77,9 @@ def line_limit(
     singular = bool(facts.low_dimensional)
     if isinstance(target, RadialLine):
         clean += target.flattened
-    forgetful = CLEAN_SMOOTH if facts.smooth else CLEAN_CONTRACTING
+    spread = not singular and not edged(target)
+    bounded = facts.radius is not None and math.isfinite(facts.radius)
+    forgetful = CLEAN_SMOOTH if spread and (facts.smooth or bounded) else CLEAN_CONTRACTING
     found = _limit(
         sampler,
         make,
@@ -248,9 +89,22 @@ def line_limit(
         singular,
         accuracy,
     )
-    if singular and isinstance(found, GrowingHorizon) and not getattr(found.whole.fields[0], "gaps", ()):
-        return replace(found, in_noise=True)
+    if not isinstance(found, GrowingHorizon):
+        return found
+    if singular and not getattr(found.whole.fields[0], "gaps", ()):
+        return replace(found, in_noise=True, rest=BEYOND * math.exp(-found.clean))
+    if spread and not sampler.deterministic:
+        return replace(found, rest=LEFT_OUT * _share_of_noise(target, found.clean))
     return found
+
+
+def _share_of_noise(target: Target1D, clean: float) -> float:
+    """sigma^2 E[(log p)'^2] at s = e^{-clean}: about sigma^2 over the variance of the narrowest part of the law."""
+    s = math.exp(-clean)
+    a, sigma = math.exp(-0.5 * s), math.sqrt(-math.expm1(-s))
+    panels = density_panels(target, a, sigma, RESOLVED)
+    log_p, slope = (one.numpy() for one in target.derivatives(tensor(panels.nodes), a, sigma, (0, 1)))
+    return sigma**2 * float(panels.integrate(np.exp(log_p) * slope**2))
 
 
 def _across_a_sphere(make: Callable[[int], Ladder], sampler: Sampler, accuracy: float | None) -> Limit:

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from functools import cache
 
 from sharpbound.errors import NotMeasured
+from sharpbound.laws.leading.asymptotics import Constant, Limit, settled
 from sharpbound.laws.leading.layer import Layered, without_layer
-from sharpbound.laws.leading.limits import Constant, Limit, settled
 from sharpbound.laws.leading.response import Field, LineResponse, power, sum_distance
 
 
