@@ -10,6 +10,8 @@ import torch
 from scipy import special
 
 from sharpbound import laws, processes, samplers, targets
+from sharpbound.distances import one_dimensional
+from sharpbound.distances.ratio import Ratio1D
 from sharpbound.errors import InputError
 from sharpbound.laws.density import DensityTolerances, _unresolved, density_law
 from sharpbound.laws.engines import line_law
@@ -182,7 +184,7 @@ def test_a_jump_between_atoms_is_followed_to_its_own_width() -> None:
     """Against an integral over the starts, on panels that halve towards both jumps: that of the sampler's map, found by
     bisection, and that of the start's quantile among the atoms.
     """
-    target = targets.build({"family": "atoms", "points": [-1.0, 1.0], "weights": [0.3, 0.7]})
+    target = targets.build(ATOMS)
     ladder, sampler = processes.build(LI, 96), samplers.SAMPLERS["pf-ode"]
     score, level = ExactScore(target, ladder), ladder.level(ladder.stop)
 
@@ -208,3 +210,28 @@ def test_a_jump_between_atoms_is_followed_to_its_own_width() -> None:
     assert w1.value == pytest.approx(panels.integrate_abs(gap * density), abs=w1.floor, rel=1e-12)
     assert w2.value == pytest.approx(math.sqrt(panels.integrate(gap**2 * density)), abs=w2.floor, rel=1e-12)
     assert max(w1.floor, w2.floor) < 1e-11
+
+
+ATOMS = {"family": "atoms", "points": [-1.0, 1.0], "weights": [0.3, 0.7]}
+
+
+def solved(name: str, T: int) -> Ratio1D:
+    """The law of a sampler on two atoms and the schedule of Li et al., from N(0, 1)."""
+    target, ladder = targets.build(ATOMS), processes.build(LI, T)
+    return line_law(target, ladder, samplers.SAMPLERS[name], ExactScore(target, ladder), "normal")
+
+
+def test_what_polynomials_make_of_log_q_in_a_gap_does_not_feed_on_itself() -> None:
+    """To second order in log(q/p) chi^2 is twice KL; next to no mass where p is next to nothing makes it infinite."""
+    law = solved("accelerated-ddpm", 256)
+    kl, chi2 = (one_dimensional.METRICS[metric](law) for metric in ("kl", "chi2"))
+    assert chi2.value == pytest.approx(2 * kl.value, rel=0.01)
+    assert chi2.floor < 1e-10 * chi2.value
+
+
+def test_slopes_between_starts_that_differ_by_rounding_are_no_fold() -> None:
+    """Panels around the jump between two atoms end at such starts."""
+    law = solved("accelerated-ode-li2024", 256)
+    w1, w2 = (one_dimensional.METRICS[metric](law).value for metric in ("w1", "w2"))
+    mass = w1 / 2  # what crosses goes from one atom to the other
+    assert w2 == pytest.approx(2 * math.sqrt(mass), rel=0.02)

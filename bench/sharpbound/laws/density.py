@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 from sharpbound.distances.ratio import Ratio1D
 from sharpbound.errors import NotMeasured
 from sharpbound.laws.coupling import against
+from sharpbound.laws.direct_sum import HELD
 from sharpbound.laws.modes import SMOOTH
-from sharpbound.laws.pushforward import HELD, LogDensity, push
+from sharpbound.laws.pushforward import LogDensity, push
 from sharpbound.laws.stages import ROUNDS, SUNK, Density, beyond_rounding
 from sharpbound.laws.transport import StartLaw, start_law
 from sharpbound.marginals.panels import LOG_TAIL, FollowingPanels, log_density, marginal_panels

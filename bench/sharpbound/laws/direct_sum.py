@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from sharpbound.laws.stages import Move
 from sharpbound.numerics.quadrature import Array, Panels
 
-RIGHT, COUNTED = -110.0, -130.0
-"""log q' relative to the maximum of q down to which the sum is right, and log q down to which it goes."""
+BULK, HELD = -75.0, -90.0
+"""log q' relative to the maximum of q down to which the sum is right, and log q down to which it goes: farther down, in
+gaps between atoms, log q soon is what polynomials make of it, and a sum of that would feed on itself."""
 PIECE = 4.0
 """Widest panels of the sum in standard deviations of the noise: 16 nodes integrate its kernel to rounding."""
 UNSEEN, SLACK = 37.0, 0.75
@@ -29,7 +30,7 @@ MOST_OUTER = 16
 TOGETHER = 128
 """Points that are summed for at once: the kernel then stays in cache."""
 
-_REACH = float(np.sqrt(2 * (UNSEEN - SLACK * RIGHT)))
+_REACH = float(np.sqrt(2 * (UNSEEN - SLACK * BULK)))
 
 
 def direct_sum(
@@ -72,7 +73,7 @@ def direct_sum(
     with np.errstate(divide="ignore", invalid="ignore"):
         found, means = np.log(total), np.where(total > 0, sums[1:] / total, 0.0)
     reached = (x - ENDS * widest >= mean[0]) & (x + ENDS * widest <= mean[-1])
-    return peak + found, reached & (found > RIGHT), means
+    return peak + found, reached & (found > BULK), means
 
 
 def _source(move: Move, x: Array, peak: float, reach: float) -> tuple[Array, Array, Array, Array, Array]:
@@ -80,7 +81,7 @@ def _source(move: Move, x: Array, peak: float, reach: float) -> tuple[Array, Arr
     panels, log_q = move.panels, move.source.log_q
     spread = move.slope.max(1) * panels.half + reach
     first, last = (np.searchsorted(x, move.mean.mean(1) + side * spread) for side in (-1, 1))
-    held = (log_q.max(1) > peak + COUNTED) & (first < last)  # and its image, with the noise, holds some x
+    held = (log_q.max(1) > peak + HELD) & (first < last)  # and its image, with the noise, holds some x
     if not held.any():
         return (np.empty(0),) * 5
     noise = (move.std / move.slope)[held].min(1)

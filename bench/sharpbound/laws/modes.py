@@ -120,11 +120,12 @@ def _first_guess(move: Move, x: Array) -> Array:
     before, after = np.maximum.accumulate(served), np.minimum.accumulate(served[::-1])[::-1]
     known = np.flatnonzero((served >= before) & (served <= after))
     y = guess.copy()
-    right = np.searchsorted(served[known], x)
-    between = (right > 0) & (right < known.size)
-    right = right[between]
-    between[between] = known[right] == known[right - 1] + 1
-    guess[between] = np.interp(x[between], served[known], nodes[known])
+    if known.size:
+        right = np.searchsorted(served[known], x)
+        between = (right > 0) & (right < known.size)
+        right = right[between]
+        between[between] = known[right] == known[right - 1] + 1
+        guess[between] = np.interp(x[between], served[known], nodes[known])
     for side, edge, s in (
         (-1, move.panels.lo[0], move.std[0, 0]),
         (1, move.panels.hi[-1], move.std[-1, -1]),

@@ -14,15 +14,12 @@ from collections.abc import Callable
 
 import numpy as np
 
-from sharpbound.laws.direct_sum import direct_sum
+from sharpbound.laws.direct_sum import BULK, HELD, direct_sum
 from sharpbound.laws.modes import Modes, push_map
 from sharpbound.laws.stages import Density, Move
 from sharpbound.numerics.quadrature import Array
 from sharpbound.samplers.base import Mixture, Transition
 
-BULK, HELD = -75.0, -90.0
-"""log q' relative to its maximum down to which the sum is right wherever the source ends, and down to which q is
-followed outwards: below the first, where the source does end, the mode counts."""
 MARGIN = 0.9
 """The share of ``smooth`` from which the noise is summed over: points beside are then not found rough one by one."""
 

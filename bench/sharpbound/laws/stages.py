@@ -27,8 +27,9 @@ STEADY, KEPT = 1e-11, 12
 """... and where they are not resolved to that, relative to log q, only so many coefficients are kept: a shift that the
 same panels take in again at their nodes multiplies the last ones, by up to 1.14 for one of .2 half widths. Likewise at
 both ends, beyond which log q goes on by its derivatives."""
-UNHEARD = 1e-15
-"""Share of the mass, and of the second moment, that may move with what is cut off."""
+UNHEARD, STRUCTURE = 1e-15, 1e-3
+"""Share of the mass, and of the second moment, that may move with what is cut off; and log q that is no drift any more
+but structure, as in gaps between atoms."""
 ROUNDS = 8
 """Most bisections of a panel until a stage, or a density, is resolved on it."""
 
@@ -106,7 +107,8 @@ class Move:
         adrift = (self.std / self.slope).max(1) < NOISELESS * half
         adrift[[0, -1]] = True
         last = np.abs(tables[self.LOG_Q, :, KEPT:]).max(1)
-        adrift &= (last > STEADY * np.abs(source.log_q).max(1)) & (last * self._weight() < UNHEARD)
+        adrift &= (last > STEADY * np.abs(source.log_q).max(1)) & (last < STRUCTURE)
+        adrift &= last * self._weight() < UNHEARD
         tables[self.LOG_Q, adrift, KEPT:] = 0.0
         first = self.panels.derivative_coefficients(tables[self.LOG_Q])
         self.coefficients = np.stack([*tables, first, self.panels.derivative_coefficients(first)])
