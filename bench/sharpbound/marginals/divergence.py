@@ -90,8 +90,8 @@ class Marginal:
         """KL[p | model] to relative precision.
 
         int p (e^r - 1 - r), r = log(model/p): the integrand is non-negative and of second order in r, so
-        the divergence keeps its digits when it is 1e-20. The model's mass outside the range of p counts as
-        itself. Raises InputError where p's tails are so heavy that what lies beyond the range, where
+        the divergence keeps its digits when it is 1e-20. Outside the range of p, where r is taken for constant, so
+        does what p and the model have there. Raises InputError where p's tails are so heavy that what lies beyond the range, where
         log(p/model) grows like x^2, is more than 1e-10 of the whole.
         """
         log_p, log_q = self._log_p, model.log_density(self._x)
@@ -99,9 +99,12 @@ class Marginal:
         p = log_p.exp().numpy()
         far = log_q.exp().numpy() - p - p * r
         integrand = np.where(np.abs(r) < 0.5, p * expm1_minus(np.clip(r, -0.5, 0.5)), far)
-        ends = float(self._panels.lo[0]), float(self._panels.hi[-1])
-        value = self._panels.integrate(integrand) + model.mass_outside(*ends)
-        beyond = math.exp(LOG_TAIL) * float(np.abs(r[[0, -1], [0, -1]]).sum())
+        lo, hi = float(self._panels.lo[0]), float(self._panels.hi[-1])
+        left_out = math.exp(LOG_TAIL)  # of p, on each side
+        outside = np.array([model.mass_outside(lo, math.inf), model.mass_outside(-math.inf, hi)])
+        r_outside = np.log(np.maximum(outside, np.finfo(float).tiny) / left_out)
+        value = self._panels.integrate(integrand) + left_out * float(expm1_minus(r_outside).sum())
+        beyond = left_out * float(np.abs(r[[0, -1], [0, -1]]).sum())
         if beyond > max(1e-14, 1e-10 * value):
             raise InputError(
                 f"the tails of {self._family} are too heavy for an exact KL against a law with Gaussian "

@@ -128,3 +128,25 @@ def test_impossible_requests_are_refused(toy):
         kl_to_noise(toy, "vp", 0.0)
     with pytest.raises(InputError, match="vp or ve"):
         kl_to_noise(toy, "ddpm", 1.0)
+
+
+def test_digits_of_a_divergence_that_is_next_to_nothing():
+    """By Hermite's polynomials, sum_k c_k^2/2 k! - c_2^3/3! ... with c_k = E He_k(X0) e^{-k T/2}: what lies in the
+    tails beyond exp(-40) is no part of it, for both laws have it.
+    """
+    weights, means, stds = np.array([0.3, 0.7]), np.array([-1.4, 0.6]), np.array([0.1, 0.5])
+    target = targets.build(
+        {
+            "family": "gaussian-mixture",
+            "weights": weights.tolist(),
+            "means": means.tolist(),
+            "stds": stds.tolist(),
+        }
+    )
+    second = weights @ (means**2 + stds**2) - 1
+    third = weights @ (means**3 + 3 * means * stds**2)
+    time = 10.0
+    by_hand = second**2 / 4 * math.exp(-2 * time) + third**2 / 12 * math.exp(-3 * time)
+    assert kl_to_noise(target, "vp", time) == pytest.approx(
+        by_hand, rel=5e-7
+    )  # the next terms are of order e^{-4 T}

@@ -57,6 +57,8 @@ SWEPT = {"horizon": "noise-kl", "sigma_max": "noise-kl", "eps_score": "optimal-t
 """What is measured along each variable: VP time ``horizon``, VE noise level ``sigma_max``, score error."""
 PROCESSES = {"horizon": ("vp",), "sigma_max": ("ve",), "eps_score": ("vp", "ve")}
 RELATIVE_FLOOR = 1e-11
+ROUNDING = 8 * float(np.finfo(float).eps)
+"""Of log densities, whose difference a divergence is of second order in."""
 
 
 class Noise(Experiment):
@@ -120,7 +122,7 @@ class Noise(Experiment):
         )
         if options["model"]:
             row |= _model_kl(target, process, time, options["model"])
-        row["floor"] = row["noise-kl_floor"] = RELATIVE_FLOOR * row["noise-kl"]
+        row["floor"] = row["noise-kl_floor"] = _floor(row["noise-kl"])
         row |= {"floor_kind": "quadrature", "engine": MARGINALS}
         return [row]
 
@@ -178,13 +180,18 @@ def _smallness(claim: Claim, options: dict[str, Any], eps_score: float) -> float
     return math.exp(-time) if options["process"] == "vp" else 1 / time
 
 
+def _floor(kl: float) -> float:
+    """That of a divergence: log(p/model), whose mean square is 2 kl where it is small, has the rounding of log p."""
+    return RELATIVE_FLOOR * kl + ROUNDING * math.sqrt(2 * max(kl, 0.0))
+
+
 def _model_kl(target: Target1D, process: Process, time: float, model: str) -> Row:
     """KL[p_T | nu] of the model fitted to p_T."""
     found, (a, sigma) = auxiliary_kl(target, process, time, model), level(process, time)
     left = 0.0
     if model in UNFINISHED:
         left = abs(divergence(target, a, sigma, UNFINISHED[model](target, a, sigma)) - found)
-    return {"model-kl": found, "model-kl_floor": RELATIVE_FLOOR * found + left}
+    return {"model-kl": found, "model-kl_floor": _floor(found) + left}
 
 
 def _optimum(target: Target1D, process: Process, eps_score: float, model: str) -> Row:
