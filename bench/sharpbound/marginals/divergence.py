@@ -90,8 +90,8 @@ class Marginal:
         """KL[p | model] to relative precision.
 
         int p (e^r - 1 - r), r = log(model/p): the integrand is non-negative and of second order in r, so
-        the divergence keeps its digits when it is 1e-20. Outside the range of p, where r is taken for constant, so
-        does what p and the model have there. Raises InputError where p's tails are so heavy that what lies beyond the range, where
+        the divergence keeps its digits when it is 1e-20. Outside the range of p r is taken for constant on
+        each side. Raises InputError where p's tails are so heavy that what lies beyond the range, where
         log(p/model) grows like x^2, is more than 1e-10 of the whole.
         """
         log_p, log_q = self._log_p, model.log_density(self._x)
