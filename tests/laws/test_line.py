@@ -221,9 +221,10 @@ def solved(name: str, T: int) -> Ratio1D:
     return line_law(target, ladder, samplers.SAMPLERS[name], ExactScore(target, ladder), "normal")
 
 
-def test_what_polynomials_make_of_log_q_in_a_gap_does_not_feed_on_itself() -> None:
+@pytest.mark.parametrize("name", ["accelerated-ddpm", "accelerated-ddpm-li2024"])
+def test_what_polynomials_make_of_log_q_in_a_gap_does_not_feed_on_itself(name: str) -> None:
     """To second order in log(q/p) chi^2 is twice KL; next to no mass where p is next to nothing makes it infinite."""
-    law = solved("accelerated-ddpm", 256)
+    law = solved(name, 256)
     kl, chi2 = (one_dimensional.METRICS[metric](law) for metric in ("kl", "chi2"))
     assert chi2.value == pytest.approx(2 * kl.value, rel=0.01)
     assert chi2.floor < 1e-10 * chi2.value

@@ -86,7 +86,9 @@ def _source(move: Move, x: Array, peak: float, reach: float) -> tuple[Array, Arr
         return (np.empty(0),) * 5
     noise = (move.std / move.slope)[held].min(1)
     cut = panels.only(held).cut(np.ceil(2 * panels.half[held] / (PIECE * noise)).astype(int))
-    known = cut.resampled(move.coefficients[move.DENSITY, held]).reshape(3, -1)
+    known = cut.resampled(move.coefficients[move.DENSITY, held])
+    np.maximum(known[2], move.least_std[held][cut.parent, None], out=known[2])
+    known = known.reshape(3, -1)
     inner = np.concatenate([cut.panels.nodes.ravel()[None], cut.panels.weights.ravel()[None], known])
     parts = [inner]
     if held[0]:
@@ -113,5 +115,8 @@ def _outer(move: Move, side: int, x: float) -> Array:
     outer = Panels.between(np.sort(edge + side * piece * np.arange(count + 1)))
     step = outer.nodes.ravel() - edge
     growth = move.growth(side, step)
-    known = [log_q + growth[move.LOG_Q], image + growth[move.M], np.full_like(step, std)]
+    fallen = np.minimum(
+        growth[move.LOG_Q], 0.0
+    )  # beyond its last panel a law falls, whatever derivatives there say
+    known = [log_q + fallen, image + growth[move.M], np.full_like(step, std)]
     return np.stack([edge + step, outer.weights.ravel(), *known])

@@ -99,6 +99,8 @@ class Move:
         lost = np.minimum(off, self.share)
         self.error = float(lost[lost > STAGE_RESOLVED].sum())
         """Total variation between the stage and the polynomials that could not be resolved."""
+        self.least_std = 0.5 * self.std.min(1)
+        """Where there is no mass, as in gaps, panels need not resolve s, which stays a noise there."""
         half = self.panels.half
         self.scale = half.copy()
         np.minimum(self.scale[1:], half[:-1], out=self.scale[1:])
@@ -145,9 +147,8 @@ class Move:
         values = np.einsum("Nk,Nik->iN", np.ascontiguousarray(basis.T), self.tables[index, which])
         asked = range(*which.indices(6))
         if self.S in asked and not self.constant_std:
-            # where there is no mass, as in gaps, panels need not resolve s, which stays a noise there
             s = values[asked.index(self.S)]
-            np.maximum(s, self.std.min(1)[index], out=s)
+            np.maximum(s, self.least_std[index], out=s)
         for side, edge in ((-1, self.panels.lo[0]), (1, self.panels.hi[-1])):
             beyond = side * (flat - edge) > 0
             if beyond.any():
@@ -173,7 +174,7 @@ class Move:
         """log q, m, s, m', (log q)' and (log q)'' at the first (-1) or last (1) edge."""
         end, basis = (0, -1)[side > 0], float(side) ** np.arange(self.panels.n)
         log_q, m, s, *derivatives = (self.tables[end] @ basis).tolist()
-        return [log_q, m, max(s, float(self.std[end].min())), *derivatives]
+        return [log_q, m, max(s, float(self.least_std[end])), *derivatives]
 
     def noisy(self, x: Array, smooth: float) -> NDArray[np.bool_]:
         """Where the noise, seen from m^{-1}(x), is more than ``smooth`` half widths of the panel all over it."""
