@@ -97,9 +97,8 @@ def _source(move: Move, x: Array, peak: float, reach: float) -> tuple[Array, Arr
         parts.append(_outer(move, 1, float(x[-1])))
     nodes, weights, log_q, mean, std = np.concatenate(parts, axis=1)
     if move.constant_std:
-        std = np.full_like(
-            mean, move.std[0, 0]
-        )  # the rounding of a polynomial's would be that of every step's mass
+        # the rounding of a polynomial's would be that of every step's mass
+        std = np.full_like(mean, move.std[0, 0])
     return nodes, weights, log_q, mean, std
 
 
@@ -115,8 +114,7 @@ def _outer(move: Move, side: int, x: float) -> Array:
     outer = Panels.between(np.sort(edge + side * piece * np.arange(count + 1)))
     step = outer.nodes.ravel() - edge
     growth = move.growth(side, step)
-    fallen = np.minimum(
-        growth[move.LOG_Q], 0.0
-    )  # beyond its last panel a law falls, whatever derivatives there say
+    # beyond its last panel a law falls, whatever derivatives there say
+    fallen = np.minimum(growth[move.LOG_Q], 0.0)
     known = [log_q + fallen, image + growth[move.M], np.full_like(step, std)]
     return np.stack([edge + step, outer.weights.ravel(), *known])

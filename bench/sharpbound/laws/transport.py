@@ -256,13 +256,7 @@ def _around_the_jump(panels: Panels, y: Array, i: int) -> Array:
 
 def _excess(panels: Panels, functions: Sequence[Array], tolerances: TransportTolerances) -> Array:
     """How many times too much each panel leaves unresolved of functions whose integrals are asked for."""
-    parts = [
-        panels.half
-        * panels.tails(f)
-        / max(tolerances.relative * panels.integrate(np.abs(f)), tolerances.absolute)
-        for f in functions
-    ]
-    return np.max(parts, axis=0)
+    return np.max([panels.excess(f, tolerances.relative, tolerances.absolute) for f in functions], axis=0)
 
 
 def _rough(panels: Panels, functions: Sequence[Array]) -> NDArray[np.bool_]:

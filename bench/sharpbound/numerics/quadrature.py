@@ -179,6 +179,10 @@ class Panels:
         last = f @ self._to_coefficients[-2:].T
         return np.abs(last).max(1)
 
+    def excess(self, f: Array, relative: float, absolute: float = 0.0) -> Array:
+        """How many times more each panel leaves unresolved of int f than ``relative`` of int |f|, or ``absolute``."""
+        return self.half * self.tails(f) / max(relative * self.integrate(np.abs(f)), absolute)
+
     def truncation(self, f: Array) -> Array:
         """Size of what the polynomial leaves out, the last coefficients going on as they have begun to fall.
 

@@ -19,6 +19,7 @@ from sharpbound.errors import NotMeasured
 from sharpbound.laws.leading.passes import FINENESS
 from sharpbound.laws.leading.response import Field
 from sharpbound.laws.leading.series import Series, weighted
+from sharpbound.processes.ladder import Level
 
 LEAST = 1e-10
 """Relative accuracy of what the ladders of Li's schedule can tell at best, for their ends are not at infinity."""
@@ -153,12 +154,18 @@ class GrowingHorizon(Limit):
         """The noise of the ladders' last level, for what falls with it."""
         if not self.in_noise or metric not in ("w1", "w2"):
             return None
-        return math.sqrt(-math.expm1(-math.exp(-self.clean)))
+        return self.level[1]
+
+    @property
+    def level(self) -> Level:
+        """(a, sigma) of the ladders' last level."""
+        s = math.exp(-self.clean)
+        return math.exp(-0.5 * s), math.sqrt(-math.expm1(-s))
 
     def _total(self, terms: Sequence[tuple[float, Field]]) -> Field:
         """Their sum, at the end of the schedule, where the noise is gone: the ladders end before it at a < 1."""
         weights, fields = zip(*terms, strict=True)
-        return weighted(fields, weights).at_data(math.exp(-0.5 * math.exp(-self.clean)))
+        return weighted(fields, weights).at_data(self.level[0])
 
 
 def settled(

@@ -216,19 +216,20 @@ class LayeredIntegrals(IntegralPasses):
     lengths = SHORT
 
     def _defects(self, lam: float, finenesses: Sequence[int]) -> list[Layered]:
-        last = self.last._defects(lam, finenesses)
-        if lam <= self.before.density.breaks[-1]:
-            before = self.before._defects(lam, finenesses)
-        else:  # a step that ends later has no part in the law of that level
-            before = self.before.fields(np.zeros((len(last), *self.before.panels.nodes.shape)))
-        return [Layered(one, other, self._ratio) for one, other in zip(last, before, strict=True)]
+        return self._at_both(lam, len(finenesses), lambda passes: passes._defects(lam, finenesses))
 
     def _doubt(self, lam: float, fineness: int) -> Layered:
-        last = self.last._doubt(lam, fineness)
+        return self._at_both(lam, 1, lambda passes: [passes._doubt(lam, fineness)])[0]
+
+    def _at_both(
+        self, lam: float, count: int, found: Callable[[DensityIntegrals], Sequence[LineResponse]]
+    ) -> list[Layered]:
+        """What is ``found`` of steps that end at lambda, ``count`` fields, at the last level and at that before."""
         if lam <= self.before.density.breaks[-1]:
-            return Layered(last, self.before._doubt(lam, fineness), self._ratio)
-        (before,) = self.before.fields(np.zeros((1, *self.before.panels.nodes.shape)))
-        return Layered(last, before, self._ratio)
+            before = found(self.before)
+        else:  # a step that ends later has no part in the law of that level
+            before = self.before.fields(np.zeros((count, *self.before.panels.nodes.shape)))
+        return [Layered(one, other, self._ratio) for one, other in zip(found(self.last), before, strict=True)]
 
     @property
     def _ratio(self) -> float:

@@ -83,9 +83,7 @@ def resolving(
     found = coarse(Coordinates(target, panels, level, peak))
     for _ in range(ROUNDS):
         p, r = np.exp(log_density(target, panels.nodes, *level)), found[0]
-        left = np.zeros(len(panels))
-        for f in (p * r, p * r**2):
-            left = np.maximum(left, panels.half * panels.tails(f) / (RESOLVED * panels.integrate(np.abs(f))))
+        left = np.max([panels.excess(f, RESOLVED) for f in (p * r, p * r**2)], axis=0)
         if not (left > 1).any():
             break
         cut = panels.cut(np.where(left > QUARTERED, 4, np.where(left > 1, 2, 1)))

@@ -94,14 +94,12 @@ def line_limit(
     if singular and not getattr(found.whole.fields[0], "gaps", ()):
         return replace(found, in_noise=True, rest=BEYOND * math.exp(-found.clean))
     if spread and not sampler.deterministic:
-        return replace(found, rest=LEFT_OUT * _share_of_noise(target, found.clean))
+        return replace(found, rest=LEFT_OUT * _share_of_noise(target, *found.level))
     return found
 
 
-def _share_of_noise(target: Target1D, clean: float) -> float:
-    """sigma^2 E[(log p)'^2] at s = e^{-clean}: about sigma^2 over the variance of the narrowest part of the law."""
-    s = math.exp(-clean)
-    a, sigma = math.exp(-0.5 * s), math.sqrt(-math.expm1(-s))
+def _share_of_noise(target: Target1D, a: float, sigma: float) -> float:
+    """sigma^2 E[(log p)'^2] at a level: about sigma^2 over the variance of the narrowest part of the law."""
     panels = density_panels(target, a, sigma, RESOLVED)
     log_p, slope = (one.numpy() for one in target.derivatives(tensor(panels.nodes), a, sigma, (0, 1)))
     return sigma**2 * float(panels.integrate(np.exp(log_p) * slope**2))
