@@ -56,4 +56,4 @@ def test_every_sentence_is_told(run_folder: Path, documents: list[dict[str, Any]
     cases = [Document.of(d) for d in documents]
     found = papers(cases)
     text = latex(found, cases, {}, Snapshot.of(cases, {}), tmp_path)
-    assert text.count(r"\item") == len(learnt(found))
+    assert text.count(r"\item ") == sum(1 + len(one.by_source) for one in learnt(found))

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -192,64 +190,6 @@ def test_nothing_can_be_injected(documents: list[dict[str, Any]], tmp_path: Path
     assert {p.parent.name for p in out.rglob("*.html")} == {"out", "cases", "claims", "papers"}
 
 
-PROBE = Path(__file__).with_name("probe.html").read_text(encoding="utf-8")
-"""A script that does on a page what a reader would, and leaves what it found in the title."""
-
-
-def probe(site: Path, name: str, width: int) -> dict[str, Any]:
-    """What the probe finds on a page, in a window so many pixels wide."""
-    browser = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if browser is None:
-        pytest.skip("no Chromium is installed: the pages are checked as HTML only")
-    page = site / name
-    copy = page.with_name(f"probe-{page.name}")
-    copy.write_text(
-        page.read_text(encoding="utf-8").replace("<script ", PROBE + "<script ", 1), encoding="utf-8"
-    )
-    try:
-        done = subprocess.run(
-            [browser, "--headless", "--no-sandbox", "--disable-gpu", f"--window-size={width},900",
-             "--virtual-time-budget=4000", "--dump-dom", copy.as_uri()],
-            capture_output=True, text=True, check=False, timeout=90,
-        )  # fmt: skip
-    finally:
-        copy.unlink()
-    title = re.search(r"<title>(\{.*?\})</title>", done.stdout)
-    assert title, done.stdout[:500] + done.stderr[-500:]
-    found: dict[str, Any] = json.loads(
-        title[1].replace("&amp;", "&").replace("&lt;", "<").replace("&gt;", ">")
-    )
-    return found
-
-
-def test_the_index_works_in_a_browser(site: Path) -> None:
-    found = probe(site, "index.html", 360)
-    assert found["faults"] == []
-    assert found["overflow"] == 0
-    assert (found["rows"], found["filtered"], found["shown"]) == (5, 1, "1 of 5")
-    assert found["chip"] == [1, "1 contradicted"]
-    assert found["sorted"][0] == "ascending"
-    assert found["focus"] is True
-    assert found["results"] == [
-        "claims/wang2024.design.html",
-        "papers/wang2024.html",
-        "cases/design-space.html",
-    ]
-    assert found["active"] == "result-0"
-    assert found["closed"] is True
-    assert found["broken"] == 0
-
-
-@pytest.mark.parametrize(
-    ("name", "width"), [("cases/design-space.html", 360), ("claims/li2024.ddpm.html", 1600)]
-)
-def test_pages_fit_the_window(site: Path, name: str, width: int) -> None:
-    found = probe(site, name, width)
-    assert found["faults"] == []
-    assert found["overflow"] == 0
-    assert found["broken"] == 0
-
-
 def test_a_claim_says_what_was_read_and_which_cases_meet_its_hypotheses(
     documents: list[dict[str, Any]], tmp_path: Path
 ) -> None:
@@ -352,18 +292,6 @@ def test_a_damaged_memory_of_the_site_is_no_obstacle(tmp_path: Path, documents: 
     (tmp_path / "site.json").write_text("[" * 100_000, encoding="utf-8")
     assert render(tmp_path, tmp_path).is_file()
     assert json.loads((tmp_path / "site.json").read_text(encoding="utf-8"))["files"]
-
-
-def test_a_permanent_address_leads_from_the_index_to_the_case(site: Path) -> None:
-    browser = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if browser is None:
-        pytest.skip("no Chromium is installed")
-    address = (site / "index.html").as_uri() + "#li2024.ode@unknown/pf-ode-mixture/tv"
-    done = subprocess.run(
-        [browser, "--headless", "--no-sandbox", "--disable-gpu", "--virtual-time-budget=4000", "--dump-dom", address],
-        capture_output=True, text=True, check=False, timeout=90,
-    )  # fmt: skip
-    assert "<title>Pf ode mixture (pf-ode-mixture) – Sharpbound</title>" in done.stdout
 
 
 def test_text_stands_out_from_its_ground_in_both_themes(site: Path) -> None:

@@ -13,7 +13,7 @@ A claim's *standing* is what its cases come to, but those outside its hypotheses
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from sharpbound.report.claims import Claim
@@ -108,17 +108,23 @@ class Paper:
 
 def lesson(documents: Sequence[Document]) -> Lesson:
     """What the cases of one claim say."""
-    groups: dict[tuple[str, str], list[Document]] = {}
-    for document in documents:
-        if not document.outside:
-            groups.setdefault((document.metric, document.swept), []).append(document)
-    several = len({metric for metric, _ in groups}) < len(groups)
-    parts = [_told(group, with_swept=several) for group in groups.values()]
+    groups = _groups(documents)
+    several = len({group[0].metric for group in groups}) < len(groups)
+    parts = [_told(group, with_swept=several) for group in groups]
     outside = [d for d in documents if d.outside]
     if outside:
         counts = Counter(d.verdict for d in outside)
         parts.append(f"outside its hypotheses: {_counts(counts)}")
     return Lesson(documents[0].claim, documents, _standing(documents), "; ".join(parts))
+
+
+def _groups(documents: Sequence[Document]) -> list[list[Document]]:
+    """Those within the hypotheses, by metric and swept variable."""
+    groups: dict[tuple[str, str], list[Document]] = {}
+    for document in documents:
+        if not document.outside:
+            groups.setdefault((document.metric, document.swept), []).append(document)
+    return list(groups.values())
 
 
 def papers(documents: Iterable[Document]) -> list[Paper]:
@@ -140,15 +146,24 @@ def who(claim: Claim) -> str:
     return claim.citation.split(", ")[0]
 
 
-def learnt(found: Sequence[Paper]) -> list[str]:
-    """The run in sentences; names of claims stand in backticks."""
+@dataclass(frozen=True)
+class Taught:
+    """One sentence of what was learnt; names of claims stand in backticks."""
+
+    sentence: str
+    by_source: Sequence[str] = ()
+    """What it stands on, a line for each paper."""
+
+
+def learnt(found: Sequence[Paper]) -> list[Taught]:
+    """The run in sentences."""
     every = [one for paper in found for one in paper.lessons]
     lessons = [one for one in every if not one.claim.control]
     documents = [d for one in lessons for d in one.documents]
     counts = Counter(one.standing for one in lessons)
     sources = len({one.claim.paper_name for one in lessons})
     standings = ", ".join(f"{counts[s]} {words}" for s, words in _COUNTED.items() if counts[s])
-    sentences = [
+    sentences: list[Taught | str] = [
         f"{plural(len(lessons), 'claim')} of {plural(sources, 'source')} were held to "
         f"{plural(len(documents), 'case')}: {standings}."
     ]
@@ -160,20 +175,40 @@ def learnt(found: Sequence[Paper]) -> list[str]:
                 f"The bound of {who(one.claim)}, `{one.claim.id}`, is attained in {_metrics(sharp)} and loose in "
                 f"{_metrics(loose)}, where the error falls faster."
             )
-    against = [one for one in lessons if one.standing == "contradicted"]
-    if against:
-        names = _list([f"`{one.claim.id}` ({one.against})" for one in against])
-        sentences.append(f"Contradicted by some case that no checked hypothesis excludes: {names}.")
-    loose_only = [one for one in lessons if one.standing == "loose"]
-    if loose_only:
-        names = _list([f"`{one.claim.id}`" for one in loose_only])
-        sentences.append(f"Loose in every case that was decided: {names}.")
+    if against := [one for one in lessons if one.standing == "contradicted"]:
+        told = "Contradicted by some case that no checked hypothesis excludes:"
+        sentences.append(Taught(told, _by_source(against, lambda one: one.against)))
+    if loose_only := [one for one in lessons if one.standing == "loose"]:
+        told = "True, and loose in every case that was decided (exponents measured, for those claimed):"
+        sentences.append(Taught(told, _by_source(loose_only, _given_away)))
     controls = [one for one in every if one.claim.control]
     missed = [d.id for one in controls for d in one.documents if d.verdict not in AGAINST]
     if controls:
         caught = "all of them are caught" if not missed else f"not caught: {_list(missed)}"
         sentences.append(f"{plural(len(controls), 'claim')} false on purpose: {caught}.")
-    return sentences
+    return [one if isinstance(one, Taught) else Taught(one) for one in sentences]
+
+
+def _by_source(lessons: Sequence[Lesson], why: Callable[[Lesson], str]) -> list[str]:
+    """``Li et al. (2023): `li2024.ode` (why), …``: a line for each paper, in the order of the run."""
+    lines: dict[str, list[str]] = {}
+    for one in lessons:
+        reason = why(one)
+        name = f"`{one.claim.id}`" + (f" ({reason})" if reason else "")
+        lines.setdefault(who(one.claim), []).append(name)
+    return [f"{source}: {_list(names)}." for source, names in lines.items()]
+
+
+def _given_away(one: Lesson) -> str:
+    """``TV 2.000 for 1``: exponents measured and claimed, metric by metric, of a claim that is loose."""
+    parts = []
+    for group in _groups(one.documents):
+        rates = _rates(group)
+        if rates:
+            parts.append(
+                f"{short(group[0].metric)} {span(min(rates), max(rates))} for {number(group[0].predicted, 3)}"
+            )
+    return ", ".join(parts)
 
 
 def _hypotheses(documents: Sequence[Document]) -> str:
@@ -211,9 +246,9 @@ def _told(group: Sequence[Document], with_swept: bool) -> str:
     )
     counts = Counter(d.verdict for d in group)
     cases = f" ({plural(len(group), 'case')})" if len(group) > 1 else ""
-    rates = [d.exponent for d in group if d.exponent is not None and d.verdict != "inconclusive"]
+    rates = _rates(group)
     measured = ""
-    if rates and first.predicted is not None and all(d.predicted == first.predicted for d in group):
+    if rates:
         measured = f", {span(min(rates), max(rates))} measured where {number(first.predicted, 3)} is claimed"
     if len(counts) > 1:
         return f"{where}: {_counts(counts)} of {len(group)} cases{measured}"
@@ -225,6 +260,13 @@ def _told(group: Sequence[Document], with_swept: bool) -> str:
         "refuted": f"refuted {where}{measured}{cases}",
         "inconclusive": f"not decided {where}{cases}",
     }.get(first.verdict, f"{first.verdict} {where}{cases}")
+
+
+def _rates(group: Sequence[Document]) -> list[float]:
+    """Exponents of the decided cases, where all cases have one prediction to be held to."""
+    if group[0].predicted is None or any(d.predicted != group[0].predicted for d in group):
+        return []
+    return [d.exponent for d in group if d.exponent is not None and d.verdict != "inconclusive"]
 
 
 def _counts(counts: Counter[str]) -> str:

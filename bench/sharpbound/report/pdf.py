@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from sharpbound.report.citation import KEY, cite, references
 from sharpbound.report.column_figure import column_overviews, paper_style
 from sharpbound.report.constants import comparisons, truths
 from sharpbound.report.documents import Document, load
-from sharpbound.report.lessons import Lesson, Paper, learnt, papers
+from sharpbound.report.lessons import Lesson, Paper, Taught, learnt, papers
 from sharpbound.report.order import arrange
 from sharpbound.report.pdf_pages import drawn_pdf
 from sharpbound.report.scorecard_figure import scorecard
@@ -113,7 +113,7 @@ def latex(
         r"\section{What was learnt}",
         rf"The numbers are those of Sharpbound~\cite{{{KEY}}}.",
         r"\begin{itemize}\sloppy\renewcommand{\labelitemi}{--}",  # a bullet would be a bitmap
-        *(rf"\item {_spoken(sentence)}" for sentence in learnt(found)),
+        *(line for one in learnt(found) for line in _item(one)),
         r"\end{itemize}",
         r"\begin{figure}[p]\centering\includegraphics[width=\textwidth]{scorecard.pdf}",
         r"\caption{Claims and verdicts at a glance.}\end{figure}",
@@ -132,6 +132,14 @@ def latex(
         r"\end{document}",
     ]
     return "\n".join([*lines, ""])
+
+
+def _item(one: Taught) -> Iterable[str]:
+    yield rf"\item {_spoken(one.sentence)}"
+    if one.by_source:
+        yield r"\begin{itemize}\small\setlength{\itemsep}{0pt}\renewcommand{\labelitemii}{}"
+        yield from (rf"\item {_spoken(line)}" for line in one.by_source)
+        yield r"\end{itemize}"
 
 
 def _spoken(sentence: str) -> str:

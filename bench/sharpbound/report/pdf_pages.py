@@ -57,8 +57,10 @@ def _summary(found: Sequence[Paper], snapshot: Snapshot, method: Sequence[str]) 
     yield "Whether convergence theorems hold, and how sharp they are", "title"
     yield str(snapshot), "small"
     yield "What was learnt", "head"
-    for sentence in learnt(found):
-        yield "–  " + sentence.replace("`", ""), "text"
+    for one in learnt(found):
+        yield "–  " + one.sentence.replace("`", ""), "text"
+        for line in one.by_source:
+            yield "     " + line.replace("`", ""), "small"
     yield "Method", "head"
     for paragraph in method:
         yield paragraph, "text"

@@ -42,9 +42,9 @@ PAGES = {
     "numbers": "Published numbers",
     "rivals": "Theorems compared",
     "audits": "Audits",
-    "corrections": "Versions and wording",
-    "untested": "Claims without a case",
-    "engines": "Engines and floors",
+    "corrections": "Versions",
+    "untested": "Without a case",
+    "engines": "Engines",
     "references": "References",
 }
 """Those across all papers, in the order of the menu."""
@@ -78,7 +78,7 @@ class Site:
     def files(self) -> dict[str, str]:
         """Every page, style sheet and script, by its path."""
         lessons = [(paper, lesson) for paper in self.papers for lesson in paper.lessons]
-        found = {"index.html": self._page("index", "", sentences=[spoken(s) for s in learnt(self.papers)])}
+        found = {"index.html": self._page("index", "", taught=learnt(self.papers))}
         found |= {f"{name}.html": self._page(name, "", **self._across(name)) for name in PAGES}
         found |= {paper_page(paper.name): self._page("paper", "../", paper=paper) for paper in self.papers}
         for paper, lesson in lessons:
@@ -97,7 +97,7 @@ class Site:
     def _page(self, template: str, root: str, **values: Any) -> str:
         """One page; ``root`` leads from its folder to that of the index."""
         html = self._jinja.get_template(f"{template}.html.j2").render(
-            site=self, root=root, pages=PAGES, **values
+            site=self, root=root, pages=PAGES, here=template, **values
         )
         return re.sub(r"\n\s*\n+", "\n", html)
 
@@ -166,7 +166,8 @@ class Site:
             lstrip_blocks=True,
         )
         jinja.filters |= {
-            "cell": cell, "displayed": displayed, "entries": entries, "estimate": estimate, "metric": metric_markup,
+            "spoken": spoken, "cell": cell,
+            "displayed": displayed, "entries": entries, "estimate": estimate, "metric": metric_markup,
             "judged_by_rows": judged_by_rows, "worded": worded,
             "number": number, "prose": prose, "row_table": row_table, "setting": setting, "table": table,
             "case_page": case_page, "claim_page": claim_page, "paper_page": paper_page, "permanent": permanent,

@@ -60,6 +60,12 @@
     filter();
   });
 
+  // What is wider than its place is scrolled by the keyboard too.
+  const reach = () => document.querySelectorAll("pre, .display, figure").forEach((block) => {
+    if (block.scrollWidth > block.clientWidth) block.tabIndex = 0; else block.removeAttribute("tabindex");
+  });
+  addEventListener("resize", reach); reach();
+
   // Search: the index is a script of its own, loaded when the box is first used.
   const box = document.getElementById("search"), list = document.getElementById("results");
   let loading = null, at = -1;
@@ -95,7 +101,7 @@
   box.addEventListener("input", search);
   box.addEventListener("keydown", (event) => {
     if (event.key === "ArrowDown") { event.preventDefault(); mark(at + 1); }
-    else if (event.key === "ArrowUp") { event.preventDefault(); mark(at - 1); }
+    else if (event.key === "ArrowUp") { event.preventDefault(); mark(Math.max(at, 0) - 1); }
     else if (event.key === "Enter") { const link = (list.children[Math.max(at, 0)] ?? list).querySelector("a"); if (link && !list.hidden) location.href = link.href; }
     else if (event.key === "Escape") { box.value = ""; list.replaceChildren(); close(); }
   });
