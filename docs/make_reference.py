@@ -109,6 +109,7 @@ _TYPES = {
     "Transfer": "transfer",
     "Version": "table",
     "Assumption": "table",
+    "SamplerName": "name or table",
 }
 
 

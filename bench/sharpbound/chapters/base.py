@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from sharpbound.chapters.meant import sampler_meant
 from sharpbound.errors import InputError
 from sharpbound.records.document import Conclusion, Row
 from sharpbound.records.figures import Figure
@@ -120,6 +121,10 @@ class Experiment(Measurement):
     def assumptions(self, case: Case, claim: Claim) -> list[CheckedAssumption]:
         """The claim's assumptions, each with what became of it on this case."""
         return check_assumptions(claim, self.target(case), **self.context(case))
+
+    def hypotheses(self, case: Case, claim: Claim) -> list[CheckedAssumption]:
+        """Its assumptions, and whether the sampler is one that it speaks of."""
+        return [*self.assumptions(case, claim), *sampler_meant(case, claim)]
 
     def context(self, case: Case) -> dict[str, Any]:
         """What beside the target a hypothesis may speak of: keywords of `check_assumption`."""

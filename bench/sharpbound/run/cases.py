@@ -89,7 +89,7 @@ def measure_cases(
             outcome.failures[case.id] = concluded
             concluded = Conclusion("failed", None, None, {"reason": concluded.reason})
         try:
-            checked = plan.experiment.assumptions(case, claim)
+            checked = plan.experiment.hypotheses(case, claim)
         except Exception as error:  # what is not known of a hypothesis takes no row with it
             checked, outcome.failures[case.id] = [], failure(error)
         made[case.id] = document(case, claim, rows, concluded, seconds, checked)

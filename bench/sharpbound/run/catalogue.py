@@ -14,7 +14,7 @@ from rich.table import Table
 
 from sharpbound.places import relative
 from sharpbound.run.screen import screen
-from sharpbound.suite.claim import CONSTANT, TRUST
+from sharpbound.suite.claim import CONSTANT, TRUST, listed
 
 if TYPE_CHECKING:
     from sharpbound.suite import Case, Claim
@@ -147,6 +147,7 @@ def show_claim(claim: Claim, cases: Sequence[Case]) -> None:
         "LaTeX": claim.formula.latex,
         "leading powers": rates,
         "speaks of": ", ".join(f"{metric} ({how})" for metric, how in claim.metrics.items()),
+        "samplers": listed(claim.samplers) if claim.samplers else "",
         "wording": f"{claim.status}, trust {claim.trust}: {TRUST[claim.trust]}",
         "unverified": claim.unverified or "",
         "constant": CONSTANT[claim.constant],

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, PlainSerializer, model_validator
+from pydantic import BeforeValidator, Field, PlainSerializer, PlainValidator, model_validator
 
 from sharpbound.errors import InputError
 from sharpbound.formulas.formula import Formula
@@ -57,6 +57,18 @@ def _parse_formula(value: Any) -> Formula:
 _Formula = Annotated[
     Formula, BeforeValidator(_parse_formula), PlainSerializer(lambda formula: formula.text, return_type=str)
 ]
+
+
+def _parse_sampler(value: Any) -> str | dict[str, Any]:
+    if isinstance(value, dict) and isinstance(value.get("name"), str):
+        return value
+    if isinstance(value, str):
+        return value
+    raise InputError('takes names of samplers, or tables such as { name = "deis", order = 3 }')
+
+
+SamplerName = Annotated[str | dict[str, Any], PlainValidator(_parse_sampler)]
+"""A sampler by name, or a table of its name and the parameters that matter."""
 
 
 class Version(Table):
@@ -147,6 +159,10 @@ class Claim(Table):
     metrics: dict[Slug, Transfer] = Field(default_factory=dict)
     """The metrics that the claim speaks of, and how; always with ``metric`` itself."""
     assumptions: list[Assumption] = Field(default_factory=list)
+    samplers: list[SamplerName] = Field(default_factory=list)
+    """The samplers that it speaks of, by name, or as a table of a name and the parameters that matter: a case of
+    another one lies outside the theorem. Left out, any sampler.
+    """
     trust: Trust
     status: Status
     unverified: Line | None = None
@@ -248,3 +264,13 @@ class Claim(Table):
             "log_powers": self.formula.log_powers,
             "bibtex": self.paper.bibtex,
         }
+
+
+def listed(samplers: Sequence[SamplerName]) -> str:
+    """``ddim or deis (order 3)``: the samplers of a claim, in words."""
+    names = []
+    for one in samplers:
+        table = {"name": one} if isinstance(one, str) else one
+        with_ = ", ".join(f"{key} {value}" for key, value in table.items() if key != "name")
+        names.append(f"{table['name']} ({with_})" if with_ else str(table["name"]))
+    return " or ".join(filter(None, [", ".join(names[:-1]), names[-1]]))

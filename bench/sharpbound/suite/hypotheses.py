@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 MET, UNCHECKED, NOT_MET = "met", "unchecked", "not met: "
 UP_TO_CONSTANT = "number-of-steps"
 """The check of T >= C f(d, T): whatever C is, it holds for T large enough."""
+SAMPLER = "sampler"
+"""The check that the case runs a sampler that the claim names. It can exclude a case; it states no assumption."""
 
 
 @dataclass(frozen=True)
@@ -62,10 +64,11 @@ def hypotheses(checked: Sequence[CheckedAssumption]) -> str:
     All else is ``unchecked``, a claim whose assumptions are not written down included: a theorem is said to
     speak of a case only where that was seen.
     """
+    stated = [assumption for assumption in checked if assumption.check != SAMPLER]
     failed = [assumption.words for assumption in checked if assumption.outcome is False]
     if failed:
         return NOT_MET + "; ".join(dict.fromkeys(failed))
-    return MET if checked and all(assumption.decided for assumption in checked) else UNCHECKED
+    return MET if stated and all(assumption.decided for assumption in checked) else UNCHECKED
 
 
 def outside(hypotheses: str) -> str:

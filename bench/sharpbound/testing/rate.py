@@ -205,7 +205,7 @@ def measure_with(case: Case, claim: Claim, sampler: Any, arrays: str = "numpy") 
         raise InputError(f"{case.id} is a {case.kind} case; a sampler is measured on sampling-rate cases")
     start = time.perf_counter()
     rows = _rows(case, as_sampler(sampler, arrays))
-    checked = chapters.get(case.kind).assumptions(case, claim)
+    checked = chapters.get(case.kind).hypotheses(case, claim)
     seconds = time.perf_counter() - start
     found = document(case, claim, rows, conclude_sweep(case, claim, rows), seconds, checked).as_json()
     # without the sampler's name: one that is only renamed, or rewritten, is held to the same numbers
