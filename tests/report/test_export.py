@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -62,24 +63,23 @@ def test_all_latex_is_ascii_with_balanced_braces(exported: Path) -> None:
     assert r"\textbackslash{}input\{/etc/passwd\}" in (exported / "macros.tex").read_text()
 
 
-def test_the_example_compiles_within_the_text(exported: Path, tmp_path: Path) -> None:
+def paper(exported: Path, tmp_path: Path) -> Callable[..., str]:
+    """A copy of what was exported, and what runs a command in it."""
     if shutil.which("pdflatex") is None:
         pytest.skip("pdflatex is not installed: texlive-latex-base, texlive-latex-recommended")
     shutil.copytree(exported, tmp_path / "paper")
 
     def run(*command: str) -> str:
-        done = subprocess.run(
-            command,
-            cwd=tmp_path / "paper",
-            capture_output=True,
-            text=True,
-            errors="replace",
-            check=False,
-            timeout=120,
-        )
+        where = {"cwd": tmp_path / "paper", "capture_output": True, "text": True, "errors": "replace"}
+        done = subprocess.run(command, check=False, timeout=120, **where)  # type: ignore[call-overload]
         assert done.returncode == 0, done.stdout[-2000:]
-        return done.stdout
+        return str(done.stdout)
 
+    return run
+
+
+def test_the_example_compiles_within_the_text(exported: Path, tmp_path: Path) -> None:
+    run = paper(exported, tmp_path)
     plain = r"\pdfobjcompresslevel=0\input{example}"  # so that fonts can be read
     latex = ("pdflatex", "-interaction=nonstopmode", "-halt-on-error", "-jobname=example", plain)
     run(*latex)
@@ -89,6 +89,15 @@ def test_the_example_compiles_within_the_text(exported: Path, tmp_path: Path) ->
     assert not re.findall(r"Overfull \\hbox|undefined|Float too large", log)
     fonts = (tmp_path / "paper" / "example.pdf").read_bytes()
     assert b"/Type3" not in fonts
+
+
+@pytest.mark.parametrize("engine", ["lualatex", "xelatex"])
+def test_the_example_compiles_in_engines_of_unicode(exported: Path, tmp_path: Path, engine: str) -> None:
+    run = paper(exported, tmp_path)
+    if shutil.which(engine) is None:
+        pytest.skip(f"{engine} is not installed")
+    log = run(engine, "-interaction=nonstopmode", "-halt-on-error", "example.tex")
+    assert not re.findall(r"Overfull \\hbox|Float too large|Missing character", log)
 
 
 def test_figures_are_a_column_wide_and_true_type(exported: Path) -> None:
