@@ -203,11 +203,11 @@ def _given_away(one: Lesson) -> str:
     """``TV 2.000 for 1``: exponents measured and claimed, metric by metric, of a claim that is loose."""
     parts = []
     for group in _groups(one.documents):
-        rates = _rates(group)
+        first, rates = group[0], _rates(group)
         if rates:
-            parts.append(
-                f"{short(group[0].metric)} {span(min(rates), max(rates))} for {number(group[0].predicted, 3)}"
-            )
+            along = "" if first.swept == "T" else f" in {first.swept}"
+            measured = span(min(rates), max(rates))
+            parts.append(f"{short(first.metric)} {measured} for {number(first.predicted, 3)}{along}")
     return ", ".join(parts)
 
 
