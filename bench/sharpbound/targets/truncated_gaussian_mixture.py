@@ -313,12 +313,10 @@ class _Masses:
 
     @cached_property
     def _parts(self) -> list[tuple[NDArray[np.bool_], Any]]:
-        """Entries inside, with the mass there; those before the end and those beyond it, with the law of S."""
+        """Entries inside, with their `LogMass`; those before the end and those beyond it, with the law of S."""
         y, lengths, inside = self.y, np.broadcast_to(self.length, self.y.shape), self.inside
         edges = ~inside & (y < 0), y >= 0
-        found: list[tuple[NDArray[np.bool_], LogMass | TruncatedNormal]] = [
-            (inside, LogMass(y[inside], lengths[inside]))
-        ]
+        found: list[tuple[NDArray[np.bool_], Any]] = [(inside, LogMass(y[inside], lengths[inside]))]
         return found + [(at, TruncatedNormal.at(y[at], lengths[at])) for at in edges if at.any()]
 
 

@@ -86,10 +86,6 @@ class TruncatedNormal:
         mass *= half * weights
         return cls(y, s, mass)
 
-    def only(self, which: NDArray[np.bool_]) -> TruncatedNormal:
-        """The law at some of the y (n,)."""
-        return TruncatedNormal(self.y[which], self.s[:, which], self.weights[:, which])
-
     @cached_property
     def mass(self) -> Array:
         """int exp(-y s - s^2/2) ds * exp(-min(y, 0)^2/2): the normaliser less its value at the mode."""

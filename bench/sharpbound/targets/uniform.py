@@ -104,7 +104,7 @@ class Uniform(Symmetric1D):
 
 
 class LogMass:
-    """log(Phi(y + L) - Phi(y)) for -L/2 <= y < 0, and its derivatives in y from the ratios r_n = p^(n)/p."""
+    """Derivatives in y, of order 3 and 4, of log(Phi(y + L) - Phi(y)) for -L/2 <= y < 0: the ratios p^(n)/p."""
 
     def __init__(self, y: Array, length: Array | float) -> None:
         self.y, self.end = y, y + length
@@ -133,16 +133,8 @@ class LogMass:
         return ((self.end**2 - 1) * far - (self.y * self.y - 1) * near) / p
 
     def derivative(self, order: int) -> Array:
-        """The derivative of order 0..4."""
-        if order == 0:
-            return np.log1p(-special.ndtr(self.y) - special.ndtr(-self.end))
-        r1 = self._r1
-        if order == 1:
-            return r1
-        r2 = self._r2
-        if order == 2:
-            return r2 - r1 * r1
-        r3 = self._r3
+        """The derivative of order 3 or 4."""
+        r1, r2, r3 = self._r1, self._r2, self._r3
         if order == 3:
             return r3 - 3 * r2 * r1 + 2 * r1**3
         near, far, p = self._ends
