@@ -212,6 +212,25 @@ def test_a_jump_between_atoms_is_followed_to_its_own_width() -> None:
     assert max(w1.floor, w2.floor) < 1e-11
 
 
+@pytest.mark.parametrize("name", ["pf-ode", "accelerated-ode"])
+def test_layers_at_the_edges_of_a_support_take_few_panels(name: str) -> None:
+    """The steep map near the edges is met by panels that widen away from them; against an integral over the starts."""
+    target = targets.build({"family": "uniform", "low": -1.0, "high": 1.0})
+    ladder, sampler = processes.build(LI, 96), samplers.SAMPLERS[name]
+    score, level = ExactScore(target, ladder), ladder.level(ladder.stop)
+    law = line_law(target, ladder, sampler, score, "normal")
+    assert len(law.panels) < 100
+    panels = Panels.between(np.linspace(-9, 9, 151))
+    x = panels.nodes
+    lower = torch.from_numpy(special.log_ndtr(-np.abs(x)))
+    tails = [target.quantile_from_log(lower, *level, upper=upper).numpy() for upper in (False, True)]
+    gap = flow(sampler, ladder, score, x)[0] - np.where(x < 0, *tails)
+    density = np.exp(-0.5 * x**2) / math.sqrt(2 * math.pi)
+    w2 = one_dimensional.METRICS["w2"](law)
+    assert w2.value == pytest.approx(math.sqrt(panels.integrate(gap**2 * density)), rel=1e-11)
+    assert w2.floor < 1e-10 * w2.value
+
+
 ATOMS = {"family": "atoms", "points": [-1.0, 1.0], "weights": [0.3, 0.7]}
 
 

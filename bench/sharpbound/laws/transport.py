@@ -197,11 +197,11 @@ class _Transport:
     def refined(self, old: _Pieces, excess: Array, rough: NDArray[np.bool_]) -> _Pieces:
         """Every panel of `_excess` above 1 cut, and only the new nodes sent through the sampler."""
         flagged = excess > 1
-        count = np.where(flagged, np.ceil(3 * np.minimum(excess, 1e8) ** 0.125), 1).astype(int)
         panels = old.panels
-        cuts = [np.linspace(lo, hi, n + 1) for lo, hi, n in zip(panels.lo, panels.hi, count, strict=True)]
-        for i in np.flatnonzero(flagged & rough):
-            cuts[i] = _around_the_jump(old.panels, old.y, int(i))
+        cuts = [np.array(ends) for ends in zip(panels.lo, panels.hi, strict=True)]
+        for i in np.flatnonzero(flagged).tolist():
+            jump = _around_the_jump(panels, old.y, i) if rough[i] else None
+            cuts[i] = _smaller(panels, i, float(excess[i])) if jump is None else jump
         parent = np.repeat(np.arange(len(cuts)), [len(cut) - 1 for cut in cuts])
         lo, hi = (np.concatenate([cut[piece] for cut in cuts]) for piece in (slice(-1), slice(1, None)))
         cut = Refinement(Panels(lo, hi), parent, flagged[parent])
@@ -238,12 +238,36 @@ class _Transport:
         return Ratio1D(pieces.panels, y, partner, log_p, log_ratio, float(outside_p), float(outside_q))
 
 
-def _around_the_jump(panels: Panels, y: Array, i: int) -> Array:
-    """Edges of the pieces of a panel: narrow between the two nodes where y changes most, doubling away from these."""
+def _smaller(panels: Panels, i: int, excess: float) -> Array:
+    """Edges of the pieces of a panel: from a much narrower neighbour on, where a layer is likely, of doubling widths;
+    else equal ones, as many as the excess asks for.
+    """
+    lo, hi, width = panels.lo[i], panels.hi[i], 2 * panels.half
+    left, right = width[max(i - 1, 0)], width[min(i + 1, len(panels) - 1)]
+    if width[i] <= 3 * min(left, right):
+        return np.linspace(lo, hi, int(np.ceil(3 * min(excess, 1e8) ** 0.125)) + 1)
+    before, after = [lo], [hi]
+    while after[-1] - before[-1] > 1.5 * min(left, right):
+        if left <= right:
+            before.append(before[-1] + left)
+            left *= 2
+        else:
+            after.append(after[-1] - right)
+            right *= 2
+    return np.array(before + after[::-1])
+
+
+def _around_the_jump(panels: Panels, y: Array, i: int) -> Array | None:
+    """Edges of the pieces of a panel: narrow between the two nodes where y changes most, doubling away from these.
+    None where it changes there by no more than it does elsewhere.
+    """
     lo, hi = panels.lo[i], panels.hi[i]
     marks = np.concatenate([[lo], panels.nodes[i], [hi]])
     left, right = y[max(i - 1, 0), -1], y[min(i + 1, len(panels) - 1), 0]
-    j = int(np.abs(np.diff(np.concatenate([[left], y[i], [right]]))).argmax())
+    change = np.abs(np.diff(np.concatenate([[left], y[i], [right]])))
+    j = int(change.argmax())
+    if 2 * change[j] < change.sum():
+        return None
     inner = np.linspace(marks[j], marks[j + 1], AROUND + 1)
     offsets = (inner[1] - inner[0]) * (2.0 ** np.arange(1, 60) - 1)
     before, after = inner[0] - offsets[::-1], inner[-1] + offsets

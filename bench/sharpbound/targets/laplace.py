@@ -24,7 +24,13 @@ from sharpbound.targets import parameters
 from sharpbound.targets.base import Moments
 from sharpbound.targets.facts import Facts
 from sharpbound.targets.symmetric import Array, Symmetric1D, log_normal_density
-from sharpbound.targets.truncated_normal import TruncatedNormal
+from sharpbound.targets.truncated_normal import (
+    FAR,
+    TruncatedNormal,
+    UpToVariance,
+    far_log_ratio,
+    up_to_variance,
+)
 
 
 class Laplace(Symmetric1D):
@@ -61,7 +67,7 @@ class Laplace(Symmetric1D):
         t, ratio = z / sigma, sigma / b
         near, far, here = (TruncatedNormal.at(y) for y in (ratio - t, ratio + t, t))
         leading = np.where(t < ratio, log_normal_density(t), -ratio * (t - ratio / 2) - _LOG_ROOT)
-        difference = np.log(near.mass) + np.log(-np.expm1(-_gap(near, far))) - math.log(2)
+        difference = np.log(near.mass) + np.log(-np.expm1(-_gap(near.y, near, far))) - math.log(2)
         return np.logaddexp(leading + difference, log_normal_density(t) + np.log(here.mass))
 
     def _half_landmarks(self, a: float, sigma: float) -> Tensor:
@@ -93,6 +99,8 @@ class Laplace(Symmetric1D):
 
 
 _LOG_ROOT = 0.5 * math.log(2 * math.pi)
+_SMALL = 0.5
+"""D that as a difference of logarithms would lose digits: there t < 1, or t < R/3."""
 
 
 class _Smoothed:
@@ -100,12 +108,18 @@ class _Smoothed:
 
     def __init__(self, t: Array, ratio: float) -> None:
         self.t, self.ratio = t, ratio
-        self.near, self.far = TruncatedNormal.at(ratio - t), TruncatedNormal.at(ratio + t)
+        both = up_to_variance(np.stack([ratio - t, ratio + t]), math.inf)
+        self.near, self.far = both.rows()
+
+    @cached_property
+    def nodes(self) -> tuple[TruncatedNormal, TruncatedNormal]:
+        """The laws at R - t and R + t, for higher cumulants."""
+        return TruncatedNormal.at(self.ratio - self.t), TruncatedNormal.at(self.ratio + self.t)
 
     @cached_property
     def gap(self) -> Array:
         """D(t)."""
-        return _gap(self.near, self.far)
+        return _gap(self.ratio - self.t, self.near, self.far)
 
     @property
     def log_density(self) -> Array:
@@ -117,10 +131,16 @@ class _Smoothed:
     @cached_property
     def tanh(self) -> Array:
         """tanh D/2, in relative terms down to t = 0."""
-        value = np.tanh(self.gap / 2)
-        small = self.t <= max(1.0, self.ratio / 2)
-        if small.any():
-            value[small] = _small_tanh(self.near.only(small), self.t[small])
+        gap = self.gap
+        small = gap < _SMALL
+        if not small.any():
+            return np.tanh(gap / 2)
+        t = self.t[small]
+        if self.ratio > 2 * FAR:
+            gap[small] = far_log_ratio(self.ratio - t, 2 * t)
+            return np.tanh(gap / 2)
+        value = np.tanh(gap / 2)
+        value[small] = _small_tanh(TruncatedNormal.at(self.ratio - t), t)
         return value
 
     @cached_property
@@ -130,20 +150,21 @@ class _Smoothed:
 
     def tanh_derivative(self, order: int) -> Array:
         """(d/dt)^order tanh u, order 1..3, u = D/2."""
-        u1 = (self.near.mean() + self.far.mean()) / 2
+        u1 = (self.near.mean + self.far.mean) / 2
         if order == 1:
             return self.sech2 * u1
-        u2 = (self.near.cumulant(2) - self.far.cumulant(2)) / 2
+        near, far = self.nodes
+        u2 = (near.cumulant(2) - far.cumulant(2)) / 2
         if order == 2:
             return self.sech2 * (u2 - 2 * self.tanh * u1 * u1)
-        u3 = (self.near.cumulant(3) + self.far.cumulant(3)) / 2
+        u3 = (near.cumulant(3) + far.cumulant(3)) / 2
         third = u3 - 6 * self.tanh * u1 * u2 + u1**3 * (4 * self.tanh**2 - 2 * self.sech2)
         return self.sech2 * third
 
 
-def _gap(near: TruncatedNormal, far: TruncatedNormal) -> Array:
-    """D = log m(R - t) - log m(R + t) for t >= 0."""
-    gap = 0.5 * np.minimum(near.y, 0.0) ** 2 + np.log(near.mass) - np.log(far.mass)
+def _gap(y: Array, near: UpToVariance | TruncatedNormal, far: UpToVariance | TruncatedNormal) -> Array:
+    """D = log m(R - t) - log m(R + t) for t >= 0, y = R - t."""
+    gap = 0.5 * np.minimum(y, 0.0) ** 2 + np.log(near.mass) - np.log(far.mass)
     return np.maximum(gap, 0.0)
 
 

@@ -17,6 +17,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -32,7 +33,7 @@ from sharpbound.targets.base import Moments, Target1D
 from sharpbound.targets.facts import Facts, of_mixture
 from sharpbound.targets.gaussian_mixture_line import bends_up_between, mixture_derivatives, thinned
 from sharpbound.targets.symmetric import log_normal_density
-from sharpbound.targets.truncated_normal import Array, TruncatedNormal
+from sharpbound.targets.truncated_normal import Array, TruncatedNormal, UpToVariance, up_to_variance
 from sharpbound.targets.uniform import LogMass
 
 _DEEP = -2.0
@@ -133,7 +134,7 @@ class TruncatedGaussianMixture(Target1D):
         mean_slope = (pi * slope).sum(0)
         found[1] = mean_slope - terms.z / sigma**2
         if max(orders) > 1:
-            reference, bend = terms.bend(pi.argmax(0)[None])
+            reference, bend = terms.bend(pi.argmax(0))
             mean_bend = (pi * bend).sum(0)
             s = slope - mean_slope
             variance = (pi * s * s).sum(0)
@@ -230,38 +231,35 @@ class _Terms:
     mass: _Masses
     rate: Array
     """dy/dx."""
-    variances: Array
-    """v_k, (components, 1)."""
-    gains: Array
-    """1/sigma^2 - 1/v_k, (components, 1)."""
+    precision: Array
+    """1/v_k of the normal density where the term is seen as one, or 1/sigma^2 of that at the end."""
 
     @classmethod
     def at(cls, target: TruncatedGaussianMixture, x: Array, a: float, sigma: float) -> _Terms:
         low, high, m, c = target.low, target.high, target._m[:, None], target._c[:, None]
-        v = a * a * c + sigma * sigma
-        gains = a * a * c / (sigma * sigma * v)
+        square = sigma * sigma
+        v = a * a * c + square
         tau = np.sqrt(c / v) * sigma
-        near = np.clip(x / a, low, high) if a > 0 else np.full_like(x, high)
+        near = np.minimum(np.maximum(x / a, low), high) if a > 0 else np.full_like(x, high)
         z = np.where((near > low) & (near < high), 0.0, x - a * near)
-        side = _side(m + a * c * (x - a * m) / v, low, high)
-        end = _end(side, low, high)
+        upper = 2 * (m + a * c * (x - a * m) / v) >= low + high
+        end = np.where(upper, high, low)
+        steepness = a * tau / square
+        rate = np.where(upper, steepness, -steepness)
         # (mu - end)/tau, without the difference of large numbers where x is far
-        y = side * (a * (x - a * end) / (sigma * sigma) - (end - m) / c) * tau
-        rate = side * a * tau / (sigma * sigma)
-        mass = _Masses.at(y, np.broadcast_to((high - low) / tau, y.shape))
+        y = rate * (x - a * end) - np.where(upper, high - m, m - low) * tau / c
+        mass = _Masses.at(y, (high - low) / tau)
 
-        to_end, to_mean = a * (near - end), a * (near - m)
-        inner = 0.5 * z * z * gains - (z + to_mean / 2) * to_mean / v - 0.5 * np.log(2 * math.pi * v)
-        outer = (
-            -0.5 * (end - m) ** 2 / c
-            - 0.5 * np.log(2 * math.pi * c)
-            - (z + to_end / 2) * to_end / (sigma * sigma)
-            - math.log(sigma * math.sqrt(2 * math.pi))
-            + np.log(tau)
-        )
-        log_weight = target._log_w[:, None] + np.where(mass.inside, inner, outer) + mass.derivative(0)
-        base = np.where(mass.inside, z * gains - to_mean / v, -to_end / (sigma * sigma))
-        return cls(z, log_weight, base, mass, rate, v, gains)
+        # seen as a normal density around m, or around the end
+        inside = mass.inside
+        precision = np.where(inside, 1 / v, 1 / square)
+        lift = np.where(inside, a * a * c / (square * v), 0.0)
+        to = a * (near - np.where(inside, m, end))
+        at_ends = -0.5 * np.log(2 * math.pi * c) - math.log(sigma * math.sqrt(2 * math.pi)) + np.log(tau)
+        height = np.where(upper, *(at_ends - 0.5 * (at - m) ** 2 / c for at in (high, low)))
+        height = np.where(inside, -0.5 * np.log(2 * math.pi * v), height) + target._log_w[:, None]
+        log_weight = height + 0.5 * z * z * lift - (z + to / 2) * to * precision + mass.derivative(0)
+        return cls(z, log_weight, z * lift - to * precision, mass, rate, precision)
 
     @property
     def slope(self) -> Array:
@@ -270,17 +268,8 @@ class _Terms:
 
     def bend(self, leader: NDArray[np.intp]) -> tuple[Array, Array]:
         """(r, second derivatives less r): r that of the leading term's normal factor, (points,), (K, points)."""
-        precision = 1 / self.variances
-        # 1/sigma^2 is exact in its own terms: gains + precision would round it
-        at_leader, gain = precision[leader, 0], self.gains[leader, 0]
-        leads_inside = np.take_along_axis(self.mass.inside, leader, 0)
-        reference = np.where(leads_inside, -at_leader, -(at_leader + gain))
-        base = np.where(
-            self.mass.inside,
-            np.where(leads_inside, at_leader - precision, self.gains),
-            np.where(leads_inside, -gain, 0.0),
-        )
-        return reference[0], self.rate**2 * self.mass.derivative(2) + base
+        leading = self.precision[leader, np.arange(len(leader))]
+        return -leading, self.rate**2 * self.mass.derivative(2) + (leading - self.precision)
 
     def higher(self, order: int) -> Array:
         """Derivatives of order 3 or 4: those of the mass alone."""
@@ -295,33 +284,40 @@ class _Masses:
     """
 
     inside: NDArray[np.bool_]
-    cut: tuple[NDArray[np.intp], LogMass]
-    """Places of the entries inside, with the mass there."""
-    edges: list[tuple[NDArray[np.intp], TruncatedNormal]]
-    """Those of the others, with the law of S there: those before the end and those beyond it."""
+    y: Array
+    length: Array
 
     @classmethod
     def at(cls, y: Array, length: Array) -> _Masses:
-        inside = (y < _DEEP) & (length > -2 * _DEEP)
-        flat, lengths = y.ravel(), length.ravel()
-        places = [np.flatnonzero(mask) for mask in (inside, ~inside & (y < 0), y >= 0)]
-        edges = [(at, TruncatedNormal.at(flat[at], lengths[at])) for at in places[1:] if len(at)]
-        return cls(inside, (places[0], LogMass(flat[places[0]], lengths[places[0]])), edges)
+        return cls((y < _DEEP) & (length > -2 * _DEEP), y, length)
+
+    @cached_property
+    def _law(self) -> UpToVariance:
+        return up_to_variance(self.y, self.length)
 
     def derivative(self, order: int) -> Array:
-        out = np.full(self.inside.shape, math.nan)
-        flat = out.reshape(-1)
-        places, mass = self.cut
-        if len(places):
-            flat[places] = mass.derivative(order)
-        for places, kept in self.edges:
-            if order == 0:
-                flat[places] = np.log(kept.mass) + 0.5 * np.minimum(kept.y, 0.0) ** 2
-            elif order == 1:
-                flat[places] = -kept.mean()
-            else:
-                flat[places] = (-1) ** order * kept.cumulant(order)
+        law = self._law
+        if order == 0:
+            shift = np.where(self.inside, -0.5 * math.log(2 * math.pi), 0.5 * np.minimum(self.y, 0.0) ** 2)
+            return np.log(law.mass) + shift
+        if order == 1:
+            return -np.where(self.inside, law.mean_plus_y, law.mean)
+        if order == 2:
+            return law.variance_less_one + np.where(self.inside, 0.0, 1.0)
+        out = np.full_like(self.y, math.nan)
+        for places, kept in self._parts:
+            out[places] = (
+                kept.derivative(order) if isinstance(kept, LogMass) else (-1) ** order * kept.cumulant(order)
+            )
         return out
+
+    @cached_property
+    def _parts(self) -> list[tuple[NDArray[np.bool_], Any]]:
+        """Entries inside, with their `LogMass`; those before the end and those beyond it, with the law of S."""
+        y, lengths, inside = self.y, np.broadcast_to(self.length, self.y.shape), self.inside
+        edges = ~inside & (y < 0), y >= 0
+        found: list[tuple[NDArray[np.bool_], Any]] = [(inside, LogMass(y[inside], lengths[inside]))]
+        return found + [(at, TruncatedNormal.at(y[at], lengths[at])) for at in edges if at.any()]
 
 
 def _log_tails(x: Array, a: float, sigma: float, m: Array, c: Array, low: float, high: float) -> Array:

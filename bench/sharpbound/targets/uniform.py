@@ -16,7 +16,7 @@ from sharpbound.targets import parameters
 from sharpbound.targets.base import Moments
 from sharpbound.targets.facts import Facts
 from sharpbound.targets.symmetric import Array, Symmetric1D, log_normal_density
-from sharpbound.targets.truncated_normal import UNIT_RULE, TruncatedNormal
+from sharpbound.targets.truncated_normal import UNIT_RULE, TruncatedNormal, up_to_variance
 
 _DEEP = -2.0
 """Standard deviations from the nearer edge (inside) from where the closed form loses no digits."""
@@ -49,23 +49,20 @@ class Uniform(Symmetric1D):
             values = [flat[min(order, 1)] for order in orders]
             return [np.where(outside, none, value) for value, none in values]
         y, length = (z - width / 2) / sigma, width / sigma
-        kept = TruncatedNormal.at(y, length)
-        inside = LogMass(y, length)
-
-        def one(order: int) -> Array:
-            if order == 0:
-                return log_normal_density(np.maximum(y, 0.0)) + np.log(kept.mass) - math.log(width)
-            if order == 1:
-                value = -kept.mean_plus_y()
-            elif order == 2:
-                value = kept.cumulant(2) - 1
-            else:
+        found: dict[int, Array] = {}
+        if min(orders) <= 2:
+            law = up_to_variance(y, length)
+            if 0 in orders:
+                found[0] = log_normal_density(np.maximum(y, 0.0)) + np.log(law.mass) - math.log(width)
+            found[1] = -law.mean_plus_y / sigma
+            found[2] = law.variance_less_one / sigma**2
+        if max(orders) > 2:
+            kept, inside = TruncatedNormal.at(y, length), LogMass(y, length)
+            deep = (y < _DEEP) & (length > -2 * _DEEP)
+            for order in (3, 4):
                 value = kept.cumulant(order) * (-1) ** order
-            if length > -2 * _DEEP:
-                value = np.where(y < _DEEP, inside.derivative(order), value)
-            return value / sigma**order
-
-        return [one(order) for order in orders]
+                found[order] = np.where(deep, inside.derivative(order), value) / sigma**order
+        return [found[order] for order in orders]
 
     def _half_log_sf(self, z: Array, a: float, sigma: float) -> Array:
         width = a * (self.high - self.low)
@@ -107,7 +104,7 @@ class Uniform(Symmetric1D):
 
 
 class LogMass:
-    """log(Phi(y + L) - Phi(y)) for -L/2 <= y < 0, and its derivatives in y from the ratios r_n = p^(n)/p."""
+    """Derivatives in y, of order 3 and 4, of log(Phi(y + L) - Phi(y)) for -L/2 <= y < 0: the ratios p^(n)/p."""
 
     def __init__(self, y: Array, length: Array | float) -> None:
         self.y, self.end = y, y + length
@@ -136,16 +133,8 @@ class LogMass:
         return ((self.end**2 - 1) * far - (self.y * self.y - 1) * near) / p
 
     def derivative(self, order: int) -> Array:
-        """The derivative of order 0..4."""
-        if order == 0:
-            return np.log1p(-special.ndtr(self.y) - special.ndtr(-self.end))
-        r1 = self._r1
-        if order == 1:
-            return r1
-        r2 = self._r2
-        if order == 2:
-            return r2 - r1 * r1
-        r3 = self._r3
+        """The derivative of order 3 or 4."""
+        r1, r2, r3 = self._r1, self._r2, self._r3
         if order == 3:
             return r3 - 3 * r2 * r1 + 2 * r1**3
         near, far, p = self._ends
