@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from matplotlib import rc_context
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -20,7 +21,7 @@ from sharpbound.report.moves_figure import Moved, moves_figure
 from sharpbound.report.overview_figure import overview_figures, overviews, told_apart
 from sharpbound.report.rate_figure import rate_figure
 from sharpbound.report.scorecard_figure import scorecard
-from sharpbound.report.style import BOUND, PALETTE, PAPER, encode, styled
+from sharpbound.report.style import BOUND, PALETTE, PAPER, STYLE, encode, styled
 
 
 @pytest.fixture
@@ -54,6 +55,14 @@ def test_fitted_points_are_filled_and_others_hollow_with_their_reason(cases: dic
     assert to_hex(fitted.get_markerfacecolor()) != PAPER
     assert to_hex(hollow.get_markerfacecolor()) == PAPER
     assert "not in the fit: sign change" in legend_texts(figure)
+
+
+def test_remembered_sizes_of_texts_change_no_byte(cases: dict[str, Document]) -> None:
+    document = cases["ode-sign-change"]
+    with rc_context(STYLE):
+        alone = encode(draw(document), "svg", "one")
+    with styled():
+        assert [encode(draw(document), "svg", "one") for _ in range(2)] == [alone] * 2
 
 
 def test_each_reason_has_a_mark_of_its_own(cases: dict[str, Document]) -> None:

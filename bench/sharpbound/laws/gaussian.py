@@ -251,27 +251,26 @@ def affine_path(
 def _affine(stage: Stage, reference: Array, scale: Array, directions: Array, dense: bool) -> AffineStage:
     """Read A and b off a stage, and check them at a random third point."""
     d = len(reference)
-    third = reference + scale * directions
-    steps = np.diag(scale) if dense else scale[None]
-    points = np.concatenate([reference[None], third[None], reference + steps])
+    points = np.empty(((d if dense else 1) + 2, d))
+    points[0], points[1] = reference, reference + scale * directions
+    points[2:] = reference + (np.diag(scale) if dense else scale)
     with torch.no_grad():
         values = stage.mean(torch.from_numpy(points)).numpy()
-    image, beside = values[0], values[1] - values[0]
-    slopes = values[2:] - image
+    image, moved = values[0], points[1:] - reference
     # divide by the step as it was rounded, not as it was meant
     gain = (
-        (slopes / np.diagonal(points[2:] - reference)[:, None]).T
+        ((values[2:] - image) / np.diagonal(moved[1:])[:, None]).T
         if dense
-        else slopes[0] / (points[2] - reference)
+        else (values[2] - image) / moved[1]
     )
-    moved = third - reference
-    size = apply(np.abs(gain), np.abs(moved)) + np.abs(moved) + np.abs(image) + np.abs(reference)
+    away = np.abs(moved[0])
+    size = apply(np.abs(gain), away) + away + np.abs(image) + np.abs(reference)
     allowed = _TOLERANCE * (size.max() if dense else size)
-    if not (np.abs(beside - apply(gain, moved)) <= allowed).all():
+    if not (np.abs(values[1] - image - apply(gain, moved[0])) <= allowed).all():
         if not dense and d > 1:
             raise _Coupled
         raise NotAffine("a stage of the sampler is not affine in y; the output law is not Gaussian")
-    return AffineStage(image, gain, _noise(stage, np.stack([reference, third]), dense))
+    return AffineStage(image, gain, _noise(stage, points[:2], dense))
 
 
 def _noise(stage: Stage, points: Array, dense: bool) -> Array:

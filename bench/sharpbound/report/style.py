@@ -15,6 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from sharpbound.report.lettering import shared_lettering
 from sharpbound.report.wording import plain
 
 INK, MUTED, GRID, PAPER = "#23272e", "#69707b", "#e3e6eb", "#fffffe"
@@ -62,7 +63,7 @@ STYLE: Any = {
 @contextmanager
 def styled() -> Iterator[None]:
     """The report's style; glyphs that the font lacks are drawn as boxes without a warning."""
-    with mpl.rc_context(STYLE), warnings.catch_warnings():
+    with mpl.rc_context(STYLE), shared_lettering(), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         yield
 

@@ -10,6 +10,7 @@ import hashlib
 import json
 import time
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
@@ -80,6 +81,7 @@ def _keeps(case: Case) -> bool:
     return module.startswith("sharpbound.")
 
 
+@lru_cache(maxsize=1)
 def _installed() -> dict[str, str]:
     """The versions that a document names or an audit is of."""
     found = documented() | versions()

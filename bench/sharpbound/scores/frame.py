@@ -21,7 +21,8 @@ class Frame:
     sigma: float
     time: float
     """t/T of the level."""
-    _quantiles: dict[tuple[float, bool], float] = field(default_factory=dict, repr=False, compare=False)
+    _quantiles: dict[float, float] = field(default_factory=dict, repr=False, compare=False)
+    _reaches: dict[float, tuple[float, float]] = field(default_factory=dict, repr=False, compare=False)
     _near: dict[tuple[float, float], Frame] = field(default_factory=dict, repr=False, compare=False)
 
     @property
@@ -61,19 +62,21 @@ class Frame:
         return float(self.target.quantile(torch.tensor([p], dtype=torch.float64), self.a, self.sigma)[0])
 
     def reach(self, log_tail: float) -> tuple[float, float]:
-        """The points beyond which each tail holds exp(log_tail) of the mass."""
-        return self._quantile(log_tail, False), self._quantile(log_tail, True)
+        """The points beyond which each tail holds exp(log_tail) of the mass: `Target1D.tail_end`."""
+        if log_tail not in self._reaches:
+            low, high = (
+                self.target.tail_end(log_tail, self.a, self.sigma, upper=upper) for upper in (False, True)
+            )
+            self._reaches[log_tail] = low, high
+        return self._reaches[log_tail]
 
     def upper_quantile(self, p: float) -> float:
         """The x with P(a X0 + sigma W > x) = p, accurate for small p."""
-        return self._quantile(math.log(p), True)
-
-    def _quantile(self, log_p: float, upper: bool) -> float:
-        if (log_p, upper) not in self._quantiles:
-            at = torch.tensor([log_p], dtype=torch.float64)
-            x = self.target.quantile_from_log(at, self.a, self.sigma, upper=upper)
-            self._quantiles[log_p, upper] = float(x[0])
-        return self._quantiles[log_p, upper]
+        if p not in self._quantiles:
+            at = torch.tensor([math.log(p)], dtype=torch.float64)
+            x = self.target.quantile_from_log(at, self.a, self.sigma, upper=True)
+            self._quantiles[p] = float(x[0])
+        return self._quantiles[p]
 
 
 def frames(target: Target1D, ladder: Ladder) -> list[Frame]:

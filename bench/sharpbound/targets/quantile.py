@@ -1,11 +1,16 @@
-"""Quantiles from log tails: a Newton iteration that a bracket keeps safe, for all points at once."""
+"""Quantiles from log tails: a Newton iteration that a bracket keeps safe, for all points at once.
+
+The points are mostly one or two, on which a call of numpy takes a fraction of one of torch.
+"""
 
 from __future__ import annotations
 
 import math
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from sharpbound.errors import InputError
@@ -23,7 +28,9 @@ _NOISE = 1e-15
 """Rounding in log P(tail): a smaller gap carries no information."""
 
 
-_FAR = torch.sinh(torch.linspace(-_FARTHEST, _FARTHEST, _FARTHEST + 1, dtype=torch.float64))
+_FAR = np.sinh(np.linspace(-_FARTHEST, _FARTHEST, _FARTHEST + 1))
+
+Array = NDArray[np.float64]
 
 
 def invert_log_tail(
@@ -38,73 +45,81 @@ def invert_log_tail(
     finishes. Where Newton leaves the bracket (gaps between atoms), bisection takes its place.
     log_p = 0 and -inf give -+inf.
     """
-    log_p = torch.as_tensor(log_p, dtype=torch.float64)
-    x = torch.empty_like(log_p)
+    wanted = torch.as_tensor(log_p, dtype=torch.float64).numpy()
+    x = np.empty_like(wanted)
     # Above the median the other tail is the accurate one.
-    near = log_p <= math.log(0.5)
-    x[near] = _invert(target, log_p[near], a, sigma, upper, accuracy)
-    x[~near] = _invert(target, torch.log(-torch.expm1(log_p[~near])), a, sigma, not upper, accuracy)
-    return x
+    near = wanted <= math.log(0.5)
+    with np.errstate(all="ignore"):
+        x[near] = _invert(target, wanted[near], a, sigma, upper, accuracy)
+        x[~near] = _invert(target, np.log(-np.expm1(wanted[~near])), a, sigma, not upper, accuracy)
+    return torch.from_numpy(x)
 
 
-def _invert(target: Target1D, log_p: Tensor, a: float, sigma: float, upper: bool, accuracy: float) -> Tensor:
-    if log_p.numel() == 0:
-        return log_p.clone()
+def _invert(target: Target1D, log_p: Array, a: float, sigma: float, upper: bool, accuracy: float) -> Array:
+    if not log_p.size:
+        return log_p
     sign = -1.0 if upper else 1.0
-    tail = target.log_sf if upper else target.log_cdf
-    marks = target.landmarks(a, sigma)
+    marks = target.landmarks(a, sigma).numpy()
     centre, scale = marks[len(marks) // 2], max(float(marks[-1] - marks[0]), sigma)
     far = centre + scale * _FAR
 
-    def rising(x: Tensor) -> tuple[Tensor, Tensor]:
+    def tail(x: Array) -> Array:
+        return (target.log_sf if upper else target.log_cdf)(torch.from_numpy(x), a, sigma).numpy()
+
+    def rising(x: Array) -> tuple[Array, Array]:
         """The points and sign log P(tail) there, which rises; x/a overflows at the farthest where a is tiny."""
-        value = sign * tail(x, a, sigma)
-        known = ~torch.isnan(value)
+        value = sign * tail(x)
+        known = ~np.isnan(value)
         return x[known], value[known]
 
     # tails are dear: one in fifteen of the far knots, then those between the two that bracket a root
-    knots, values = rising(torch.cat([marks, far[::_STRIDE]]).sort().values)
+    knots, values = rising(np.sort(np.concatenate([marks, far[::_STRIDE]])))
     if not len(knots):
         raise InputError(f"has no density at a = {a:g} and sigma = {sigma:g}: give it a width", key="target")
-    low, high, _ = _bracket(knots, values, sign * log_p)
-    between = far[((far > low.unsqueeze(-1)) & (far < high.unsqueeze(-1))).any(0)]
-    more, at_more = rising(between)
-    knots, order = torch.cat([knots, more]).sort()
-    low, high, x = _bracket(knots, torch.cat([values, at_more])[order], sign * log_p)
-    out = x.clone()
-    active = torch.arange(len(log_p))
+    low, high, x = _bracket(knots, values, sign * log_p)
+    between = far[((far > low[:, None]) & (far < high[:, None])).any(0)]
+    if between.size:
+        more, at_more = rising(between)
+        knots = np.concatenate([knots, more])
+        order = np.argsort(knots)
+        low, high, x = _bracket(knots[order], np.concatenate([values, at_more])[order], sign * log_p)
+    out = x.copy()
+    active = np.arange(len(log_p))
     last_step = high - low
     for _ in range(_MOST):
-        log_tail = tail(x, a, sigma)
+        log_tail = tail(x)
         gap = sign * (log_tail - log_p[active])
-        low, high = torch.where(gap >= 0, low, x), torch.where(gap >= 0, x, high)
+        low, high = np.where(gap >= 0, low, x), np.where(gap >= 0, x, high)
         # d log P(tail)/dx = +- p(x)/P(tail)
-        newton = x - gap * torch.exp(log_tail - target.derivative(x, a, sigma, 0))
-        done = ((newton - x).abs() <= _EPS * x.abs()) | (gap.abs() <= accuracy * (1 + log_p[active].abs()))
+        newton = x - gap * np.exp(log_tail - target.derivative(torch.from_numpy(x), a, sigma, 0).numpy())
+        done = (np.abs(newton - x) <= _EPS * np.abs(x)) | (
+            np.abs(gap) <= accuracy * (1 + np.abs(log_p[active]))
+        )
         # Newton must stay inside (but for rounding at a root that is a knot) and its steps must keep
         # halving, or else the bracket is halved.
         slack = 1e-6 * (high - low)
         outside = ~((newton >= low - slack) & (newton <= high + slack))
-        halve = outside | ((newton - x).abs() > 0.5 * last_step)
-        following = torch.where(halve, (low + high) / 2, torch.clamp(newton, low, high))
-        step = (following - x).abs()
-        out[active] = torch.where(done, x, following)
-        settled = done | (high - low <= _EPS * x.abs())
-        going = ~settled
-        if not bool(going.any()):
+        halve = outside | (np.abs(newton - x) > 0.5 * last_step)
+        following = np.where(halve, (low + high) / 2, np.minimum(np.maximum(newton, low), high))
+        step = np.abs(following - x)
+        out[active] = np.where(done, x, following)
+        going = ~(done | (high - low <= _EPS * np.abs(x)))
+        if not going.any():
             break
         active, x = active[going], following[going]
         low, high, last_step = low[going], high[going], step[going]
-    return torch.where(torch.isneginf(log_p), -sign * math.inf, out)
+    return np.where(np.isneginf(log_p), -sign * math.inf, out)
 
 
-def _bracket(knots: Tensor, values: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def _bracket(knots: Array, values: Array, wanted: Array) -> tuple[Array, Array, Array]:
     """The neighbours among ``knots`` between whose ``values`` each wanted one lies, and a first guess between them.
 
     Rounding may make the values dip. The root of a normal tail's log is close to linear: the guess goes by it.
     """
-    right = torch.searchsorted(values.cummax(0).values, wanted).clamp(1, len(knots) - 1)
+    right = np.clip(np.searchsorted(np.maximum.accumulate(values), wanted), 1, len(knots) - 1)
     low, high = knots[right - 1], knots[right]
-    before, at, after = (values[right - 1].abs().sqrt(), wanted.abs().sqrt(), values[right].abs().sqrt())
-    share = ((at - before) / (after - before)).nan_to_num(0.5, 0.5, 0.5).clamp(0.02, 0.98)
+    before, at, after = (np.sqrt(np.abs(each)) for each in (values[right - 1], wanted, values[right]))
+    share = np.clip(
+        np.nan_to_num((at - before) / (after - before), nan=0.5, posinf=0.5, neginf=0.5), 0.02, 0.98
+    )
     return low, high, low + share * (high - low)

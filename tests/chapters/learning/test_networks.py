@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sharpbound.chapters.learning.intervals import mean_estimate, slope_over_range
-from sharpbound.chapters.learning.networks import Training, robust_distance, score_errors, train
+from sharpbound.chapters.learning.networks import Training, robust_distance, score_errors, together, train
 from sharpbound.errors import InputError
 from sharpbound.targets import build
 
@@ -46,6 +46,14 @@ def test_seeds_do_not_depend_on_their_number(trained):
 def test_training_is_reproducible():
     first, second = (train(NORMAL, 0.8, 0.6, 32, Training(4, 1, 5), seeds=2, seed=3).loss for _ in range(2))
     assert np.array_equal(first, second)
+
+
+def test_networks_together_are_each_by_itself(trained):
+    y = torch.linspace(-3, 3, 7, dtype=torch.float64)[:, None]
+    seeds = len(trained.sigma)
+    found = together(trained.parameters, y.expand(seeds, -1, -1)) / trained.sigma[:, None, None]
+    for seed in range(seeds):
+        assert torch.allclose(found[seed], trained.score(seed, y), rtol=1e-14, atol=1e-14)
 
 
 def test_several_dimensions():

@@ -21,6 +21,7 @@ from torch import Tensor
 
 from sharpbound import foreign
 from sharpbound.chapters.audit.networks import Convention, Field, convention_of
+from sharpbound.chapters.audit.quick import Quick
 from sharpbound.errors import InputError, NotMeasured
 from sharpbound.laws.probe import Impulses, Tape
 from sharpbound.samplers.own import draws_of_torch
@@ -83,14 +84,14 @@ class Loop:
 
         A part that begins later is told to the scheduler as from image to image, by ``set_begin_index``.
         """
-        convention, state = self.convention(scheduler), _image(x)
+        convention, state, law = self.convention(scheduler), _image(x), Quick.of(target)
         if part.start and hasattr(scheduler, "set_begin_index"):
             scheduler.set_begin_index(part.start)
         for call, timestep in enumerate(scheduler.timesteps[part]):
             scaled = state
             if hasattr(scheduler, "scale_model_input"):
                 scaled = scheduler.scale_model_input(state, timestep)
-            prediction = moved(self.network(convention, target, scaled.double(), timestep, call), call)
+            prediction = moved(self.network(convention, law, scaled.double(), timestep, call), call)
             state = self._step(scheduler, prediction, timestep, state, noise)
         return state.reshape(-1)
 

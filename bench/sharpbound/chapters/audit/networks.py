@@ -98,7 +98,7 @@ class Discrete(Convention):
         super().__init__(scheduler)
         table = np.asarray(scheduler.alphas_cumprod, dtype=float)
         self.log_sigma = 0.5 * np.log((1 - table) / table)  # of X/a
-        self._timesteps = np.arange(len(table))
+        self._timesteps = np.arange(float(len(table)))
 
     def stands_for(self, timestep: float) -> Level:
         return vp(math.exp(float(np.interp(timestep, self._timesteps, self.log_sigma))))
@@ -123,8 +123,7 @@ class Discrete(Convention):
 
     def output(self, clean: Any, eps: Any, level: Level) -> Any:
         a, sigma = level
-        kinds = {"epsilon": eps, "v_prediction": a * eps - sigma * clean, "sample": clean}
-        return kinds[prediction_type(self.config, kinds)]
+        return predicted(self.config, clean, eps, a, sigma)
 
 
 class Exploding(Discrete):
@@ -206,9 +205,7 @@ class Exposed(Convention):
         return level[1] / level[0]
 
     def output(self, clean: Any, eps: Any, level: Level) -> Any:
-        a, sigma = vp(level[1])
-        kinds = {"epsilon": eps, "v_prediction": a * eps - sigma * clean, "sample": clean}
-        return kinds[prediction_type(self.config, kinds)]
+        return predicted(self.config, clean, eps, *vp(level[1]))
 
 
 class Angle(Convention):
@@ -306,7 +303,17 @@ def config_of(scheduler: Any) -> dict[str, Any]:
     return dict(config) if isinstance(config, Mapping) else dict(vars(config))
 
 
-def prediction_type(config: Mapping[str, Any], kinds: dict[str, Any]) -> str:
+def predicted(config: Mapping[str, Any], clean: Any, eps: Any, a: float, sigma: float) -> Any:
+    """The prediction of the type that a configuration says."""
+    kinds = {
+        "epsilon": lambda: eps,
+        "v_prediction": lambda: a * eps - sigma * clean,
+        "sample": lambda: clean,
+    }
+    return kinds[prediction_type(config, kinds)]()
+
+
+def prediction_type(config: Mapping[str, Any], kinds: Mapping[str, Any]) -> str:
     """The prediction type of a configuration; InputError where there is no analytic model for it."""
     name = str(config.get("prediction_type", "epsilon"))
     if name not in kinds:

@@ -5,12 +5,29 @@ An audit asks for them ten thousand times, at some hundred points.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
 import numpy as np
 import torch
 from torch import Tensor
 
 from sharpbound.samplers.own import Score
 from sharpbound.targets import Gaussian1D, GaussianMixture1D, Target1D
+
+
+@dataclass(frozen=True)
+class Quick:
+    """What is asked of a target along a loop, with its score in few operations."""
+
+    score: Score
+    moments: Callable[[], Any]
+
+    @classmethod
+    def of(cls, target: Any) -> Any:
+        """``target`` itself where it is no law on the line."""
+        return cls(quick_score(target), target.moments) if isinstance(target, Target1D) else target
 
 
 def quick_score(target: Target1D) -> Score:
@@ -26,6 +43,7 @@ def normal_score(target: Gaussian1D) -> Score:
     mean, variance = float(moments.mean[0]), float(moments.cov[0, 0])
 
     def score(x: Tensor, a: float, sigma: float) -> Tensor:
+        target.check(a, sigma)
         return (a * mean - x) / (a * a * variance + sigma * sigma)
 
     return score
@@ -37,6 +55,7 @@ def mixture_score(target: GaussianMixture1D) -> Score:
     log_weights, means, variances = (values.double().numpy()[:, None] for values in parts)
 
     def score(x: Tensor, a: float, sigma: float) -> Tensor:
+        target.check(a, sigma)
         at = x.numpy().reshape(-1)
         v = a * a * variances + sigma * sigma
         distance = at - a * means

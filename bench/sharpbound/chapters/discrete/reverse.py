@@ -50,18 +50,30 @@ class Reverse:
 
     def conditional(self, t: float, s: float, axis: int) -> Array:
         """P(X_s^i = v | X_t^j = x_j, j != i), of shape (S',) * d, v along the axis i."""
-        p, K = self.table, self.process
+        p, own, others = self.table, self.process.kernel(0.0, s), self.process.kernel(0.0, t)
         for other in range(p.ndim):
-            p = K.noised(p, s if other == axis else t, other)
-        free = np.full(K.states, 1 / K.states)
-        alone = K.noised(K.lifted(free), s).reshape([-1 if i == axis else 1 for i in range(p.ndim)])
-        return normalised(p, axis, alone)
+            p = along(p, own if other == axis else others, other)
+        return self._given_others(p, self._uniform @ own, axis)
+
+    @cached_property
+    def _uniform(self) -> Array:
+        """The uniform law of a coordinate of the data, (S',)."""
+        return self.process.lifted(np.full(self.process.states, 1 / self.process.states))
+
+    def _conditionals(self, t: float) -> list[Array]:
+        """`conditional` of each coordinate at one time: all of the same marginal."""
+        p, alone = self.marginal(t), self._uniform @ self.process.kernel(0.0, t)
+        return [self._given_others(p, alone, axis) for axis in range(p.ndim)]
+
+    def _given_others(self, p: Array, alone: Array, axis: int) -> Array:
+        """A law p (S',) * d as conditionals of one coordinate, which are ``alone`` where the others have no chance."""
+        return normalised(p, axis, alone.reshape([-1 if i == axis else 1 for i in range(p.ndim)]))
 
     def redrawn(self, t: float) -> list[Array]:
         """For each coordinate P(X_t^i = v | X_t^j = x_j, j != i), by state: (N, S')."""
         size, found = self.process.size, []
-        for axis in range(self.data.ndim):
-            r = np.moveaxis(self.conditional(t, t, axis), axis, -1)
+        for axis, conditional in enumerate(self._conditionals(t)):
+            r = np.moveaxis(conditional, axis, -1)
             found.append(self.by_state(np.repeat(r[..., None, :], size, axis=-2), axis))
         return found
 
@@ -75,11 +87,13 @@ class Reverse:
                 "takes rates, of which a step without end has none; use tweedie-tau-leaping",
                 key="sampler.name",
             )
-        return [self._rates(t, axis) for axis in range(self.data.ndim)]
-
-    def _rates(self, t: float, axis: int) -> Array:
-        r = np.moveaxis(self.conditional(t, t, axis), axis, -1)
         back = self.process.rates(t).T  # [x_i, v]: the forward rate from v to x_i
+        return [
+            self._rates(conditional, back, axis) for axis, conditional in enumerate(self._conditionals(t))
+        ]
+
+    def _rates(self, conditional: Array, back: Array, axis: int) -> Array:
+        r = np.moveaxis(conditional, axis, -1)
         with np.errstate(divide="ignore", invalid="ignore"):
             found = r[..., None, :] / r[..., :, None] * back
         found = np.where((back == 0) | ((r == 0)[..., None, :] & (r == 0)[..., :, None]), 0.0, found)

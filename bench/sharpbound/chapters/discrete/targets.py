@@ -96,7 +96,7 @@ class Tree(Target):
 
     @property
     def is_chain(self) -> bool:
-        return all(parent == i for i, parent in enumerate(self.parents))
+        return self.parents == tuple(range(len(self.parents)))
 
     @property
     def move(self) -> Array:

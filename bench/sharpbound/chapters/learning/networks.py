@@ -13,6 +13,7 @@ of m and no more.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -117,11 +118,10 @@ def train(
     z = torch.stack([torch.randn(m, target.dim, generator=g, dtype=torch.float64) for g in generators])
     networks = [ScoreNetwork(target.dim, training, g) for g in generators]
     parameters = {k: v.detach().requires_grad_() for k, v in stack_module_state(networks)[0].items()}
-    y, skeleton = a[:, None, None] * x + sigma[:, None, None] * z, networks[0]
+    y = a[:, None, None] * x + sigma[:, None, None] * z
 
     def risk() -> Tensor:
-        scaled = vmap(lambda p, y: functional_call(skeleton, p, (y,)))(parameters, y)
-        return ((scaled + z) ** 2).sum(-1).mean(-1)
+        return ((together(parameters, y) + z) ** 2).sum(-1).mean(-1)
 
     optimiser = torch.optim.Adam(parameters.values(), lr=training.rate)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, training.steps)
@@ -132,7 +132,17 @@ def train(
         schedule.step()
     with torch.no_grad():
         loss = risk().numpy()
-    return TrainedNetworks(skeleton, {k: v.detach() for k, v in parameters.items()}, sigma, loss)
+    return TrainedNetworks(networks[0], {k: v.detach() for k, v in parameters.items()}, sigma, loss)
+
+
+def together(parameters: Mapping[str, Tensor], y: Tensor) -> Tensor:
+    """`ScoreNetwork` of each seed at points of its own, (seeds, n, d) -> (seeds, n, d), a product for each layer."""
+    last = len(parameters) // 2 - 1
+    for layer in range(last + 1):
+        weight, bias = (parameters[f"layers.{layer}.{part}"] for part in ("weight", "bias"))
+        y = y @ weight.mT + bias.unsqueeze(-2)
+        y = torch.relu(y) if layer < last else y
+    return y
 
 
 def score_errors(

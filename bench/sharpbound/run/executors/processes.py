@@ -49,25 +49,34 @@ def _drain(
     """Work through ``queue`` until it is empty or a worker dies; returns the cells then in flight."""
     lost: list[Cell] = []
     flying: dict[Future[Result], tuple[Cell, float]] = {}
+    finished: list[tuple[Cell, Result]] = []
     with _processes(workers) as submit:
-        while flying or (queue and not lost):
+        while flying or finished or (queue and not lost):
             while queue and not lost and len(flying) < workers:
                 cell = queue.popleft()
                 try:
                     flying[submit(attempt, measure, cell)] = cell, time.monotonic()
                 except BrokenExecutor:  # a worker died with nothing to do
                     lost.append(cell)
+            for (
+                cell,
+                result,
+            ) in finished:  # now that workers have their next cells: keeping results takes time
+                done(cell, result)
+            finished.clear()
             for future in wait(flying, return_when=FIRST_COMPLETED).done:
                 cell, since = flying.pop(future)
                 try:
                     result = future.result()
                 except BrokenExecutor:
                     if time.monotonic() - since > cell.limits.seconds + GRACE / 2:
-                        done(cell, Failure(too_long(cell.limits)))  # it was ended, and would be again
+                        finished.append(
+                            (cell, Failure(too_long(cell.limits)))
+                        )  # it was ended, and would be again
                     else:
                         lost.append(cell)
                 else:
-                    done(cell, result)
+                    finished.append((cell, result))
     return lost
 
 

@@ -11,7 +11,7 @@ from sharpbound.chapters.discrete import divergences
 from sharpbound.chapters.discrete.masked import counts, law, profile
 from sharpbound.chapters.discrete.masked.marginals import Marginals, check_size, fits
 from sharpbound.chapters.discrete.masked.race import BITS
-from sharpbound.chapters.discrete.masked.sizes import Schedule, block_sizes
+from sharpbound.chapters.discrete.masked.sizes import Schedule, block_sizes, check_sizes
 from sharpbound.chapters.discrete.pair import Averages, Pair, Tables
 from sharpbound.chapters.discrete.targets import Exchangeable, Target
 from sharpbound.errors import InputError, brief, did_you_mean
@@ -57,38 +57,38 @@ class MaskedBlocks(MaskedSampler):
     title = "random blocks"
     source = "Li, Cai (2505.21400)"
 
-    def sizes(self, target: Target, T: int) -> list[int] | None:
-        """Of the blocks; None where they are random."""
-        if self.schedule == "random" and self.blocks is None:
-            return None
-        return block_sizes(target, T, self.schedule, self.blocks)
+    @property
+    def random(self) -> bool:
+        """Whether the sizes are drawn."""
+        return self.schedule == "random" and self.blocks is None
 
     def check(self, target: Target, T: int) -> None:
         if not profile.closed_form(target):
             check_size(target.dim, target.states)
-        self.sizes(target, T)
+        if not self.random:
+            check_sizes(target.dim, T, self.schedule, self.blocks)
 
     def check_law(self, target: Target, T: int, metric: str) -> None:
-        sizes = self.sizes(target, T)
-        if metric == "kl-averaged" or self._counted(target, sizes):
+        if metric == "kl-averaged" or self._counted(target):
             return
         check_size(target.dim, target.states)
-        if sizes is None and target.dim > law.MOST_TOKENS_OF_RANDOM_SIZES:
+        if self.random and target.dim > law.MOST_TOKENS_OF_RANDOM_SIZES:
             raise law.too_long(target.dim)
 
-    def _counted(self, target: Target, sizes: list[int] | None) -> bool:
+    def _counted(self, target: Target) -> bool:
         """Whether the number of ones says all."""
         binary = isinstance(target, Exchangeable) and target.states == 2
-        return sizes is not None and binary and target.dim > SHORT
+        return not self.random and binary and target.dim > SHORT
 
     def solve(self, target: Target, T: int) -> Pair:
-        sizes, known = self.sizes(target, T), profile.profile_of(target)
+        sizes = None if self.random else block_sizes(target, T, self.schedule, self.blocks)
+        known = profile.profile_of(target)
         others = {
             "kl-averaged": lambda: (
                 profile.averaged_kl_random(known, T) if sizes is None else profile.averaged_kl(known, sizes)
             )
         }
-        if sizes is not None and isinstance(target, Exchangeable) and self._counted(target, sizes):
+        if sizes is not None and isinstance(target, Exchangeable) and self._counted(target):
             p, q = counts.true_counts(target), counts.output_counts(target, sizes)
             return counts.Counts(p, q, others, known.facts())
         if not fits(target.dim, target.states) or (
@@ -112,7 +112,7 @@ class Ordered(MaskedSampler):
 
     def check(self, target: Target, T: int) -> None:
         check_size(target.dim, target.states)
-        block_sizes(target, T, self.schedule, self.blocks)
+        check_sizes(target.dim, T, self.schedule, self.blocks)
 
     def solve(self, target: Target, T: int) -> Pair:
         sizes, table = block_sizes(target, T, self.schedule, self.blocks), target.table()

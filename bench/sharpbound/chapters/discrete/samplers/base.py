@@ -13,6 +13,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import ClassVar
 
 import numpy as np
@@ -104,9 +105,10 @@ class Apart(Kernel):
         return np.asarray(total).reshape(q.shape)
 
 
-def own_states(size: int, dim: int) -> list[Places]:
+@lru_cache(maxsize=1)
+def own_states(size: int, dim: int) -> tuple[Places, ...]:
     """The value x_i of each coordinate in each of the N states, arrays (N,)."""
-    return list(np.unravel_index(np.arange(size**dim), (size,) * dim))
+    return np.unravel_index(np.arange(size**dim), (size,) * dim)
 
 
 def held(jumps: Array, reverse: Reverse, axis: int) -> Array:
