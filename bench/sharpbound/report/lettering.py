@@ -1,7 +1,7 @@
-"""Texts measured and formulas parsed once for all figures of a report, in place of once for each figure.
+"""Texts measured once for all figures of a report, in place of once for each figure.
 
-Matplotlib gives every renderer a `TextToPath` of its own and remembers fifty formulas. Tick labels, legends and titles
-of hundreds of figures are mostly the same texts.
+Matplotlib gives every renderer a `TextToPath` of its own. Tick labels, legends and titles of hundreds of figures are
+mostly the same texts.
 """
 
 from __future__ import annotations
@@ -13,20 +13,10 @@ from typing import Any
 
 from matplotlib import text
 from matplotlib.font_manager import FontProperties
-from matplotlib.mathtext import MathTextParser
 from matplotlib.textpath import TextToPath
 
-FORMULAS, TEXTS = 2**12, 2**14
+TEXTS = 2**14
 """The most that are remembered."""
-
-
-_parsed: Any = MathTextParser
-
-
-class _Formulas(_parsed):
-    """A parser that remembers more formulas."""
-
-    _parse_cached = lru_cache(FORMULAS)(_parsed._parse_cached.__wrapped__)
 
 
 class Lettering(TextToPath):
@@ -34,7 +24,6 @@ class Lettering(TextToPath):
 
     def __init__(self) -> None:
         super().__init__()
-        self.mathtext_parser = _Formulas("path")
         self._size = lru_cache(TEXTS)(super().get_text_width_height_descent)
 
     def get_text_width_height_descent(self, s: str, prop: FontProperties, ismath: Any) -> Any:
@@ -49,7 +38,10 @@ _SHARED = Lettering()
 def shared_lettering() -> Iterator[None]:
     """Renderers that are made in the block share one `Lettering`."""
     made_by: Any = text
-    own = made_by.TextToPath
+    own = getattr(made_by, "TextToPath", None)
+    if own is None:  # a Matplotlib that makes them elsewhere
+        yield
+        return
     made_by.TextToPath = lambda: _SHARED
     try:
         yield

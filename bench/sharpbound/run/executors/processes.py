@@ -58,11 +58,8 @@ def _drain(
                     flying[submit(attempt, measure, cell)] = cell, time.monotonic()
                 except BrokenExecutor:  # a worker died with nothing to do
                     lost.append(cell)
-            for (
-                cell,
-                result,
-            ) in finished:  # now that workers have their next cells: keeping results takes time
-                done(cell, result)
+            for cell, result in finished:
+                done(cell, result)  # now that workers have their next cells: keeping results takes time
             finished.clear()
             for future in wait(flying, return_when=FIRST_COMPLETED).done:
                 cell, since = flying.pop(future)
@@ -70,9 +67,8 @@ def _drain(
                     result = future.result()
                 except BrokenExecutor:
                     if time.monotonic() - since > cell.limits.seconds + GRACE / 2:
-                        finished.append(
-                            (cell, Failure(too_long(cell.limits)))
-                        )  # it was ended, and would be again
+                        # it was ended, and would be again
+                        finished.append((cell, Failure(too_long(cell.limits))))
                     else:
                         lost.append(cell)
                 else:
