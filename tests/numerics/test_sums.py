@@ -19,7 +19,7 @@ def summed(f: Callable[[int], float], count: int, signals: np.ndarray) -> tuple[
         asked.append(t)
         return f(t), abs(f(t))
 
-    value, _ = smooth_sum(term, 1, count, signals, 1e-15)
+    value, _ = smooth_sum(term, 1, count, signals, lambda size: 1e-15 * size)
     assert len(set(asked)) == len(asked)
     return value, math.fsum(f(t) for t in range(1, count + 1)), len(asked)
 

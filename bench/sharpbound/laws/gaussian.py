@@ -12,8 +12,9 @@ exactly known target once; others with d + 2 points and d x d matrices. Memory d
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import TypeVar
 
 import numpy as np
@@ -234,18 +235,30 @@ def affine_path(
 
     Raises `_Coupled` when ``law`` is diagonal but a stage mixes coordinates, NotAffine otherwise.
     """
-    directions = np.random.default_rng(0).standard_normal(len(law.mean_0))
     for t, stages in sampler.path(ladder, score):
-        reference = law.mean(ladder.a[t])
-        cov = law.cov(ladder.a[t], ladder.sigma[t])
-        scale = np.sqrt(cov if cov.ndim == 1 else np.diagonal(cov)) + np.abs(reference)
-        program = []
-        for stage in stages:
-            if not isinstance(stage, Stage):
-                raise NotAffine("a mixture of transitions; the output law is not Gaussian")
-            program.append(_affine(stage, reference, scale, directions, dense=cov.ndim == 2))
-            reference = program[-1].image
-        yield t, program
+        yield t, affine_stages(law, ladder, t, stages)
+
+
+def affine_stages(
+    law: Marginals, ladder: Ladder, t: int, stages: Sequence[Stage | Mixture]
+) -> list[AffineStage]:
+    """Those of the step from t as affine maps, which raises as `affine_path` does."""
+    directions = _directions(len(law.mean_0))
+    reference = law.mean(ladder.a[t])
+    cov = law.cov(ladder.a[t], ladder.sigma[t])
+    scale = np.sqrt(cov if cov.ndim == 1 else np.diagonal(cov)) + np.abs(reference)
+    program = []
+    for stage in stages:
+        if not isinstance(stage, Stage):
+            raise NotAffine("a mixture of transitions; the output law is not Gaussian")
+        program.append(_affine(stage, reference, scale, directions, dense=cov.ndim == 2))
+        reference = program[-1].image
+    return program
+
+
+@cache
+def _directions(d: int) -> Array:
+    return np.random.default_rng(0).standard_normal(d)
 
 
 def _affine(stage: Stage, reference: Array, scale: Array, directions: Array, dense: bool) -> AffineStage:

@@ -21,6 +21,7 @@ steps are singular (path KL infinite); steps with two noises have kernels that a
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,7 +33,7 @@ from sharpbound.distances.gaussian import EPS, GaussianPair
 from sharpbound.errors import InputError, NotMeasured
 from sharpbound.laws.gaussian import (
     Marginals,
-    affine_path,
+    affine_stages,
     congruence,
     distinct_coordinates,
     per_coordinate_or_dense,
@@ -50,6 +51,10 @@ from sharpbound.samplers.base import Sampler, Stage
 from sharpbound.scores.base import ScoreField
 from sharpbound.targets.base import Target, Target1D
 from sharpbound.targets.sphere import Sphere
+
+SMOOTHED = 64 * EPS
+"""Share of a sum over steps that may be left out where its terms are smooth in t: more than the rounding of a term, and
+of the level that it is of."""
 
 
 @dataclass(frozen=True)
@@ -100,18 +105,25 @@ def gaussian_path(target: Target, ladder: Ladder, sampler: Sampler, score: Score
     """In closed form; raises NotAffine for a score error that is not affine."""
     small, small_score, where = distinct_coordinates(target, ladder, score)
     counts = np.bincount(where).astype(np.float64)
+    stages = chain_stages(ladder, sampler, small_score)
+    smooth = score.exact_for(target) and registered(sampler)
 
     def compute(law: Marginals) -> Measured:
-        steps = [
-            _gaussian_step(law, ladder, t, stages[0].gain, stages[0].image, stages[0].noise)
-            for t, stages in affine_path(law, ladder, sampler, small_score)
-        ]
         weights = counts if law.cov_0.ndim == 1 else np.ones(1)
+
+        def term(t: int) -> tuple[float, float, float]:
+            (stage,) = affine_stages(law, ladder, t, [stages[t]])
+            step = float(weights @ _gaussian_step(law, ladder, t, stage.gain, stage.image, stage.noise))
+            return step, step, 0.0
+
         start = _gaussian_start(law, ladder, weights) if init == "normal" else 0.0
-        value = math.fsum([start, *(float(weights @ step) for step in steps)])
-        # each step is a difference of numbers of size one, computed to a few roundings of its square root
-        floor = 16 * EPS * (value + math.sqrt(value * len(steps) * small.dim))
-        return Measured(value, floor, "closed-form")
+
+        def rounding(value: float) -> float:
+            """A step is a difference of numbers of size one, computed to a few roundings of its square root."""
+            return 4 * EPS * (value + math.sqrt(value * len(stages) * small.dim))
+
+        value, _, error = summed(term, ladder, stages, rounding if smooth else None)
+        return Measured(start + value, 4 * rounding(start + value) + error, "closed-form")
 
     return per_coordinate_or_dense(small, compute)
 
@@ -193,7 +205,7 @@ class Steps:
         tolerances: PathTolerances,
     ) -> None:
         self.target, self.ladder, self.tolerances = target, ladder, tolerances
-        self.stages: dict[int, Stage] = {t: stage for t, (stage,) in sampler.path(ladder, score)}
+        self.stages = chain_stages(ladder, sampler, score)
         own = LineLaw.of(target, 1.0, float(ladder.sigma[ladder.stop])).panels  # where heavy tails end too
         self._ends = float(own.lo[0]), float(own.hi[-1])
         self._law: LineLaw | None = None
@@ -224,20 +236,37 @@ class Steps:
         return 0.5 * (value + rest), 0.5 * float((law.weights * np.abs(parts)).sum()), 0.5 * unsure
 
     def sums(self, *, smooth: bool) -> Array:
-        """Of the terms, of their sizes and of their errors: of all of them, or, of many steps where the terms are
-        known to be ``smooth`` in t as far as levels and noise are, of some. The first and the last step, which samplers
-        may treat on their own, are taken by themselves.
-        """
-        first, last = self.ladder.stop + 1, self.ladder.T
-        noises = [self.stages[t].std for t in range(first, last + 1)]
-        if not smooth or last - first < 4 * NODES or any(map(callable, noises)):
-            return np.sum([self.term(t) for t in range(last, first - 1, -1)], axis=0)
-        inner = slice(first + 1, last)
-        levels = [self.ladder.a[inner], self.ladder.sigma[inner], self.ladder.beta[inner], noises[1:-1]]
-        with np.errstate(divide="ignore"):
-            signals = np.log(np.array(levels, dtype=np.float64))
-        ends = np.sum([self.term(t) for t in (last, first)], axis=0)
-        return ends + smooth_sum(self.term, first + 1, last - 1, signals, 8 * EPS)
+        """Of the terms, of their sizes and of their errors."""
+        return summed(self.term, self.ladder, self.stages, (lambda size: SMOOTHED * size) if smooth else None)
+
+
+def chain_stages(ladder: Ladder, sampler: Sampler, score: ScoreField) -> dict[int, Stage]:
+    """The one stage of each step t -> t-1 (`check_chain`)."""
+    return {t: stage for t, (stage,) in sampler.path(ladder, score)}
+
+
+def summed(
+    term: Callable[[int], tuple[float, float, float]],
+    ladder: Ladder,
+    stages: Mapping[int, Stage],
+    tolerance: Callable[[float], float] | None,
+) -> Array:
+    """Sums over all steps t -> t-1 of a term, of its size and of its error: of all of them, or, of many steps where the
+    terms are known to be smooth in t as far as levels and noise are, of some, to the ``tolerance`` of a sum of sizes.
+    The first and the last step, which samplers may treat on their own, are taken by themselves.
+    """
+    first, last = ladder.stop + 1, ladder.T
+    noises = [stages[t].std for t in range(first, last + 1)]
+    if tolerance is None or last - first < 4 * NODES or any(map(callable, noises)):
+        terms = np.array([term(t) for t in range(last, first - 1, -1)])
+        return np.array([math.fsum(column) for column in terms.T])
+    inner = slice(first + 1, last)
+    levels = [ladder.a[inner], ladder.sigma[inner], ladder.beta[inner], noises[1:-1]]
+    with np.errstate(divide="ignore"):
+        signals = np.log(np.array(levels, dtype=np.float64))
+    ends = np.sum([term(t) for t in (last, first)], axis=0)
+    value, size, error = smooth_sum(term, first + 1, last - 1, signals, tolerance)
+    return ends + np.array([value, size, error + tolerance(size)])
 
 
 def beyond_panels(law: LineLaw, integrand: Array, spent: float) -> tuple[float, float]:

@@ -204,14 +204,14 @@ class Panels:
         """The same intervals in equal pieces no wider than ``width`` (one number for all, or one per panel)."""
         return self.cut(np.ceil(2 * self.half / width).astype(int)).panels
 
-    def graded(self) -> Panels:
-        """The panels halved until none is more than twice as wide as a neighbour: around a point where they are
-        narrow they widen with the distance from it.
+    def graded(self, least: float = 0.0) -> Panels:
+        """The panels halved until none is more than twice as wide as a neighbour, or as ``least``: around a point where
+        they are narrow they widen with the distance from it.
         """
         panels = self
         while True:
             half = np.pad(panels.half, 1, constant_values=np.inf)
-            wide = panels.half > GRADE * np.minimum(half[:-2], half[2:])
+            wide = panels.half > GRADE * np.maximum(np.minimum(half[:-2], half[2:]), 0.5 * least)
             if not wide.any():
                 return panels
             panels = panels.halved(wide).panels

@@ -45,9 +45,13 @@ def _rule(count: int) -> tuple[NDArray[np.intp], Any, Any, Any]:
 
 
 def smooth_sum(
-    f: Callable[[int], Sequence[float]], first: int, last: int, signals: Array, tolerance: float
+    f: Callable[[int], Sequence[float]],
+    first: int,
+    last: int,
+    signals: Array,
+    tolerance: Callable[[float], float],
 ) -> Array:
-    """Sums of the components (K,) of f(t) over t = first..last, to ``tolerance`` of the sum of the second one.
+    """Sums of the components (K,) of f(t) over t = first..last, to the ``tolerance`` of the sum of the second one.
 
     The first component is the summand; the second one bounds its size and, like the rest, is summed along.
     ``signals`` (S, last - first + 1) are known for all t, and what f depends on: it is taken for smooth where they
@@ -61,14 +65,12 @@ def smooth_sum(
 
     cuts = np.linspace(first, last + 1, BLOCKS + 1).astype(int)
     waiting = list(zip(cuts[:-1].tolist(), cuts[1:].tolist(), strict=True))[::-1]
-    size = sum(_block_sum(values, *block)[1] for block in waiting)
+    most = tolerance(float(sum(_block_sum(values, *block)[1] for block in waiting)))
     total: Any = 0.0
     while waiting:
         start, stop = waiting.pop()
         whole = stop - start <= 2 * NODES
-        if whole or _resolved(
-            values, start, stop, signals[:, start - first : stop - first], tolerance * size
-        ):
+        if whole or _resolved(values, start, stop, signals[:, start - first : stop - first], most):
             total = total + _block_sum(values, start, stop)
         else:
             middle = (start + stop) // 2

@@ -7,16 +7,18 @@ import pytest
 
 from sharpbound import processes, samplers, targets
 from sharpbound.laws import leading
-from sharpbound.laws.leading import kernels
+from sharpbound.laws.leading import density, kernels
 from sharpbound.laws.leading.choice import line_passes, path_passes
 from sharpbound.laws.leading.clock import fixed_density
-from sharpbound.laws.leading.density import DensityIntegrals, of_full_noise
+from sharpbound.laws.leading.density import DensityIntegrals
 from sharpbound.laws.leading.flow import FlowIntegrals
-from sharpbound.laws.leading.kernels import Carrier
+from sharpbound.laws.leading.kernels import Carrier, of_full_noise
 from sharpbound.laws.leading.ladders import DensityPasses, FlowPasses, PathPasses
 from sharpbound.laws.leading.path_integrals import PathIntegrals
 from sharpbound.laws.leading.series import size
+from sharpbound.laws.leading.single import SingleStep
 from sharpbound.numerics.quadrature import Panels
+from sharpbound.processes.process import VP
 
 GAUSSIAN = targets.build({"family": "gaussian", "mean": 0.7, "std": 0.4})
 MIXTURE = targets.build(
@@ -74,7 +76,7 @@ def test_kernels_of_the_forward_process_keep_moments():
     panels = Panels.between(np.linspace(-30.0, 30.0, 31))
     f, x = np.stack([panels.nodes**k for k in range(3)]), np.linspace(-4.0, 4.0, 9)
     for std in (0.01, 0.5, 2.0):
-        carrier = Carrier(panels, std)
+        carrier = Carrier(panels, std, (-3.2, 3.2))
         ones, mean, second = carrier.at(carrier.carried(f), 0.8 * x)
         assert ones == pytest.approx(1.0, abs=1e-12)
         assert mean == pytest.approx(0.8 * x, abs=1e-11)
@@ -92,9 +94,31 @@ def test_noise_spreads_a_narrow_feature_over_wide_panels():
         return np.exp(-0.5 * y**2 / var) / np.sqrt(var)
 
     for std in (0.02, 0.3, 1.5):
-        carrier = Carrier(panels, std)
+        carrier = Carrier(panels, std, (-6.0, 6.0))
         (found,) = carrier.at(carrier.carried(bump(panels.nodes, 0.0025)[None]), x)
         assert found == pytest.approx(bump(x, 0.0025 + std**2), abs=1e-8)
+
+
+def test_a_gap_is_crossed_in_few_panels():
+    """Beside a panel of width 1e-3 one of width 8, with noise of 1e-4: both are followed, and little between."""
+    panels = Panels.between(np.array([-8.0, 0.0, 1e-3, 8.0]))
+    carrier = Carrier(panels, 1e-4, (-7.0, 7.0))
+    assert len(carrier.landing) < 100
+    x = np.array([-6.0, -1e-3, 4e-4, 2e-3, 5.0])
+    (found,) = carrier.at(carrier.carried(panels.nodes[None] ** 2), x)
+    assert found == pytest.approx(x**2 + 1e-8, rel=1e-12)
+
+
+def test_first_noise_alone_is_no_work(monkeypatch):
+    """The first stage of accelerated DDPM adds noise alone: the marginal of another level, against quadrature."""
+    step, x = (
+        SingleStep.of(MIXTURE, sampler(name="accelerated-ddpm"), VP, 0.5, 0.01),
+        np.linspace(-2.0, 2.0, 9),
+    )
+    known = kernels.pushed(MIXTURE, step, x)
+    monkeypatch.setattr(kernels, "_linear", lambda stage, x: None)
+    assert kernels.pushed(MIXTURE, step, x, 4) == pytest.approx(known, abs=1e-12)
+    assert kernels.pushed(MIXTURE, step, x, 1 - kernels.NODES[2]) != pytest.approx(known, abs=1e-8)
 
 
 def test_a_coarse_rule_is_noticed(monkeypatch):
@@ -106,8 +130,10 @@ def test_a_coarse_rule_is_noticed(monkeypatch):
         found = leading.limit(MIXTURE, at_fixed_ends, sampler(name="ddpm"))
         return {metric: found.constant(metric) for metric in ("w2", "tv", "kl")}
 
+    monkeypatch.setattr(density, "SHORTER", density.SHORT)
     fine = constants()
     monkeypatch.setattr(kernels, "NODES", {1: 3, 2: 3})
+    monkeypatch.setattr(kernels, "HEARD", 0.0)
     for metric, found in constants().items():
         off, (low, high) = abs(found.constant - fine[metric].constant), found.interval
         usual = 0.5 * np.ptp(fine[metric].interval)

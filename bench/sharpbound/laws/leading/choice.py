@@ -7,8 +7,9 @@ import torch
 from sharpbound.errors import NotMeasured
 from sharpbound.laws.leading import radial_kernels
 from sharpbound.laws.leading.clock import UNIT, StepDensity
-from sharpbound.laws.leading.density import DensityIntegrals, of_full_noise
+from sharpbound.laws.leading.density import DensityIntegrals
 from sharpbound.laws.leading.flow import FlowIntegrals
+from sharpbound.laws.leading.kernels import of_full_noise
 from sharpbound.laws.leading.ladders import DensityPasses, FlowPasses, PathPasses
 from sharpbound.laws.leading.passes import FINENESS, Passes
 from sharpbound.laws.leading.path_integrals import PathIntegrals

@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from scipy.interpolate import CubicSpline
@@ -40,6 +40,9 @@ class StepDensity:
     process: Process
     breaks: tuple[float, ...]
     at: Callable[[float], float]
+    _ladders: dict[int, tuple[Ladder, Callable[[int], float]]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     @property
     def uniform(self) -> bool:
@@ -52,6 +55,11 @@ class StepDensity:
 
         The numbers of steps between breaks are multiples of ``fineness``: sums over them expand in its powers.
         """
+        if fineness not in self._ladders:
+            self._ladders[fineness] = self._ladder(fineness)
+        return self._ladders[fineness]
+
+    def _ladder(self, fineness: int) -> tuple[Ladder, Callable[[int], float]]:
         stretches = list(itertools.pairwise(self.breaks))
         counts = [fineness * max(1, round((hi - lo) / UNIT)) for lo, hi in stretches]
         pieces = [np.linspace(lo, hi, n + 1)[1:] for (lo, hi), n in zip(stretches, counts, strict=True)]

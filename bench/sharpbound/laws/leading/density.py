@@ -17,9 +17,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sharpbound.laws.leading.clock import UNIT, StepDensity
-from sharpbound.laws.leading.integrals import SHORT, IntegralPasses, lambda_panels
+from sharpbound.laws.leading.integrals import (
+    ITSELF,
+    LONGER,
+    SHORT,
+    SHORTER,
+    SOFTENED,
+    IntegralPasses,
+    Lengths,
+    Variable,
+)
 from sharpbound.laws.leading.kernels import MORE, Carrier, pushed
-from sharpbound.laws.leading.ladders import RESOLVED
+from sharpbound.laws.leading.ladders import HEAVY_TAILED, RESOLVED
 from sharpbound.laws.leading.layer import Layered, edged
 from sharpbound.laws.leading.line import UNSEEN, across, integrated
 from sharpbound.laws.leading.passes import Passes
@@ -36,8 +45,8 @@ SPENT, ROUNDS = 9.3, 6
 """Standard deviations that hold a Gaussian law but for exp(-40), and the most rounds of halving in x."""
 SMOOTHED, ROUNDING = 1e-8, 1e-13
 """The share of a defect that a panel in x may leave unresolved, and what is rounding of log p."""
-PROBED, FULL = 1e-3, 0.02
-"""A step in lambda, and how far the variance of where it came from may be from that of the forward process."""
+NEAR_DATA = 5.0
+"""lambda of a clean end from which on the noise is nothing beside laws with a density."""
 
 
 @dataclass
@@ -76,7 +85,19 @@ class DensityIntegrals(IntegralPasses):
     """By lambda."""
 
     accuracy: ClassVar[float] = 5e-6
-    lengths = SHORT
+
+    @property
+    def variable(self) -> Variable:
+        """lambda itself for tails like a power of x, which bend at ever noisier levels."""
+        return ITSELF if isinstance(self.target, HEAVY_TAILED) else SOFTENED
+
+    @property
+    def lengths(self) -> Lengths:
+        """Those of the order that the sampler claims."""
+        if self.sampler.order == 1:
+            return SHORTER
+        spread = not self.target.facts().low_dimensional
+        return LONGER if spread and self.density.breaks[-1] > NEAR_DATA else SHORT
 
     @cached_property
     def _truth(self) -> Array:
@@ -125,7 +146,8 @@ class DensityIntegrals(IntegralPasses):
     def _image(self, lam: float, finenesses: Sequence[int]) -> _Image:
         if lam not in self.images:
             ratio, std = self._forward(lam)
-            self.images[lam] = _Image(Carrier(self._source(lam, finenesses).panels, std), ratio, {}, {})
+            ends = ratio * self.panels.lo[0], ratio * self.panels.hi[-1]
+            self.images[lam] = _Image(Carrier(self._source(lam, finenesses).panels, std, ends), ratio, {}, {})
         return self.images[lam]
 
     def _forward(self, lam: float) -> tuple[float, float]:
@@ -136,7 +158,7 @@ class DensityIntegrals(IntegralPasses):
 
     def _pushed(self, step: SingleStep, x: Array, more: int) -> Array:
         """log K p at x, with ``more`` nodes than usual."""
-        return pushed(cast(Target1D, self.target), step, x, more)[0]
+        return pushed(cast(Target1D, self.target), step, x, more)
 
     def _ends(self, level: Level) -> tuple[float, float] | None:
         """What holds the law of a noisier level, seen from the panels; None for that law's own ends."""
@@ -193,13 +215,12 @@ class DensityIntegrals(IntegralPasses):
         """With panels of p, cut where they do not resolve what a coarse integral gives; ``sources`` are known ones."""
         level, known = density.process.level_at(density.breaks[-1]), {} if sources is None else sources
         passes = cls(target, sampler, density, level, density_panels(target, *level, RESOLVED), known)
-        lam = lambda_panels(density)
+        variable = passes.variable
+        lam, weights = (one.ravel() for one in variable.rule(variable.panels(density)))
 
         def coarse(x: Array) -> Array:
-            parts = [passes._carried(float(one), passes.first[:1], x)[0] for one in lam.nodes.flat]
-            return np.stack(
-                [passes._density_at(x, level), np.tensordot(lam.weights.ravel(), np.stack(parts), 1)]
-            )
+            parts = [passes._carried(float(one), passes.first[:1], x)[0] for one in lam]
+            return np.stack([passes._density_at(x, level), np.tensordot(weights, np.stack(parts), 1)])
 
         return replace(passes, panels=_refined(passes.panels, coarse, 0.0)[0])
 
@@ -213,7 +234,16 @@ class LayeredIntegrals(IntegralPasses):
     """Up to a level before."""
 
     accuracy: ClassVar[float] = DensityIntegrals.accuracy
-    lengths = SHORT
+
+    @property
+    def variable(self) -> Variable:
+        """As it is of each."""
+        return self.last.variable
+
+    @property
+    def lengths(self) -> Lengths:
+        """As they are of each."""
+        return self.last.lengths
 
     def _defects(self, lam: float, finenesses: Sequence[int]) -> list[Layered]:
         return self._at_both(lam, len(finenesses), lambda passes: passes._defects(lam, finenesses))
@@ -262,18 +292,3 @@ def _unresolved(panels: Panels, p: Array, r: Array, rounding: float) -> NDArray[
         heard = SMOOTHED * panels.integrate(np.abs(f)) + rounding * panels.half * p.max(1)
         flagged |= panels.half * panels.tails(f) > heard
     return flagged
-
-
-def of_full_noise(target: Target1D, sampler: Sampler, density: StepDensity) -> bool:
-    """Whether the state before a short step, given that after it, has the variance of the forward process."""
-    for share in (0.2, 0.8):
-        lam = density.breaks[0] + share * (density.breaks[-1] - density.breaks[0])
-        step = SingleStep.of(target, sampler, density.process, lam - PROBED, PROBED)
-        level = step.ladder.level(step.t - 1)
-        panels = density_panels(target, *level, 1e-3)
-        p = np.exp(log_density(target, panels.nodes, *level))
-        spread = pushed(target, step, panels.nodes.ravel())[1].reshape(p.shape)
-        mean = panels.integrate(p * spread) / panels.integrate(p)
-        if abs(mean / step.ladder.noise_variance(step.t) - 1) > FULL:
-            return False
-    return True

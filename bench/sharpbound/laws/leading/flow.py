@@ -18,17 +18,24 @@ from typing import cast
 
 import numpy as np
 import torch
+from scipy.integrate import solve_ivp
 from torch import Tensor
 
 from sharpbound.laws.leading.clock import UNIT, StepDensity
-from sharpbound.laws.leading.integrals import IntegralPasses, lambda_panels
+from sharpbound.laws.leading.integrals import ITSELF, LONG, IntegralPasses
 from sharpbound.laws.leading.ladders import resolving
 from sharpbound.laws.leading.line import NEAR, Coordinates
+from sharpbound.laws.leading.passes import COSTLY
 from sharpbound.laws.leading.response import LineResponse
 from sharpbound.laws.leading.single import BEFORE, SingleStep
+from sharpbound.marginals.panels import tensor
 from sharpbound.numerics.quadrature import Array
+from sharpbound.processes.ladder import Level
 from sharpbound.samplers.base import Sampler
 from sharpbound.targets.base import Target1D
+
+DRIFTED, ROUNDING = 1e-9, 1e-12
+"""Accuracy of each stretch of a flow, in noises of its cleaner end, and relative."""
 
 
 @dataclass(frozen=True)
@@ -70,44 +77,64 @@ class FlowIntegrals(IntegralPasses):
         if lam not in self.places:
             assert isinstance(self.target, Target1D)
             near = min(self.places, key=lambda other: abs(other - lam), default=self.density.breaks[-1])
-            guess = self._followed(self.places.get(near, self.at.x), near, lam)
-            level = self.density.process.level_at(lam)
-            self.places[lam] = self.at.quantiles.at(level, guess, NEAR)
+            x = self.places.get(near, self.at.x)
+            if isinstance(self.target, COSTLY):
+                self.places[lam] = self._integrated(x, near, lam)
+            else:
+                guess = self._followed(x, near, lam)
+                level = self.density.process.level_at(lam)
+                self.places[lam] = self.at.quantiles.at(level, guess, NEAR)
         return self.places[lam]
 
     def _followed(self, x: Tensor, start: float, end: float) -> Tensor:
         """From x at lambda = ``start`` along the exact flow, by one step of Runge and Kutta's method of order four."""
-        target, level_at = cast(Target1D, self.target), self.density.process.level_at
-        n = [math.exp(-lam) for lam in (start, 0.5 * (start + end), end)]
-        levels = [level_at(-math.log(one)) for one in n]
-        y, h = x / levels[0][0], n[2] - n[0]
+        n0, n2 = math.exp(-start), math.exp(-end)
+        y, h, half = x / self._level(n0)[0], n2 - n0, math.exp(-0.5 * (start + end))
+        first = self._drift(n0, y)
+        second = self._drift(half, y + 0.5 * h * first)
+        third = self._drift(half, y + 0.5 * h * second)
+        fourth = self._drift(n2, y + h * third)
+        return self._level(n2)[0] * (y + h / 6 * (first + 2 * second + 2 * third + fourth))
 
-        def slope(i: int, y: Tensor) -> Tensor:
-            a, sigma = levels[i]
-            return -sigma * target.score((a * y).unsqueeze(-1), a, sigma).squeeze(-1)
+    def _integrated(self, x: Tensor, start: float, end: float) -> Tensor:
+        """The same by a method of high order, to `DRIFTED` noises, without a quantile."""
+        n0, n1 = math.exp(-start), math.exp(-end)
+        found = solve_ivp(
+            lambda n, y: self._drift(n, tensor(y)).numpy(),
+            (n0, n1),
+            (x / self._level(n0)[0]).numpy(),
+            "DOP853",
+            t_eval=(n1,),
+            first_step=abs(n1 - n0),
+            rtol=ROUNDING,
+            atol=DRIFTED * min(n0, n1),
+        )
+        return self._level(n1)[0] * tensor(found.y[:, -1])
 
-        first = slope(0, y)
-        second = slope(1, y + 0.5 * h * first)
-        third = slope(1, y + 0.5 * h * second)
-        fourth = slope(2, y + h * third)
-        return levels[2][0] * (y + h / 6 * (first + 2 * second + 2 * third + fourth))
+    def _level(self, n: float) -> Level:
+        return self.density.process.level_at(-math.log(n))
+
+    def _drift(self, n: float, y: Tensor) -> Tensor:
+        """dy/dn = -sigma s."""
+        a, sigma = self._level(n)
+        return -sigma * cast(Target1D, self.target).score((a * y).unsqueeze(-1), a, sigma).squeeze(-1)
 
     @classmethod
     def of(cls, target: Target1D, sampler: Sampler, density: StepDensity) -> FlowIntegrals:
         """With panels of p, cut where they do not resolve what the longest steps give, which is kept."""
-        lengths, panels = cls.lengths[0][:1], lambda_panels(density)
-        lam = panels.nodes.ravel()[::-1]
-        weights = panels.weights.ravel()[::-1] * lengths[0] / UNIT
+        longest = LONG[0][0]
+        lam, weights = (one.ravel()[::-1] for one in ITSELF.rule(ITSELF.panels(density)))
 
-        def longest(at: Coordinates) -> Array:
+        def coarse(at: Coordinates) -> Array:
             passes = cls(target, sampler, density, at)
-            defects = np.stack([passes._defects(float(one), lengths)[0].relative for one in lam])
+            defects = np.stack([passes._defects(float(one), [longest])[0].relative for one in lam])
             places = np.stack([at.filled(passes.places[one]) for one in lam])
-            return np.concatenate([np.tensordot(weights, defects, 1)[None], defects, places])
+            total = np.tensordot(weights * longest / UNIT, defects, 1)
+            return np.concatenate([total[None], defects, places])
 
-        at, (_, *found) = resolving(target, density, longest)
+        at, (_, *found) = resolving(target, density, coarse)
         passes = cls(target, sampler, density, at)
         for one, defect, place in zip(lam, found[: len(lam)], found[len(lam) :], strict=True):
-            passes.taken[float(one)] = {lengths[0]: at.response(at.of_seen(defect))}
+            passes.taken[float(one)] = {longest: at.response(at.of_seen(defect))}
             passes.places[float(one)] = at.of_seen(place)
         return passes

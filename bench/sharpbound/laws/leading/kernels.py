@@ -18,20 +18,25 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
+from sharpbound.distances.gaussian import EPS
 from sharpbound.laws.density import landing
+from sharpbound.laws.leading.clock import StepDensity
 from sharpbound.laws.leading.single import SingleStep
 from sharpbound.laws.stages import evaluated
-from sharpbound.marginals.panels import tensor
+from sharpbound.marginals.expectation import density_panels
+from sharpbound.marginals.panels import log_density, tensor
 from sharpbound.numerics.gauss import gauss_hermite
 from sharpbound.numerics.quadrature import Array, Panels
 from sharpbound.processes.ladder import Level
-from sharpbound.samplers.base import Mixture, Stage
+from sharpbound.samplers.base import Mixture, Sampler, Stage
 from sharpbound.targets.base import Target1D
 
-NODES = {1: 8, 2: 6}
-"""Gauss-Hermite nodes of each stage, by how many of a step have noise; elsewhere the fewer ..."""
+NODES, HEARD, BESIDE_ATOMS = {1: 8, 2: 6}, 38.0, 50.0
+"""Gauss-Hermite nodes of each stage at least, by how many of a step have noise; elsewhere the fewer. And so many, where
+they are alone, that length^nodes of the step is exp(-38), or exp(-50) in gaps between atoms, where p bends most ..."""
 MORE = 1
 """... and how many more are taken to see what these have wrong."""
 CARRIED_NODES, SMOOTH = 8, 0.125
@@ -48,20 +53,53 @@ WIDE, LANDED = 2.5, 2.0
 """Most width of panels, in standard deviations of a kernel that is integrated over them, and of those that resolve what
 comes of it."""
 
+PROBED, FULL = 1e-3, 0.02
+"""A step in lambda, and how far the variance of where it came from may be from that of the forward process."""
 
-def pushed(target: Target1D, step: SingleStep, x: Array, more: int = 0) -> tuple[Array, Array]:
-    """log K p at x (n,), increasing, and the variance of the state before the step given that after it.
 
-    ``more``: nodes beyond the usual ones.
+def pushed(target: Target1D, step: SingleStep, x: Array, more: int = 0) -> Array:
+    """log K p at x (n,), increasing. ``more``: nodes beyond the usual ones.
+
+    Stages Y -> c Y + s Z take the marginal of a level to that of (c a, sqrt((c sigma)^2 + s^2)): those that come first
+    are no work.
     """
-    levels: list[Level] = [step.ladder.level(step.t)]
-    for stage in step.stages[:-1]:
-        levels.append(landing(stage, levels[-1], step.ladder, step.t, False))
-    levels.append(step.ladder.level(step.t - 1))
-    noisy = sum(not stage.deterministic for stage in step.stages)
-    nodes = NODES.get(noisy, min(NODES.values())) + more
-    log_q, first, second = _Chain(target, step.stages, levels, nodes).at(len(step.stages), x)
-    return log_q, second - first**2
+    stages, level = list(step.stages), step.ladder.level(step.t)
+    while stages and (scale := _linear(stages[0], x)) is not None:
+        level = scale * level[0], math.hypot(scale * level[1], stages.pop(0).std)
+    return _Chain.of(target, step, stages, level, more).at(len(stages), x)[0]
+
+
+def spread(target: Target1D, step: SingleStep, x: Array) -> Array:
+    """The variance of the state before the step given that after it, at x (n,), increasing."""
+    stages, level = step.stages, step.ladder.level(step.t)
+    _, first, second = _Chain.of(target, step, stages, level).at(len(stages), x, 2)
+    return second - first**2
+
+
+def of_full_noise(target: Target1D, sampler: Sampler, density: StepDensity) -> bool:
+    """Whether the state before a short step, given that after it, has the variance of the forward process."""
+    for share in (0.2, 0.8):
+        lam = density.breaks[0] + share * (density.breaks[-1] - density.breaks[0])
+        step = SingleStep.of(target, sampler, density.process, lam - PROBED, PROBED)
+        level = step.ladder.level(step.t - 1)
+        panels = density_panels(target, *level, 1e-3)
+        p = np.exp(log_density(target, panels.nodes, *level))
+        variance = spread(target, step, panels.nodes.ravel()).reshape(p.shape)
+        mean = panels.integrate(p * variance) / panels.integrate(p)
+        if abs(mean / step.ladder.noise_variance(step.t) - 1) > FULL:
+            return False
+    return True
+
+
+def _linear(stage: Stage | Mixture, x: Array) -> float | None:
+    """c of a stage y -> c y + s Z, as far as x (n,) tell; None of others."""
+    if isinstance(stage, Mixture) or callable(stage.std):
+        return None
+    for points in (x[:: 1 + len(x) // 4], x):  # few tell most
+        m, slope, _ = evaluated(stage, points)
+        if np.ptp(slope) > 0 or not np.allclose(m, slope[0] * points, rtol=4 * EPS, atol=0.0):
+            return None
+    return float(slope[0])
 
 
 @dataclass(frozen=True)
@@ -72,35 +110,53 @@ class _Chain:
     stages: Sequence[Any]
     levels: Sequence[Level]
     nodes: int
+    shared: bool
+    """Whether the first stage may look at the very law that it starts from."""
 
-    def at(self, count: int, x: Array) -> tuple[Array, Array, Array]:
-        """log of the density after ``count`` stages at x (n,), and E[Y], E[Y^2] of the state before them given x."""
+    @classmethod
+    def of(
+        cls, target: Target1D, step: SingleStep, stages: Sequence[Any], start: Level, more: int = 0
+    ) -> _Chain:
+        """The last ``stages`` of a step, from the marginal of the level ``start``."""
+        levels, first = [start], step.ladder.level(step.t)
+        for stage in stages[:-1]:
+            levels.append(landing(stage, levels[-1], step.ladder, step.t, False))
+        noisy = sum(not stage.deterministic for stage in stages)
+        nodes = NODES.get(noisy, min(NODES.values()))
+        if noisy == 1:
+            heard = BESIDE_ATOMS if target.facts().low_dimensional else HEARD
+            nodes = max(nodes, math.ceil(heard / -math.log(step.length)))
+        return cls(target, stages, [*levels, step.ladder.level(step.t - 1)], nodes + more, start == first)
+
+    def at(self, count: int, x: Array, powers: int = 0) -> list[Array]:
+        """log of the density after ``count`` stages at x (n,), and E[Y^k] of the state before them given x for
+        k = 1..``powers``.
+        """
         if count == 0:
-            return alone(self.target, x, self.levels[0], 0)[0], x, x**2
+            return [*self._marginal(0, x, 0), *(x**k for k in range(1, 1 + powers))]
         stage = self.stages[count - 1]
         if isinstance(stage, Mixture):
-            parts = [self._through(one, count, x) for one in stage.stages]
-            log_q = np.stack([part[0] for part in parts]) + np.log(stage.weights)[:, None]
-            return _mixed(log_q, np.stack([part[1] for part in parts]), np.stack([part[2] for part in parts]))
-        return self._through(stage, count, x)
+            parts = [self._through(one, count, x, powers) for one in stage.stages]
+            log_q, *means = (np.stack(each) for each in zip(*parts, strict=True))
+            return _mixed(log_q + np.log(stage.weights)[:, None], means)
+        return self._through(stage, count, x, powers)
 
-    def _through(self, stage: Stage, count: int, x: Array) -> tuple[Array, Array, Array]:
+    def _through(self, stage: Stage, count: int, x: Array, powers: int) -> list[Array]:
         guess = x * (self.levels[count - 1][0] / self.levels[count][0])
         if stage.deterministic:
             y, slope = inverse(stage, x, guess)
-            log_q, first, second = self.at(count - 1, y)
-            return log_q - np.log(slope), first, second
-        y, log_weight = self._about_mode(stage, self.levels[count - 1], x, guess)
-        found = (one.reshape(y.shape) for one in self.at(count - 1, y.ravel()))
-        log_q, first, second = found
-        return _mixed((log_q + log_weight).T, first.T, second.T)
+            log_q, *means = self.at(count - 1, y, powers)
+            return [log_q - np.log(slope), *means]
+        y, log_weight = self._about_mode(stage, count - 1, x, guess)
+        log_q, *means = (one.reshape(y.shape) for one in self.at(count - 1, y.ravel(), powers))
+        return _mixed((log_q + log_weight).T, [one.T for one in means])
 
-    def _about_mode(self, stage: Stage, level: Level, x: Array, y: Array) -> tuple[Array, Array]:
+    def _about_mode(self, stage: Stage, before: int, x: Array, y: Array) -> tuple[Array, Array]:
         """Points (n, nodes) about the y that maximises log p(y) - (x - m(y))^2 / 2 s^2, and the log of their weights
-        times N(x; m(y), s^2).
+        times N(x; m(y), s^2); p is close to the law after so many stages ``before``.
         """
         for _ in range(MODE_STEPS):
-            score, bend = alone(self.target, y, level, 1, 2)
+            score, bend = self._marginal(before, y, 1, 2)
             m, slope, s = evaluated(stage, y)
             pull = (slope / s) ** 2
             width = 1.0 / np.sqrt(np.maximum(pull - bend, 0.25 * pull))
@@ -110,9 +166,17 @@ class _Chain:
                 break
         z, w = gauss_hermite(self.nodes)
         points = y[:, None] + np.sqrt(2.0) * width[:, None] * z
-        m, _, s = evaluated(stage, points)
+        if before == 0 and self.shared:
+            self._marginal(0, points.ravel(), 0, 1)  # at once what is asked for one by one below
+        m, s = _moved(stage, points)
         log_weight = np.log(w) + z**2 + np.log(width)[:, None] - 0.5 * np.log(np.pi)
         return points, log_weight - 0.5 * ((x[:, None] - m) / s) ** 2 - np.log(s)
+
+    def _marginal(self, before: int, y: Array, *orders: int) -> list[Array]:
+        """Derivatives of log p at the level before or after so many stages, kept for a stage that asks for the same."""
+        if before > 0 or not self.shared:
+            return alone(self.target, y, self.levels[before], *orders)
+        return [one.numpy() for one in self.target.derivatives(tensor(y), *self.levels[0], orders)]
 
 
 def alone(target: Target1D, x: Array, level: Level, *orders: int) -> list[Array]:
@@ -121,12 +185,20 @@ def alone(target: Target1D, x: Array, level: Level, *orders: int) -> list[Array]
     return [found.numpy() for found in target._derivatives(tensor(x), *level, orders)]
 
 
-def _mixed(logs: Array, first: Array, second: Array) -> tuple[Array, Array, Array]:
+def _moved(stage: Stage, y: Array) -> tuple[Array, Array]:
+    """Mean and noise of a stage at points of any shape."""
+    flat = tensor(y.reshape(-1, 1))
+    with torch.no_grad():
+        std = stage.std(flat).reshape(y.shape).numpy() if callable(stage.std) else np.full(y.shape, stage.std)
+        return stage.mean(flat).numpy().reshape(y.shape), std
+
+
+def _mixed(logs: Array, means: Sequence[Array]) -> list[Array]:
     """log sum_k exp(logs_k), and means of what there is for each k, all along the first axis."""
     top = logs.max(0)
     share = np.exp(logs - top)
     whole = share.sum(0)
-    return top + np.log(whole), (share * first).sum(0) / whole, (share * second).sum(0) / whole
+    return [top + np.log(whole), *((share * one).sum(0) / whole for one in means)]
 
 
 def inverse(stage: Stage, x: Array, y: Array) -> tuple[Array, Array]:
@@ -139,30 +211,38 @@ def inverse(stage: Stage, x: Array, y: Array) -> tuple[Array, Array]:
 
 @dataclass(frozen=True)
 class Carrier:
-    """E f(y + std Z) of functions f that are given at the nodes of ``panels``."""
+    """E f(y + std Z) of functions f that are given at the nodes of ``panels``, for y between ``ends``."""
 
     panels: Panels
     std: float
+    ends: tuple[float, float]
 
     @cached_property
     def landing(self) -> Panels:
         """Panels that resolve what noise makes of f: as wide as before where that is small beside them and their
         neighbours, and elsewhere of about the width that a polynomial resolves a Gaussian kernel on.
         """
-        edges = [self.panels.lo[:1]]
-        for smooth, run in itertools.groupby(range(len(self.panels)), lambda i: bool(self._smooth[i])):
+        edges: list[Array] = []
+        within = np.flatnonzero((self._graded.hi > self.ends[0]) & (self._graded.lo < self.ends[1]))
+        for smooth, run in itertools.groupby(within, lambda i: bool(self._smooth[i])):
             first, *rest = run
-            lo, hi = self.panels.lo[first], self.panels.hi[first : first + 1 + len(rest)]
+            lo, hi = self._graded.lo[first], self._graded.hi[first : first + 1 + len(rest)]
             if not smooth:
-                hi = np.linspace(lo, hi[-1], 1 + math.ceil((hi[-1] - lo) / (LANDED * self.std)))[1:]
-            edges.append(hi)
+                lo, end = max(lo, self.ends[0] - self.std), min(hi[-1], self.ends[1] + self.std)
+                hi = np.linspace(lo, end, 1 + math.ceil((end - lo) / (LANDED * self.std)))[1:]
+            edges += [hi] if edges else [np.array([lo]), hi]
         return Panels.between(np.concatenate(edges))
 
     @cached_property
+    def _graded(self) -> Panels:
+        """The panels, cut so that a wide one, as in a gap, is narrow near narrow ones alone."""
+        return self.panels.graded(self.std / SMOOTH)
+
+    @cached_property
     def _smooth(self) -> NDArray[np.bool_]:
-        """Panels beside which, and beside whose neighbours, the noise is small."""
-        half = np.pad(self.panels.half, 1, mode="edge")
-        return self.std <= SMOOTH * np.minimum(np.minimum(half[:-2], half[2:]), self.panels.half)
+        """Graded panels beside which, and beside whose neighbours, the noise is small."""
+        half = np.pad(self._graded.half, 1, mode="edge")
+        return self.std <= SMOOTH * np.minimum(np.minimum(half[:-2], half[2:]), self._graded.half)
 
     def carried(self, f: Array) -> Array:
         """Of several f (k, P, n), at the nodes of `landing`: (k, P', n).
@@ -170,30 +250,29 @@ class Carrier:
         Where noise is small beside the panels by Gauss-Hermite, elsewhere over them, cut to a width of ``WIDE`` noises.
         """
         y, ends = self.landing.nodes.ravel(), (self.panels.lo[0], self.panels.hi[-1])
-        smooth = self._smooth[self.panels.locate(y)[0]]
+        smooth = self._smooth[self._graded.locate(y)[0]]
         out = np.empty((len(f), len(y)))
         if smooth.any():
             z, w = gauss_hermite(CARRIED_NODES)
             points = np.clip(y[smooth, None] + np.sqrt(2.0) * self.std * z, *ends)
             out[:, smooth] = self.panels.interpolate(f, points) @ w / np.sqrt(np.pi)
         if not smooth.all():
-            out[:, ~smooth] = _over_panels(self.panels, f, self.std, y[~smooth])
+            out[:, ~smooth] = self._over_panels(f, y[~smooth])
         return out.reshape(len(f), *self.landing.nodes.shape)
 
     def at(self, values: Array, y: Array) -> Array:
-        """What is `carried`, at points y (...) : (k, ...); constant beyond the panels."""
-        return self.landing.interpolate(values, np.clip(y, self.panels.lo[0], self.panels.hi[-1]))
+        """What is `carried`, at points y (...) between the ends: (k, ...)."""
+        return self.landing.interpolate(values, np.clip(y, self.landing.lo[0], self.landing.hi[-1]))
 
-
-def _over_panels(panels: Panels, f: Array, std: float, y: Array) -> Array:
-    reach = REACH * std
-    near = np.searchsorted(y, panels.lo - reach) < np.searchsorted(y, panels.hi + reach)
-    fine = panels.only(near).narrowed(WIDE * std)
-    nodes, weights = fine.nodes.ravel(), fine.weights.ravel()
-    values = (panels.interpolate(f, nodes) * weights).T
-    out = np.empty((len(f), len(y)))
-    for part in np.array_split(np.arange(len(y)), 1 + len(y) // 64):
-        seen = slice(*np.searchsorted(nodes, (y[part[0]] - reach, y[part[-1]] + reach)))
-        kernel = np.exp(-0.5 * ((y[part, None] - nodes[seen]) / std) ** 2)
-        out[:, part] = ((kernel @ values[seen]) / (kernel @ weights[seen])[:, None]).T
-    return out
+    def _over_panels(self, f: Array, y: Array) -> Array:
+        std, reach, panels = self.std, REACH * self.std, self._graded
+        near = np.searchsorted(y, panels.lo - reach) < np.searchsorted(y, panels.hi + reach)
+        fine = panels.only(near).narrowed(WIDE * std)
+        nodes, weights = fine.nodes.ravel(), fine.weights.ravel()
+        values = (self.panels.interpolate(f, nodes) * weights).T
+        out = np.empty((len(f), len(y)))
+        for part in np.array_split(np.arange(len(y)), 1 + len(y) // 64):
+            seen = slice(*np.searchsorted(nodes, (y[part[0]] - reach, y[part[-1]] + reach)))
+            kernel = np.exp(-0.5 * ((y[part, None] - nodes[seen]) / std) ** 2)
+            out[:, part] = ((kernel @ values[seen]) / (kernel @ weights[seen])[:, None]).T
+        return out

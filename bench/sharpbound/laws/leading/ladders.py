@@ -79,6 +79,8 @@ def resolving(
     """
     level = density.process.level_at(density.breaks[-1])
     panels = density_panels(target, *level, RESOLVED)
+    if not isinstance(target, HEAVY_TAILED):  # whose panels widen with x as it is
+        panels = panels.graded()
     peak = float(log_density(target, panels.nodes, *level).max())
     found = coarse(Coordinates(target, panels, level, peak))
     for _ in range(ROUNDS):

@@ -157,7 +157,7 @@ def _limit(
     if ladder.name == "li2024":
         _check_even(sampler, False)
         ends = ladder.params["c0"], ladder.params["c1"]
-        return _growing(*ends, passes_on, clean, forgetful, lasting, accuracy)
+        return _growing(*ends, sampler.order, passes_on, clean, forgetful, lasting, accuracy)
     if ladder.slow_log:
         raise NotMeasured(f"how the horizon of {ladder.name} grows with T is not known")
     density = fixed_density(make)
@@ -177,6 +177,7 @@ def _check_even(sampler: Sampler, uniform: bool) -> None:
 def _growing(
     c0: float,
     c1: float,
+    claimed: float | None,
     passes_on: Callable[[StepDensity], Passes],
     clean: float,
     forgetful: float | None,
@@ -202,12 +203,22 @@ def _growing(
         return size(rate.coefficient(0)) <= NONE * size(whole.coefficient(0)) / NOISY_REST
 
     if forgetful is not None:
-        end = CLEAN_CONTRACTING
-        found = passes(NOISY_CONTRACTING, end - LAYER, end).at_vanishing_noise()
+
+        def end_of(order: float | None) -> float:
+            return (
+                forgetful if order == 1 else CLEAN_CONTRACTING
+            )  # where others are lost in rounding further on
+
+        def ending(end: float) -> Passes:
+            layer = [end - LAYER] if forgetful == CLEAN_CONTRACTING else []
+            return passes(NOISY_CONTRACTING, *layer, end).at_vanishing_noise()
+
+        end = end_of(claimed)
+        found = ending(end)
         p = found.order()
-        if p == 1 and forgetful > end:  # defects of higher order are lost in rounding there
-            end = forgetful
-            found = passes(NOISY_CONTRACTING, end)
+        if end != end_of(p):
+            end = end_of(p)
+            found = ending(end)
         whole = found.settled(p, accuracy or found.accuracy)
         return limit(whole, NOISY_CONTRACTING, end, None, None)
     found = passes(NOISY_REST, clean)

@@ -14,7 +14,7 @@ import torch
 from sharpbound.distances.gaussian import EPS
 from sharpbound.laws.leading.clock import UNIT
 from sharpbound.laws.leading.density import noisier
-from sharpbound.laws.leading.integrals import SHORT, IntegralPasses
+from sharpbound.laws.leading.integrals import IntegralPasses, Lengths
 from sharpbound.laws.leading.path import PathSum
 from sharpbound.laws.leading.single import SingleStep
 from sharpbound.laws.path_kl import PathTolerances, beyond_panels
@@ -24,6 +24,8 @@ from sharpbound.numerics.gauss import gauss_hermite
 from sharpbound.processes.ladder import Level
 from sharpbound.targets.base import Target1D
 
+LENGTHS: Lengths = (24, 32, 48, 64), (96, 128)
+"""Steps in lambda, as parts of `UNIT`, whose noise is small beside what p bends on, and more."""
 HERMITE_NODES = 6
 """Enough for the noise of a short step, beside what p bends on: one more tells."""
 RESOLVED = 1e-11
@@ -42,7 +44,10 @@ class PathIntegrals(IntegralPasses):
     laws: dict[float, LineLaw] = field(default_factory=dict)
     """By lambda."""
 
-    lengths = SHORT
+    @property
+    def lengths(self) -> Lengths:
+        """With noise."""
+        return LENGTHS
 
     @property
     def _clean(self) -> Level:

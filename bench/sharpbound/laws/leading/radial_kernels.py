@@ -20,8 +20,8 @@ import numpy as np
 from sharpbound.errors import NotMeasured
 from sharpbound.laws.density import landing
 from sharpbound.laws.leading.clock import StepDensity
-from sharpbound.laws.leading.density import FULL, PROBED, DensityIntegrals
-from sharpbound.laws.leading.kernels import REACH, WIDE, inverse
+from sharpbound.laws.leading.density import DensityIntegrals
+from sharpbound.laws.leading.kernels import FULL, PROBED, REACH, WIDE, inverse
 from sharpbound.laws.leading.radial import RadialLine
 from sharpbound.laws.leading.single import SingleStep
 from sharpbound.laws.radial import log_shell

@@ -28,6 +28,7 @@ class SingleStep:
 
     ladder: Ladder
     t: int
+    length: float
     stages: Any
 
     @classmethod
@@ -45,7 +46,7 @@ class SingleStep:
         ladder = at_log_snr(process, lam + h * np.arange(1.0 + after, -1.0 - before, -1.0))
         t = 1 + after
         path = sampler.path(ladder, ExactScore(target, ladder))
-        return cls(ladder, t, next(stages for at, stages in path if at == t))
+        return cls(ladder, t, h, next(stages for at, stages in path if at == t))
 
     def like(self, other: SingleStep, x: Tensor) -> bool:
         """Whether both do the same to points x of shape (n,)."""
