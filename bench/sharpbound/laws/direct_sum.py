@@ -57,10 +57,11 @@ def direct_sum(
     mass = np.exp(np.minimum(log_q - peak, -BULK)) * weights / (std * np.sqrt(2 * np.pi))
     rows = np.stack([mass, *(mass * f(nodes))]) if f else mass[None]
     scale = np.sqrt(0.5) / std
-    # what is seen from x, where q' is about q: log q rises by no more than this per noise, and by no more than its depth
-    steepest = widest * float(np.abs(np.diff(log_q) / np.diff(mean)).max())
+    # what is seen from x, where q' is about q: log q rises by no more than this per noise, and than its depth
+    with np.errstate(divide="ignore", invalid="ignore"):
+        steepest = widest * float(np.abs(np.diff(log_q) / np.diff(mean)).max())
     depth = np.clip(np.interp(x, mean, log_q, left=-np.inf, right=-np.inf) - peak, lowest, 0.0)
-    reach = np.minimum(_reach(-depth), steepest + np.hypot(steepest, _reach(0.0)))
+    reach = np.fmin(_reach(-depth), steepest + np.hypot(steepest, _reach(0.0)))
     inwards = widest * _reach(0.0)  # on the side where q falls off
     first = np.searchsorted(mean, x - np.where(before, inwards, widest * reach))
     last = np.searchsorted(mean, x + np.where(after, inwards, widest * reach))
@@ -86,7 +87,7 @@ def direct_sum(
 
 
 def _reach(depth: Array | float) -> Array:
-    """Standard deviations of the noise beyond which nothing is seen from where log q' is ``depth`` below log q's peak."""
+    """Standard deviations of the noise beyond which nothing is seen from where log q' is ``depth`` below its peak."""
     return np.sqrt(2 * (UNSEEN + np.asarray(depth)))
 
 

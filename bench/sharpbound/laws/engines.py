@@ -21,10 +21,10 @@ from sharpbound.laws.base import Declined, Engine, Problem, Solve, first_willing
 from sharpbound.laws.density import density_law
 from sharpbound.laws.gaussian import NotAffine, gaussian_law
 from sharpbound.laws.grid import grid_laws
+from sharpbound.laws.kept_parts import solved_once
 from sharpbound.laws.particles import particle_law
 from sharpbound.laws.qmc import qmc_law
 from sharpbound.laws.radial import radial_law
-from sharpbound.laws.kept_parts import solved_once
 from sharpbound.laws.radial_density import radial_density_law
 from sharpbound.laws.resolving import Resolving
 from sharpbound.laws.tensor import tensor_law

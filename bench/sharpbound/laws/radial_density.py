@@ -169,7 +169,8 @@ def log_bessel_factors(log_x: Array, log_y: Array, dim: int) -> Array:
 def _chebyshev_rule() -> tuple[Array, Array]:
     """Nodes, and values -> coefficients."""
     nodes = chebyshev.chebpts1(BETWEEN)
-    return nodes, np.linalg.inv(chebyshev.chebvander(nodes, BETWEEN - 1))
+    matrix: Array = np.linalg.inv(chebyshev.chebvander(nodes, BETWEEN - 1)).astype(np.float64)
+    return nodes, matrix
 
 
 def log_kernel(log_r: Array, log_m: Array | float, std: float, dim: int) -> Array:
@@ -206,9 +207,10 @@ class _Transition:
         image, slope = _image(mean, panels.nodes)
         width = tolerances.piece * std
         pieces = np.ceil(2 * panels.half * np.abs(slope).max(1) / width).clip(1).astype(int)
-        fine = panels.cut(pieces)
-        image = fine.merged(image, _image(mean, fine.new_nodes)[0]) if fine.new.any() else image
-        fine, m = fine.panels, np.abs(image.ravel()).clip(1e-300)
+        cut = panels.cut(pieces)
+        if cut.new.any():
+            image = cut.merged(image, _image(mean, cut.new_nodes)[0])
+        fine, m = cut.panels, np.abs(image.ravel()).clip(1e-300)
         centre = np.sqrt(m**2 + (density.dim - 1) * std**2)
         order = np.argsort(centre)
         log_f = density.log_f(fine)

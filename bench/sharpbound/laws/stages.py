@@ -133,7 +133,9 @@ class Move:
     @cached_property
     def tables(self) -> Array:
         """log q, m, s, m', (log q)', (log q)'' in Chebyshev's polynomials, (P, 6, n)."""
-        every = np.stack([*self.coefficients, self.slope_q, self.panels.derivative_coefficients(self.slope_q)])
+        every = np.stack(
+            [*self.coefficients, self.slope_q, self.panels.derivative_coefficients(self.slope_q)]
+        )
         return np.ascontiguousarray((every @ to_chebyshev(self.panels.n).T).transpose(1, 0, 2))
 
     def _off(self) -> Array:

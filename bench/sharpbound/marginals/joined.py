@@ -1,4 +1,4 @@
-"""As few panels as a law of a sampler needs that is close to a true marginal p: neighbours joined while one resolves both.
+"""As few panels as a law near a true marginal p needs: neighbours joined while one panel resolves both.
 
 Panels between landmarks, bisected, are up to three times as many; a step of a sampler costs as much as they are.
 """
@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sharpbound.marginals.panels import RESOLUTION, tensor
-from sharpbound.numerics.quadrature import Array, Panels
+from sharpbound.numerics.quadrature import Panels
 from sharpbound.processes.ladder import Level
 from sharpbound.targets.base import Target1D
 

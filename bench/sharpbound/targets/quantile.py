@@ -36,8 +36,8 @@ def tail_end(
     """The one point of `invert_log_tail` for ``log_p`` far out, by Newton's method from the last landmark.
 
     The step takes -log P(tail) for a power z^k of the distance from the centre, as it is in Gaussian (2) and
-    exponential (1) tails, or for a multiple of log z where k = d log(-log P) / d log z is small, as in heavy ones. log P
-    falls all the way, so that wherever the method ends is right; where it does not, the bracket finds the point.
+    exponential (1) tails, or for a multiple of log z where k = d log(-log P) / d log z is small, as in heavy ones.
+    log P falls all the way, so that wherever the method ends is right; where it does not, the bracket finds the point.
     """
     marks = target.landmarks(a, sigma)
     centre, sign = float(marks[len(marks) // 2]), 1.0 if upper else -1.0
