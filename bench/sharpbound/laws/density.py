@@ -55,7 +55,8 @@ class DensityTolerances:
     """The number of those panels."""
     farthest_width: float = 1e10
     """How many narrowest panels they may be wide: heavy tails are cut there and extrapolated."""
-    rounds: int = ROUNDS
+    rounds: int = 2 * ROUNDS
+    """Most bisections of a panel: joined ones may be a thousand times as wide as the edge of a law."""
     most_panels: int = 20_000
     """Where a map folds a heavy tail, its density has ever more branches: the law is given up there."""
 
