@@ -22,6 +22,7 @@ from sharpbound.laws.modes import SMOOTH
 from sharpbound.laws.pushforward import LogDensity, push
 from sharpbound.laws.stages import ROUNDS, SUNK, Density, beyond_rounding
 from sharpbound.laws.transport import StartLaw, start_law
+from sharpbound.marginals.joined import joined
 from sharpbound.marginals.panels import LOG_TAIL, FollowingPanels, log_density, marginal_panels
 from sharpbound.numerics.quadrature import Array, Panels
 from sharpbound.processes.ladder import Ladder, Level
@@ -34,7 +35,7 @@ from sharpbound.targets.base import Target1D
 class DensityTolerances:
     """How far `density_law` goes."""
 
-    resolved: float = 1e-11
+    resolved: float = 1e-12
     """Last Legendre coefficients of log q, weighted with the panel's mass, at which a panel counts as resolved."""
     overshoot: float = 1.0
     """The same for log q itself on every panel that is alive ..."""
@@ -54,7 +55,8 @@ class DensityTolerances:
     """The number of those panels."""
     farthest_width: float = 1e10
     """How many narrowest panels they may be wide: heavy tails are cut there and extrapolated."""
-    rounds: int = ROUNDS
+    rounds: int = 2 * ROUNDS
+    """Most bisections of a panel: joined ones may be a thousand times as wide as the edge of a law."""
     most_panels: int = 20_000
     """Where a map folds a heavy tail, its density has ever more branches: the law is given up there."""
 
@@ -89,7 +91,10 @@ class Grid(FollowingPanels):
         quartiles = target.quantile(
             torch.tensor([0.25, 0.75], dtype=torch.float64), 1.0, float(ladder.sigma[1])
         )
-        super().__init__(lambda level: marginal_panels(target, *level), float(quartiles[1] - quartiles[0]))
+        super().__init__(
+            lambda level: joined(target, level, marginal_panels(target, *level)),
+            float(quartiles[1] - quartiles[0]),
+        )
         self.target, self.tolerances = target, tolerances
         self.largest: tuple[Panels, Array] | None = None
         """The largest log p on each of the panels, at a level no farther off than that for which they were built."""
@@ -102,7 +107,8 @@ class Grid(FollowingPanels):
         Panels are halved until they resolve q too, which may be narrower than the marginal, and are marked
         dead where neither law has mass, as between well separated atoms.
         """
-        panels = self.at(level, exactly=exactly)
+        # the law is measured on the panels of its marginal, and on the way on as few as hold it
+        panels = marginal_panels(self.target, *level) if exactly else self.at(level)
         if self.largest is None or self.largest[0] is not panels:
             self.largest = panels, self._log_p(panels.nodes, level)
         log_p = self.largest[1]

@@ -21,6 +21,7 @@ from sharpbound.laws.base import Declined, Engine, Problem, Solve, first_willing
 from sharpbound.laws.density import density_law
 from sharpbound.laws.gaussian import NotAffine, gaussian_law
 from sharpbound.laws.grid import grid_laws
+from sharpbound.laws.kept_parts import solved_once
 from sharpbound.laws.particles import particle_law
 from sharpbound.laws.qmc import qmc_law
 from sharpbound.laws.radial import radial_law
@@ -272,7 +273,7 @@ def _product(problem: Problem, solve: Solve) -> Law:
     """Independent coordinates; equal ones are solved once, whatever the dimension."""
     parts = problem.parts()
     assert parts is not None
-    return ProductLaw.of([solve(part, sampled=False) for part, _ in parts], [count for _, count in parts])
+    return ProductLaw.of([solved_once(part, solve) for part, _ in parts], [count for _, count in parts])
 
 
 def _asked(problem: Problem) -> tuple[Any, ...]:

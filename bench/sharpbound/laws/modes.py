@@ -114,7 +114,7 @@ def _first_guess(move: Move, x: Array) -> Array:
     Beyond the panels, where both terms may be parabolas, their common vertex.
     """
     guess, nodes = move.preimage(x), move.panels.nodes.ravel()
-    slope_q = move.panels.values(move.coefficients[move.DQ])
+    slope_q = move.panels.values(move.slope_q)
     served = (move.mean - move.std**2 * slope_q / move.slope).ravel()
     # where that falls there are several modes: x is then served by m^{-1}(x)
     before, after = np.maximum.accumulate(served), np.minimum.accumulate(served[::-1])[::-1]
@@ -132,7 +132,7 @@ def _first_guess(move: Move, x: Array) -> Array:
     ):
         beyond = side * (y - edge) > 0
         if beyond.any():
-            *_, dm, dq, ddq = move.at_edge(side)
+            *_, dm, dq, ddq = move.edges[side]
             pull = (dm / s) ** 2
             step = (dq + pull * (y[beyond] - edge)) / (pull - min(ddq, 0.0))
             guess[beyond] = edge + side * np.maximum(side * step, 0.0)

@@ -16,7 +16,7 @@ import numpy as np
 
 from sharpbound.laws.direct_sum import BULK, HELD, direct_sum
 from sharpbound.laws.modes import Modes, push_map
-from sharpbound.laws.stages import Density, Move
+from sharpbound.laws.stages import SUNK, Density, Move
 from sharpbound.numerics.quadrature import Array
 from sharpbound.samplers.base import Mixture, Transition
 
@@ -78,11 +78,12 @@ def _pushed(
     """
     log_q, direct, roughness = np.empty_like(x), np.full_like(x, -np.inf), np.full_like(x, np.inf)
     means = np.zeros((len(f(x)) if f else 0, x.size))
-    rough, sure, moded = move.noisy(x, MARGIN * smooth), *np.zeros((2, x.size), dtype=bool)
+    rough, lost = move.noisy(x, MARGIN * smooth)
+    sure, moded = np.zeros((2, x.size), dtype=bool)
     if rough.any():
         direct[rough], sure[rough], means[:, rough] = direct_sum(move, x[rough], f)
     bulk = max(direct.max(), peak) + BULK
-    while (left := np.flatnonzero(~moded & ~(sure | (rough & (direct >= bulk))))).size:
+    while (left := np.flatnonzero(~(moded | sure | lost | (rough & (direct >= bulk))))).size:
         modes = Modes.of(move, x[left])
         log_q[left], about = modes.integrated(f)
         roughness[left], moded[left] = modes.roughness, True
@@ -95,6 +96,7 @@ def _pushed(
             means[:, more] = np.where(direct[more] > -np.inf, seen, means[:, more])
         bulk = max(direct.max(), log_q[moded & ~rough].max(initial=-np.inf), peak) + BULK  # may have grown
     log_q = np.where(sure | ~moded, direct, log_q)
+    log_q[lost] = np.maximum(log_q[lost], bulk - BULK + SUNK)
     deep = rough & moded & ~sure
     log_q[deep] = _held_up(log_q[deep], direct[deep], roughness[deep], bulk)
     return log_q, means

@@ -23,6 +23,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.polynomial import chebyshev
 from scipy.interpolate import make_interp_spline
 
 from sharpbound.distances.gaussian import EPS
@@ -41,8 +42,8 @@ from sharpbound.targets.sphere import Sphere, log_angular_mean
 class RadialTolerances:
     """How far `radial_density_law` goes."""
 
-    reach: float = 12.0
-    """Standard deviations of a noise beyond which nothing is seen."""
+    reach: float = 9.0
+    """Standard deviations of a noise beyond which nothing of a bulk is seen, exp(-40)."""
     piece: float = 4.0
     """Widest panel of a sum over k, in units of s/m'."""
     held: float = -100.0
@@ -70,6 +71,11 @@ SUNK = -300.0
 """log f relative to its maximum where a law has no mass: zero for all purposes, yet near enough for polynomials."""
 MASS_LOST = 1e-3
 """Mass defect beyond which a law is not given at all; below it, it is part of every floor."""
+
+TOGETHER = 64
+"""Radii at which a law is summed at once."""
+NARROW, BETWEEN = 0.18, 12
+"""Half the width in log r up to which log D is interpolated, and the nodes of that: rounding, 18^-12."""
 
 LogDensity = Callable[[Array], Array]
 """log q in R^d at |x| = r."""
@@ -146,6 +152,27 @@ def log_bessel_factor(log_x: Array, dim: int) -> Array:
     return total + 0.5 * (dim - 1) * np.minimum(log_x - _LEAST, 0.0)
 
 
+def log_bessel_factors(log_x: Array, log_y: Array, dim: int) -> Array:
+    """log D(x y) for all pairs, (n, m), at increasing log x.
+
+    Between few log x it is a polynomial: log D is analytic in |Im log x| < pi/2, where I has no zeros.
+    """
+    middle, half = 0.5 * (log_x[0] + log_x[-1]), 0.5 * (log_x[-1] - log_x[0])
+    if not 0 < half < NARROW:
+        return log_bessel_factor(np.add.outer(log_x, log_y), dim)
+    nodes, to_chebyshev = _chebyshev_rule()
+    at = log_bessel_factor(np.add.outer(middle + half * nodes, log_y), dim)
+    return chebyshev.chebvander((log_x - middle) / half, len(nodes) - 1) @ (to_chebyshev @ at)
+
+
+@lru_cache(maxsize=1)
+def _chebyshev_rule() -> tuple[Array, Array]:
+    """Nodes, and values -> coefficients."""
+    nodes = chebyshev.chebpts1(BETWEEN)
+    matrix: Array = np.linalg.inv(chebyshev.chebvander(nodes, BETWEEN - 1)).astype(np.float64)
+    return nodes, matrix
+
+
 def log_kernel(log_r: Array, log_m: Array | float, std: float, dim: int) -> Array:
     """log k(r|m), the density of |m e + std Z| for Z in R^dim, at log r and log m."""
     normal = -0.5 * ((np.exp(log_r) - np.exp(log_m)) / std) ** 2 - math.log(std * math.sqrt(2 * math.pi))
@@ -177,10 +204,13 @@ class _Transition:
     @classmethod
     def of(cls, density: _Density, mean: Map, std: float, tolerances: RadialTolerances) -> _Transition:
         panels = density.panels
-        slope = np.abs(_image(mean, panels.nodes)[1]).max(1)
-        pieces = np.ceil(2 * panels.half * slope / (tolerances.piece * std)).clip(1).astype(int)
-        fine = panels.cut(pieces).panels
-        m = np.abs(_image(mean, fine.nodes)[0].ravel()).clip(1e-300)
+        image, slope = _image(mean, panels.nodes)
+        width = tolerances.piece * std
+        pieces = np.ceil(2 * panels.half * np.abs(slope).max(1) / width).clip(1).astype(int)
+        cut = panels.cut(pieces)
+        if cut.new.any():
+            image = cut.merged(image, _image(mean, cut.new_nodes)[0])
+        fine, m = cut.panels, np.abs(image.ravel()).clip(1e-300)
         centre = np.sqrt(m**2 + (density.dim - 1) * std**2)
         order = np.argsort(centre)
         log_f = density.log_f(fine)
@@ -193,18 +223,24 @@ class _Transition:
         radii, dim = r.ravel(), self.density.dim
         order = np.argsort(radii)
         out = np.empty_like(radii)
-        for part in np.array_split(order, 1 + len(order) // 64):
-            x = radii[part, None]
-            # e^{-k^2/2} of the mass comes from up to k s farther in
-            held = self.log_f[np.searchsorted(self.centre, x[[0, -1], 0]).clip(0, len(self.centre) - 1)]
-            reach = (self.tolerances.reach + math.sqrt(-2 * float(held.min()))) * self.std
-            near = slice(*np.searchsorted(self.centre, (x[0, 0] - reach, x[-1, 0] + reach)))
-            log_m, log_x = self.log_m[near], np.log(x)
-            exponent = self.log_mass[near] - 0.5 * ((x - np.exp(log_m)) / self.std) ** 2
-            exponent += 0.5 * (dim - 1) * (log_x - log_m)
-            exponent += log_bessel_factor(log_x + log_m - 2 * math.log(self.std), dim)
+        m, bend = np.exp(self.log_m), 0.5 * (dim - 1)
+        log_weight = self.log_mass - bend * self.log_m
+        for part in np.array_split(order, 1 + len(order) // TOGETHER):
+            x = radii[part]
+            # where f is e^{-k^2/2}, what is e^{-reach^2/2} of it comes from up to (reach^2 + k^2)^{1/2} s farther in
+            held = self.log_f[np.searchsorted(self.centre, x[[0, -1]]).clip(0, len(self.centre) - 1)]
+            reach = math.sqrt(self.tolerances.reach**2 - 2 * float(held.min())) * self.std
+            near = slice(*np.searchsorted(self.centre, (x[0] - reach, x[-1] + reach)))
+            log_x = np.log(x)
+            exponent = log_bessel_factors(log_x, self.log_m[near] - 2 * math.log(self.std), dim)
+            distance = np.subtract.outer(x, m[near])
+            distance *= math.sqrt(0.5) / self.std
+            distance *= distance
+            exponent -= distance
+            exponent += log_weight[near]
             top = exponent.max(1, initial=-1e4)
-            out[part] = top + np.log(np.exp(exponent - top[:, None]).sum(1).clip(1e-300))
+            exponent -= top[:, None]
+            out[part] = top + np.log(np.exp(exponent, out=exponent).sum(1).clip(1e-300)) + bend * log_x
         out -= math.log(self.std * math.sqrt(2 * math.pi))
         return out.reshape(r.shape) - log_shell(r, dim)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from sharpbound.errors import NotMeasured
 from sharpbound.marginals.panels import tensor
 from sharpbound.numerics.dual import derivative
-from sharpbound.numerics.quadrature import Array, Panels, chebyshev_values, to_chebyshev
+from sharpbound.numerics.quadrature import Array, Panels, chebyshev_values, legendre_at_edge, to_chebyshev
 from sharpbound.samplers.base import Stage
 
 SUNK = -300.0
@@ -101,24 +102,41 @@ class Move:
         """Total variation between the stage and the polynomials that could not be resolved."""
         self.least_std = 0.5 * self.std.min(1)
         """Where there is no mass, as in gaps, panels need not resolve s, which stays a noise there."""
-        half = self.panels.half
-        self.scale = half.copy()
-        np.minimum(self.scale[1:], half[:-1], out=self.scale[1:])
-        np.minimum(self.scale[:-1], half[1:], out=self.scale[:-1])
+        noise = self.std / self.slope
+        self.noise = noise.min(1)
+        """The least noise on each panel, seen from y."""
         tables = self.panels.coefficients(np.stack([source.log_q, self.mean, self.std, self.slope]))
-        adrift = (self.std / self.slope).max(1) < NOISELESS * half
+        adrift = noise.max(1) < NOISELESS * self.panels.half
         adrift[[0, -1]] = True
         last = np.abs(tables[self.LOG_Q, :, KEPT:]).max(1)
         adrift &= (last > STEADY * np.abs(source.log_q).max(1)) & (last < STRUCTURE)
-        adrift &= last * self._weight() < UNHEARD
-        tables[self.LOG_Q, adrift, KEPT:] = 0.0
-        first = self.panels.derivative_coefficients(tables[self.LOG_Q])
-        self.coefficients = np.stack([*tables, first, self.panels.derivative_coefficients(first)])
-        """Of log q, m, s, m', (log q)', (log q)'' in Legendre's polynomials, (6, P, n)."""
-        self.tables = np.ascontiguousarray(
-            (self.coefficients @ to_chebyshev(self.panels.n).T).transpose(1, 0, 2)
+        if adrift.any():
+            adrift &= last * self._weight() < UNHEARD
+            tables[self.LOG_Q, adrift, KEPT:] = 0.0
+        self.coefficients = tables
+        """Of log q, m, s, m' in Legendre's polynomials, (4, P, n)."""
+
+    @cached_property
+    def scale(self) -> Array:
+        """Half width of each panel or of a narrower neighbour."""
+        half = self.panels.half
+        scale = half.copy()
+        np.minimum(scale[1:], half[:-1], out=scale[1:])
+        np.minimum(scale[:-1], half[1:], out=scale[:-1])
+        return scale
+
+    @cached_property
+    def slope_q(self) -> Array:
+        """(log q)' in Legendre's polynomials, (P, n)."""
+        return self.panels.derivative_coefficients(self.coefficients[self.LOG_Q])
+
+    @cached_property
+    def tables(self) -> Array:
+        """log q, m, s, m', (log q)', (log q)'' in Chebyshev's polynomials, (P, 6, n)."""
+        every = np.stack(
+            [*self.coefficients, self.slope_q, self.panels.derivative_coefficients(self.slope_q)]
         )
-        """The same in Chebyshev's, (P, 6, n)."""
+        return np.ascontiguousarray((every @ to_chebyshev(self.panels.n).T).transpose(1, 0, 2))
 
     def _off(self) -> Array:
         """Each panel's share of the mass, times how far off m and s are there, in widths of the image.
@@ -159,7 +177,7 @@ class Move:
 
     def growth(self, side: int, step: Array) -> dict[int, Array]:
         """What each function grows by over ``step`` outwards from the first or last edge."""
-        *_, dm, dq, ddq = self.at_edge(side)
+        *_, dm, dq, ddq = self.edges[side]
         growth = {self.LOG_Q: step * (dq + 0.5 * step * ddq), self.M: step * dm, self.DQ: step * ddq}
         if ddq > 0 > side * dq:
             ratio = 1 - step * ddq / dq
@@ -170,16 +188,26 @@ class Move:
             }
         return growth
 
-    def at_edge(self, side: int) -> list[float]:
-        """log q, m, s, m', (log q)' and (log q)'' at the first (-1) or last (1) edge."""
-        end, basis = (0, -1)[side > 0], float(side) ** np.arange(self.panels.n)
-        log_q, m, s, *derivatives = (self.tables[end] @ basis).tolist()
-        return [log_q, m, max(s, float(self.least_std[end])), *derivatives]
+    @cached_property
+    def edges(self) -> dict[int, list[float]]:
+        """log q, m, s, m', (log q)' and (log q)'' at the first (-1) and last (1) edge."""
+        edges = {}
+        for side, end in ((-1, 0), (1, -1)):
+            known = self.coefficients[:, end] @ legendre_at_edge(self.panels.n, side)
+            (log_q, dq, ddq), (m, *_), (s, *_), (dm, *_) = known.tolist()
+            half = float(self.panels.half[end])
+            # the rounding of a polynomial's would be that of every step's mass
+            s = float(self.std[0, 0]) if self.constant_std else max(s, float(self.least_std[end]))
+            edges[side] = [log_q, m, s, dm, dq / half, ddq / half**2]
+        return edges
 
-    def noisy(self, x: Array, smooth: float) -> NDArray[np.bool_]:
-        """Where the noise, seen from m^{-1}(x), is more than ``smooth`` half widths of the panel all over it."""
-        noise = (self.std / self.slope).min(1) / self.scale
-        return (noise > smooth)[self.panels.locate(self.preimage(x))[0]]
+    def noisy(self, x: Array, smooth: float) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """Where the noise, seen from m^{-1}(x), is more than ``smooth`` half widths of the panel all over it, or the
+        panel is dead; and where it is dead: nothing is there but what noise brings from others.
+        """
+        dead = self.source.dead
+        index = self.panels.locate(self.preimage(x))[0]
+        return ((self.noise > smooth * self.scale) | dead)[index], dead[index]
 
     def preimage(self, x: Array) -> Array:
         """A first guess of m^{-1}(x): interpolated between the nodes, along a straight line beyond them."""

@@ -21,6 +21,8 @@ _QUARTILES = 1.34
 """Between the quartiles of N(0, 1), which are 1.349 apart."""
 RESOLUTION = 1e-13
 """Last Legendre coefficients of log p, relative to its size, at which a panel counts as resolved."""
+NEAR = 0.4
+"""Landmarks nearer to one another than this many sigma are one: noise leaves no feature between them."""
 REBUILD_SCALE, REBUILD_SHIFT = 0.1, 0.3
 """Relative change of sigma, and motion of the target in units of sigma, after which panels that follow a marginal
 are built anew."""
@@ -64,10 +66,21 @@ def marginal_panels(target: Target1D, a: float, sigma: float) -> Panels:
         )
     inner = target.landmarks(a, sigma).numpy()
     inner = inner[(inner > lo) & (inner < hi)]
-    edges = np.concatenate([[lo], inner, [hi]])
+    edges = np.concatenate([[lo], _apart(inner, NEAR * sigma), [hi]])
     edges = edges[np.concatenate([[True], np.diff(edges) > 1e-9 * (hi - lo + np.abs(edges[1:]))])]
     edges[-1] = hi
     return resolve(lambda panels: _unresolved(target, a, sigma, panels), geometric(edges))
+
+
+def _apart(points: Array, spacing: float) -> Array:
+    """Increasing points without those closer than ``spacing`` to the last one kept."""
+    if not (np.diff(points) < spacing).any():
+        return points
+    kept = [-np.inf]
+    for point in points.tolist():
+        if point - kept[-1] >= spacing:
+            kept.append(point)
+    return np.array(kept[1:])
 
 
 class FollowingPanels:

@@ -49,6 +49,14 @@ def legendre_derivative(n: int) -> Array:
     )
 
 
+@lru_cache(maxsize=16)
+def legendre_at_edge(n: int, side: int) -> Array:
+    """P_k, P_k' and P_k'' at ``side`` = -1 or 1, shape (n, 3)."""
+    k = np.arange(n)
+    parts = [np.ones(n), k * (k + 1) / 2, (k - 1) * k * (k + 1) * (k + 2) / 8]
+    return np.stack([part * float(side) ** (k + order) for order, part in enumerate(parts)], axis=1)
+
+
 @lru_cache(maxsize=8)
 def to_chebyshev(n: int) -> Array:
     """Matrix from Legendre coefficients to Chebyshev's, which are quicker to sum (`chebyshev_values`)."""
@@ -217,7 +225,7 @@ class Panels:
             panels = panels.halved(wide).panels
 
     def cut(self, pieces: int | NDArray[np.int64]) -> Refinement:
-        """The panels in order, each cut into equal pieces (one number for all, or one per panel)."""
+        """The panels in order, each cut into equal pieces (one number for all, or one per panel, 0 to leave it out)."""
         count = np.broadcast_to(pieces, len(self))
         parent = np.repeat(np.arange(len(self)), count)
         piece = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
@@ -248,9 +256,9 @@ class Refinement:
         *several, before, n = coefficients.shape
         pieces = np.bincount(self.parent, minlength=before)
         out = np.empty((*several, len(self.panels), n))
-        for count in np.unique(pieces):
+        for count in set(pieces.tolist()) - {0}:
             cut = pieces == count
-            values = coefficients[..., cut, :] @ _on_pieces(n, int(count)).T
+            values = coefficients[..., cut, :] @ _on_pieces(n, count).T
             out[..., cut[self.parent], :] = values.reshape(*several, -1, n)
         return out
 

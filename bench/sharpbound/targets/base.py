@@ -264,10 +264,9 @@ class Target1D(Target):
 
         Ends of neighbouring levels then move as smoothly as the levels, which heavy tails need.
         """
-        from sharpbound.targets.quantile import invert_log_tail
+        from sharpbound.targets.quantile import tail_end
 
-        wanted = torch.tensor(log_p, dtype=torch.float64)
-        return float(invert_log_tail(self, wanted, a, sigma, upper=upper, accuracy=1e-6))
+        return tail_end(self, log_p, a, sigma, upper=upper, accuracy=1e-6)
 
     # -- the d = 1 case of the general contract ------------------------------------------------
     def _log_density(self, x: Tensor, a: float, sigma: float) -> Tensor:

@@ -33,6 +33,40 @@ _FAR = np.sinh(np.linspace(-_FARTHEST, _FARTHEST, _FARTHEST + 1))
 Array = NDArray[np.float64]
 
 
+_FEW = 12
+"""Steps to the end of a tail before the bracket is asked for."""
+
+
+def tail_end(
+    target: Target1D, log_p: float, a: float, sigma: float, *, upper: bool, accuracy: float
+) -> float:
+    """The one point of `invert_log_tail` for ``log_p`` far out, by Newton's method from the last landmark.
+
+    The step takes -log P(tail) for a power z^k of the distance from the centre, as it is in Gaussian (2) and
+    exponential (1) tails, or for a multiple of log z where k = d log(-log P) / d log z is small, as in heavy ones.
+    log P falls all the way, so that wherever the method ends is right; where it does not, the bracket finds the point.
+    """
+    marks = target.landmarks(a, sigma)
+    centre, sign = float(marks[len(marks) // 2]), 1.0 if upper else -1.0
+    tail = target.log_sf if upper else target.log_cdf
+    z = sign * (float(marks[-1 if upper else 0]) - centre)
+    for _ in range(_FEW):
+        if not 0 < z < math.inf:
+            break
+        x = torch.tensor([centre + sign * z], dtype=torch.float64)
+        found = float(tail(x, a, sigma))
+        if abs(found - log_p) <= accuracy * (1 + abs(log_p)):
+            return centre + sign * z
+        if not -math.inf < found < 0:
+            break
+        power = z * math.exp(min(float(target.derivative(x, a, sigma, 0)) - found, 600.0)) / -found
+        ratio = log_p / found
+        growth = (math.log(ratio) if power > 0.5 else ratio - 1) / max(power, 1e-3)
+        z *= math.exp(min(max(growth, -50.0), 50.0))
+    wanted = torch.tensor(log_p, dtype=torch.float64)
+    return float(invert_log_tail(target, wanted, a, sigma, upper=upper, accuracy=accuracy))
+
+
 def invert_log_tail(
     target: Target1D, log_p: Tensor, a: float, sigma: float, *, upper: bool, accuracy: float = _NOISE
 ) -> Tensor:
