@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
+import torch
 
 from sharpbound import laws, processes, samplers, scores, targets
+from sharpbound.distances.ratio import Ratio1D
 from sharpbound.errors import NotMeasured
 from sharpbound.laws.density import DensityTolerances, density_law
 from sharpbound.laws.grid import GridTolerances, grid_laws
@@ -96,3 +100,38 @@ def test_path_kl(target, init) -> None:
     was, now = line_path(*problem), line_path(*problem, PathTolerances().halved())
     assert abs(was.value - now.value) <= was.floor + now.floor
     assert 0 < was.floor < 1e-6 * was.value
+
+
+@pytest.mark.parametrize(
+    ("nu", "schedule", "T"),
+    [(3.0, {"schedule": "ou-uniform", "horizon": 2.0, "delta": 0.05}, 48), (5.0, {"schedule": "li2024"}, 32)],
+)
+def test_what_is_light_in_mass_may_weigh_in_a_distance(nu: float, schedule: dict[str, Any], T: int) -> None:
+    """Heavy tails under a sampler whose own tails are Gaussian: nearly all of W2 lies where q has next to no mass."""
+    target = targets.build({"family": "student-t", "nu": nu})
+    ladder, sampler = processes.build(schedule, T), samplers.build({"name": "ddpm"})
+    coarse, fine = (
+        density_law(target, ladder, sampler, ExactScore(target, ladder), tolerances=one)
+        for one in (DensityTolerances(), replace(DensityTolerances(), resolved=1e-13))
+    )
+    for metric in ("tv", "hellinger", "w1", "w2"):
+        was, now = coarse.distance(metric), fine.distance(metric)
+        assert abs(was.value - now.value) <= was.floor + now.floor, metric
+    assert coarse.distance("w2").floor < 1e-8 * coarse.distance("w2").value
+    assert _plain_w2(coarse, target, ladder) == pytest.approx(coarse.distance("w2").value, rel=1e-9)
+
+
+def _plain_w2(law: Ratio1D, target: Any, ladder: Any) -> float:
+    """W2 from log q and the quantiles of p alone, by a rule of many panels."""
+    panels, log_q = law.panels, law.log_p + law.log_ratio
+    for _ in range(3):
+        halves = panels.halved(np.abs(panels.nodes).max(1) < 400)
+        log_q, panels = halves.merged(log_q, panels.interpolate(log_q, halves.new_nodes)), halves.panels
+    q, level = np.exp(log_q), ladder.level(ladder.stop)
+    above, below = panels.cumulative_from_right(q)[0], panels.cumulative(q)[0]
+    cost = np.zeros_like(q)
+    for upper, tail in ((True, above), (False, below)):
+        part = (tail <= 0.5) & (tail > 1e-60)
+        partner = target.quantile_from_log(torch.as_tensor(np.log(tail[part])), *level, upper=upper).numpy()
+        cost[part] = q[part] * (panels.nodes[part] - partner) ** 2
+    return math.sqrt(float(panels.masses(cost).sum()))

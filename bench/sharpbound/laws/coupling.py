@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,8 +29,7 @@ def against(target: Target1D, level: Level, density: Density) -> Ratio1D:
     """
     panels, log_q, dead = density.panels, density.log_q, density.dead
     outside, unsure = zip(*(_beyond(panels, np.exp(log_q), end) for end in (0, -1)), strict=True)
-    below = outside[0] + panels.cumulative(np.exp(log_q))[0]
-    above = outside[1] + panels.cumulative_from_right(np.exp(log_q))[0]
+    below, above = _masses(panels, log_q, outside)
     error = density.error + sum(unsure) + panels.integrate(np.exp(log_q) * panels.tails(log_q)[:, None])
     partner = coupled(target, level, panels.nodes, below, above)
     log_p = log_density(target, panels.nodes, *level)
@@ -39,13 +39,21 @@ def against(target: Target1D, level: Level, density: Density) -> Ratio1D:
             break
         halves = panels.halved(flagged)
         new, y = halves.new, halves.new_nodes
-        log_q, below, above = (halves.merged(f, panels.interpolate(f, y)) for f in (log_q, below, above))
+        log_q = halves.merged(log_q, panels.interpolate(log_q, y))
+        # q's masses anew: where q falls by many orders on a panel they are no polynomials, though log q is one
+        below, above = _masses(halves.panels, log_q, outside)
         partner = halves.merged(partner, coupled(target, level, y, below[new], above[new]))
         log_p = halves.merged(log_p, log_density(target, y, *level))
         panels, dead = halves.panels, dead[halves.parent]
     log_ratio = np.where(dead[:, None], 0.0, log_q - log_p)  # neither law has mass there
     outside_p = mass_outside(target, *level, panels.lo[0], panels.hi[-1])
     return Ratio1D(panels, panels.nodes, partner, log_p, log_ratio, outside_p, sum(outside), error)
+
+
+def _masses(panels: Panels, log_q: Array, outside: Sequence[float]) -> tuple[Array, Array]:
+    """q's mass below and above each node, with what lies beyond the panels."""
+    q = np.exp(log_q)
+    return outside[0] + panels.cumulative(q)[0], outside[1] + panels.cumulative_from_right(q)[0]
 
 
 def _beyond(panels: Panels, q: Array, end: int) -> tuple[float, float]:

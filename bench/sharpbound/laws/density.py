@@ -80,6 +80,8 @@ class DensityTolerances:
 
 UNDERFLOW = 745.0
 """Depth of log q below its maximum where q underflows."""
+FINER = 30.0
+"""How much less of what weighs in a distance may be unresolved than of q's mass: tails are pushed on by every step."""
 MASS_LOST = 1e-3
 """Mass defect beyond which a law is not given at all; below it, it is part of every floor."""
 
@@ -121,7 +123,8 @@ class Grid(FollowingPanels):
                 log_p = np.concatenate([log_p, outer] if end else [outer, log_p])
         share, alive, seen = self._alive(panels, values, log_p)
         for _ in range(self.tolerances.rounds):
-            flagged = alive & _unresolved(panels, values, share, seen, self.tolerances)
+            weight = _weight(panels, share, log_p)
+            flagged = alive & _unresolved(panels, values, share, weight, seen, self.tolerances)
             if not flagged.any():
                 break
             if len(panels) + flagged.sum() > self.tolerances.most_panels:
@@ -161,6 +164,15 @@ class Grid(FollowingPanels):
         return share / share.sum(), (p > depth) | (q > HELD), seen
 
 
+def _weight(panels: Panels, q: Array, log_p: Array) -> Array:
+    """What an error of log q on each panel does to the distances, relative to what it does in all: its share of q and of
+    p (total variation, KL) and of x^2 q (W2), whichever is largest.
+    """
+    p = 2 * panels.half * np.exp(log_p - log_p.max())
+    squares = (panels.nodes.mean(1) - panels.nodes[q.argmax()].mean()) ** 2 + panels.half**2
+    return np.max([each / each.sum() for each in (q, p, squares * q)], axis=0)
+
+
 def _followed(
     log_q: LogDensity, panels: Panels, values: Array, end: int, tolerances: DensityTolerances
 ) -> tuple[Panels, Array]:
@@ -190,7 +202,12 @@ def _truncated(panels: Panels, log_q: Array, share: Array, tolerances: DensityTo
 
 
 def _unresolved(
-    panels: Panels, log_q: Array, share: Array, seen: NDArray[np.bool_], tolerances: DensityTolerances
+    panels: Panels,
+    log_q: Array,
+    share: Array,
+    weight: Array,
+    seen: NDArray[np.bool_],
+    tolerances: DensityTolerances,
 ) -> NDArray[np.bool_]:
     """Where log q is not a polynomial: to ``resolved`` where mass is, and everywhere so far that none overshoots.
 
@@ -198,6 +215,7 @@ def _unresolved(
     """
     tails = panels.tails(log_q)
     flagged = tails * share > tolerances.resolved
+    flagged |= beyond_rounding(panels, log_q) * weight > tolerances.resolved / FINER
     if tails.max() <= tolerances.overshoot:
         return flagged
     depth = log_q.max() - log_q.max(1)
