@@ -80,7 +80,7 @@ class DensityTolerances:
 
 UNDERFLOW = 745.0
 """Depth of log q below its maximum where q underflows."""
-FINER = 30.0
+FINER = 3.0
 """How much less of what weighs in a distance may be unresolved than of q's mass: tails are pushed on by every step."""
 MASS_LOST = 1e-3
 """Mass defect beyond which a law is not given at all; below it, it is part of every floor."""
@@ -165,8 +165,8 @@ class Grid(FollowingPanels):
 
 
 def _weight(panels: Panels, q: Array, log_p: Array) -> Array:
-    """What an error of log q on each panel does to the distances, relative to what it does in all: its share of q and of
-    p (total variation, KL) and of x^2 q (W2), whichever is largest.
+    """What an error of log q on each panel does to a distance, relative to what it does in all: its share of q and of p
+    (total variation, KL) and of x^2 q (W2), whichever is largest.
     """
     p = 2 * panels.half * np.exp(log_p - log_p.max())
     squares = (panels.nodes.mean(1) - panels.nodes[q.argmax()].mean()) ** 2 + panels.half**2
