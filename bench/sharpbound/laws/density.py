@@ -115,6 +115,10 @@ class Grid(FollowingPanels):
             self.largest = panels, self._log_p(panels.nodes, level)
         log_p = self.largest[1]
         values = log_q(panels.nodes, -np.inf)
+        if not np.isfinite(values.max()):
+            raise NotMeasured(
+                f"the density was lost at a = {level[0]:.3g}, sigma = {level[1]:.3g}: steps too long for it; take more"
+            )
         for end in (0, -1):
             inner = len(panels)
             panels, values = _followed(log_q, panels, values, end, self.tolerances)

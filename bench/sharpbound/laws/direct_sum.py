@@ -11,6 +11,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from sharpbound.errors import NotMeasured
 from sharpbound.laws.stages import Move
 from sharpbound.numerics.gauss import gauss_legendre
 from sharpbound.numerics.quadrature import Array
@@ -30,6 +31,8 @@ MOST_OUTER = 16
 """... if need be by so many panels beyond its own."""
 MOST_PIECES = 64
 """Pieces of a panel that are worth while where there is next to nothing on it."""
+MOST_IN_ALL = 10**6
+"""Pieces beyond which there is no sum: the steps are too few to hold a heavy tail together."""
 TOGETHER = 32
 """Points that are summed for at once, over all that any of them sees."""
 
@@ -105,6 +108,10 @@ def _source(move: Move, x: Array, peak: float, reach: float) -> tuple[Array, Arr
     held &= first < last  # its image, with the noise, holds some x
     if not held.any():
         return (np.empty(0),) * 5
+    if pieces[held].sum() > MOST_IN_ALL:
+        raise NotMeasured(
+            f"a step's noise is {pieces[held].max():.0e} times narrower than what its map widens: use a larger T"
+        )
     cut = panels.cut(np.where(held, pieces, 0).astype(int))
     known = cut.resampled(move.coefficients[: move.S if move.constant_std else move.DM])
     if move.constant_std:

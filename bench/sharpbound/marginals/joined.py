@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from sharpbound.marginals.panels import RESOLUTION, tensor
+from sharpbound.marginals.panels import RESOLUTION, log_density, tensor
 from sharpbound.numerics.quadrature import Panels
 from sharpbound.processes.ladder import Level
 from sharpbound.targets.base import Target1D
@@ -19,11 +19,17 @@ LOG = 1e-10
 """... and of log p where no mass is, as far out in tails: there a panel may be off by its share of `RESOLUTION`."""
 
 
+FAR = 30.0
+"""Distance from the median, in distances of the quartiles, beyond which panels stay as they are: in a heavy tail what a
+step leaves unresolved is moved by the next one, and on wider panels grows until the tail is lost."""
+
+
 def joined(target: Target1D, level: Level, panels: Panels) -> Panels:
     """The panels, neighbours joined for as long as one panel of both resolves log p, its slope and p."""
+    near = _near(target, level, panels)
     while len(panels) > 1:
         pairs = Panels(panels.lo[:-1], panels.hi[1:], panels.n)
-        gone = _every_other(_resolved(target, level, panels, pairs))
+        gone = _every_other(_resolved(target, level, pairs) & (near[0] < pairs.lo) & (pairs.hi < near[1]))
         if not gone.any():
             break
         kept = np.concatenate([[True], ~gone])
@@ -31,8 +37,16 @@ def joined(target: Target1D, level: Level, panels: Panels) -> Panels:
     return panels
 
 
-def _resolved(target: Target1D, level: Level, panels: Panels, pairs: Panels) -> NDArray[np.bool_]:
-    """Which of the ``pairs`` of neighbouring ``panels`` resolve log p, its slope and p."""
+def _near(target: Target1D, level: Level, panels: Panels) -> tuple[float, float]:
+    """The ends of what is not far out in a tail."""
+    mass = panels.masses(np.exp(log_density(target, panels.nodes, *level))).cumsum()
+    first, median, last = np.searchsorted(mass, np.array([0.25, 0.5, 0.75]) * mass[-1])
+    reach = FAR * (panels.hi[last] - panels.lo[first])
+    return float(panels.mid[median] - reach), float(panels.mid[median] + reach)
+
+
+def _resolved(target: Target1D, level: Level, pairs: Panels) -> NDArray[np.bool_]:
+    """Which pairs of neighbouring panels resolve log p, its slope and p."""
     log_p, score = (f.numpy() for f in target.derivatives(tensor(pairs.nodes), *level, (0, 1)))
     top = log_p.max()
     p = np.exp(log_p - top)
