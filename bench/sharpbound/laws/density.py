@@ -93,13 +93,14 @@ class Grid(FollowingPanels):
         quartiles = target.quantile(
             torch.tensor([0.25, 0.75], dtype=torch.float64), 1.0, float(ladder.sigma[1])
         )
-        super().__init__(
-            lambda level: joined(target, level, marginal_panels(target, *level)),
-            float(quartiles[1] - quartiles[0]),
-        )
+        super().__init__(self.carrying, float(quartiles[1] - quartiles[0]))
         self.target, self.tolerances = target, tolerances
         self.largest: tuple[Panels, Array] | None = None
         """The largest log p on each of the panels, at a level no farther off than that for which they were built."""
+
+    def carrying(self, level: Level) -> Panels:
+        """As few panels as hold a law near the marginal of the level on its way."""
+        return joined(self.target, level, marginal_panels(self.target, *level))
 
     def density(
         self, log_q: LogDensity, level: Level, error: float = 0.0, *, exactly: bool = False
@@ -109,7 +110,7 @@ class Grid(FollowingPanels):
         Panels are halved until they resolve q too, which may be narrower than the marginal, and are marked
         dead where neither law has mass, as between well separated atoms.
         """
-        # the law is measured on the panels of its marginal, and on the way on as few as hold it
+        # the law is measured on the panels of its marginal
         panels = marginal_panels(self.target, *level) if exactly else self.at(level)
         if self.largest is None or self.largest[0] is not panels:
             self.largest = panels, self._log_p(panels.nodes, level)

@@ -21,7 +21,6 @@ from sharpbound.laws.leading.integrals import (
     ITSELF,
     LONGER,
     SHORT,
-    SHORTER,
     SOFTENED,
     IntegralPasses,
     Lengths,
@@ -94,10 +93,8 @@ class DensityIntegrals(IntegralPasses):
     @property
     def lengths(self) -> Lengths:
         """Those of the order that the sampler claims."""
-        if self.sampler.order == 1:
-            return SHORTER
-        spread = not self.target.facts().low_dimensional
-        return LONGER if spread and self.density.breaks[-1] > NEAR_DATA else SHORT
+        second, spread = self.sampler.order != 1, not self.target.facts().low_dimensional
+        return LONGER if second and spread and self.density.breaks[-1] > NEAR_DATA else SHORT
 
     @cached_property
     def _truth(self) -> Array:

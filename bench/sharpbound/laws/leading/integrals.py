@@ -34,12 +34,10 @@ from sharpbound.numerics.quadrature import Array, Panels
 Lengths = tuple[tuple[int, ...], tuple[int, ...]]
 LONG: Lengths = (4, 6, 8, 12), (16, 24)
 """Steps in lambda, as parts of UNIT, and more for where these do not settle ..."""
-SHORT: Lengths = (24, 32, 48, 64), (96,)
+SHORT: Lengths = (24, 32, 48, 64), (96, 128)
 """... where the noise of a step has to be small beside what p bends on ..."""
 LONGER: Lengths = (16, 24, 32, 48), (64,)
-"""... the same where the steps end so near the data that defects of order two are soon lost in rounding ..."""
-SHORTER: Lengths = (32, 48, 64, 96), (128,)
-"""... and of samplers of order one, whose defects of such steps are still well above it."""
+"""... and the same where the steps end so near the data that defects of order two are soon lost in rounding."""
 RATE_STEPS = (6, 8, 12, 16, 24)
 """Steps at the ends of a growing horizon."""
 NODES, WIDTH = 8, 4.0

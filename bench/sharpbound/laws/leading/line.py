@@ -228,6 +228,10 @@ class _Graded(Grid):
     distance from it, where the density is flat.
     """
 
+    def carrying(self, level: Level) -> Panels:
+        """All panels of the marginal: R is a small difference of densities, and is not resolved by fewer."""
+        return marginal_panels(self.target, *level)
+
     def at(self, level: Level, *, exactly: bool = False) -> Panels:
         self.panels = super().at(level, exactly=exactly).graded()
         return self.panels
