@@ -32,7 +32,9 @@ def test_joined_panels_are_fewer_and_hold_the_same_law(
     target = targets.build(table)
     panels = marginal_panels(target, *level)
     fewer = joined(target, level, panels)
-    assert len(fewer) < len(panels)
+    heavy = table["family"] == "student-t"  # its panels are few where mass is, and stay as they are far out
+    assert len(fewer) <= len(panels) if heavy else len(fewer) < len(panels)
+    assert set(panels.lo[np.abs(panels.mid) > 100]) <= set(fewer.lo)
     assert fewer.lo[0] == panels.lo[0] and fewer.hi[-1] == panels.hi[-1]
     assert (fewer.lo[1:] == fewer.hi[:-1]).all()
     log_p = log_density(target, panels.nodes, *level)

@@ -175,7 +175,8 @@ def test_panels_do_not_chase_rounding_where_q_underflows() -> None:
     noise = np.random.default_rng(1).uniform(-1, 1, panels.nodes.shape)
     log_q = -0.5 * panels.nodes**2
     share = panels.masses(np.exp(log_q))
-    rest = share / share.sum(), np.ones(len(panels), dtype=bool), DensityTolerances()
+    share /= share.sum()
+    rest = share, share, np.ones(len(panels), dtype=bool), DensityTolerances()
     assert not _unresolved(panels, log_q * (1 + 1e-3 * noise), *rest)[np.abs(panels.mid) > 40].any()
     assert _unresolved(panels, np.maximum(log_q, -1e4) * (1 + 1e-1 * noise), *rest).any()
 

@@ -7,7 +7,7 @@ import pytest
 
 from sharpbound import processes, samplers, targets
 from sharpbound.laws import leading
-from sharpbound.laws.leading import density, kernels
+from sharpbound.laws.leading import kernels
 from sharpbound.laws.leading.choice import line_passes, path_passes
 from sharpbound.laws.leading.clock import fixed_density
 from sharpbound.laws.leading.density import DensityIntegrals
@@ -130,7 +130,6 @@ def test_a_coarse_rule_is_noticed(monkeypatch):
         found = leading.limit(MIXTURE, at_fixed_ends, sampler(name="ddpm"))
         return {metric: found.constant(metric) for metric in ("w2", "tv", "kl")}
 
-    monkeypatch.setattr(density, "SHORTER", density.SHORT)
     fine = constants()
     monkeypatch.setattr(kernels, "NODES", {1: 3, 2: 3})
     monkeypatch.setattr(kernels, "HEARD", 0.0)
