@@ -71,15 +71,3 @@ def test_a_heavy_tail_drifts_outwards_without_growing(growth: float) -> None:
         density = held(panels, pushed(density, Stage(lambda y: c * y, 1e-5), 0.02))
     exact = stats.t.logpdf(panels.nodes / c**steps, 12) - steps * math.log(c)
     np.testing.assert_allclose(density.log_q, exact, rtol=0, atol=1e-6)
-
-
-@pytest.mark.parametrize("smooth", [DIRECT, BY_MODES])
-def test_a_law_falls_beyond_its_last_panel(smooth: float) -> None:
-    """Whatever a panel that is not resolved says of its slope there: here log q wavers on it."""
-    panels = Panels.between(np.linspace(-10.0, 10.0, 30))
-    log_q = stats.norm.logpdf(panels.nodes)
-    local = (panels.nodes[-1] - panels.mid[-1]) / panels.half[-1]
-    log_q[-1] += np.polynomial.legendre.legval(local, np.eye(panels.n)[9])
-    x = np.linspace(10.0, 14.0, 9)
-    found = push(held(panels, log_q), Stage(lambda y: y, 0.05), smooth)[0](x, -np.inf)
-    assert (found < log_q[-1, -1] + 1.0).all()
