@@ -15,6 +15,7 @@ import math
 import typing
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from pydantic import ConfigDict, PydanticUserError, TypeAdapter, ValidationError
@@ -56,9 +57,9 @@ class Option:
         if self.kind is Any:
             return value
         try:
-            adapter = TypeAdapter(self.kind, config=_STRICT)
-        except PydanticUserError:  # a dataclass or a model has a configuration of its own
-            adapter = TypeAdapter(self.kind)
+            adapter = _adapter(self.kind)
+        except TypeError:  # a type that has no hash
+            adapter = _adapter.__wrapped__(self.kind)
         try:
             fitted = adapter.validate_json(json.dumps(value), strict=True)
         except ValidationError as error:
@@ -76,6 +77,14 @@ class Option:
                     )
                     raise InputError(_said(fault), key=at)
         raise AssertionError("pydantic refused without saying why")
+
+
+@lru_cache(maxsize=256)
+def _adapter(kind: Any) -> TypeAdapter[Any]:
+    try:
+        return TypeAdapter(kind, config=_STRICT)
+    except PydanticUserError:  # a dataclass or a model has a configuration of its own
+        return TypeAdapter(kind)
 
 
 def _check_bounds(value: Any, key: str) -> None:
