@@ -220,7 +220,8 @@ def _unresolved(
     """
     tails = panels.tails(log_q)
     flagged = tails * share > tolerances.resolved
-    flagged |= beyond_rounding(panels, log_q) * weight > tolerances.resolved / FINER
+    # an error beyond 1 is no larger: where log q is minus millions its polynomials are good to some digits only
+    flagged |= np.minimum(beyond_rounding(panels, log_q), 1.0) * weight > tolerances.resolved / FINER
     if tails.max() <= tolerances.overshoot:
         return flagged
     depth = log_q.max() - log_q.max(1)
