@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from sharpbound import foreign
-from sharpbound.suite.claim import listed
+from sharpbound.suite.claim import listed, sampler_table
 from sharpbound.suite.hypotheses import SAMPLER, CheckedAssumption
 
 if TYPE_CHECKING:
@@ -21,18 +21,17 @@ def sampler_meant(case: Case, claim: Claim) -> list[CheckedAssumption]:
     if not claim.samplers or "name" not in case.sampler or case.audit:
         return []
     own = foreign.is_foreign(case.sampler["name"])
-    meant = None if own else any(_is(case.sampler, one) for one in claim.samplers)
+    meant = None if own else any(_is(case.sampler, sampler_table(one)) for one in claim.samplers)
     return [CheckedAssumption(f"the sampler is {listed(claim.samplers)}", SAMPLER, meant)]
 
 
-def _is(spec: dict[str, Any], wanted: str | dict[str, Any]) -> bool:
+def _is(spec: dict[str, Any], wanted: dict[str, Any]) -> bool:
     """Whether the [sampler] table ``spec`` is of this name, and with the parameters that are named."""
+    if spec["name"] != wanted["name"]:
+        return False
+    if len(wanted) == 1:
+        return True
     from sharpbound import samplers  # a name alone decides most cases, without the numerics
 
-    name, *keys = [wanted] if isinstance(wanted, str) else [wanted["name"], *(set(wanted) - {"name"})]
-    if spec["name"] != name:
-        return False
-    if not keys:
-        return True
-    values = samplers.parameters(samplers.build(spec))
-    return isinstance(wanted, dict) and all(values[key] == wanted[key] for key in keys)
+    values = samplers.parameters(samplers.build(spec)) | {"name": spec["name"]}
+    return wanted.items() <= values.items()

@@ -141,7 +141,7 @@ def _outer(move: Move, side: int, x: float) -> Array:
     z, w = gauss_legendre(move.panels.n)
     step = side * piece * (np.arange(count)[:, None] + 0.5 * (1 + z)).ravel()[::side]
     growth = move.growth(side, step)
-    # beyond its last panel a law falls, whatever derivatives there say
-    fallen = np.minimum(growth[move.LOG_Q], 0.0)
     weights = np.tile(0.5 * piece * w, count)
-    return np.stack([edge + step, weights, log_q + fallen, image + growth[move.M], np.full_like(step, std)])
+    return np.stack(
+        [edge + step, weights, log_q + growth[move.LOG_Q], image + growth[move.M], np.full_like(step, std)]
+    )

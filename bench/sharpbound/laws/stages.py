@@ -196,7 +196,7 @@ class Move:
             known = self.coefficients[:, end] @ legendre_at_edge(self.panels.n, side)
             (log_q, dq, ddq), (m, *_), (s, *_), (dm, *_) = known.tolist()
             half = float(self.panels.half[end])
-            if side * dq > 0:  # beyond its last panel a law falls, whatever derivatives there say
+            if side * dq >= 0:  # beyond its last panel a law falls, whatever derivatives there say
                 dq, ddq = 0.0, min(ddq, 0.0)
             # the rounding of a polynomial's would be that of every step's mass
             s = float(self.std[0, 0]) if self.constant_std else max(s, float(self.least_std[end]))

@@ -266,11 +266,16 @@ class Claim(Table):
         }
 
 
+def sampler_table(one: SamplerName) -> dict[str, Any]:
+    """The sampler as a table, whichever way it was written."""
+    return {"name": one} if isinstance(one, str) else one
+
+
 def listed(samplers: Sequence[SamplerName]) -> str:
     """``ddim or deis (order 3)``: the samplers of a claim, in words."""
     names = []
     for one in samplers:
-        table = {"name": one} if isinstance(one, str) else one
+        table = sampler_table(one)
         with_ = ", ".join(f"{key} {value}" for key, value in table.items() if key != "name")
         names.append(f"{table['name']} ({with_})" if with_ else str(table["name"]))
     return " or ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
